@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The FILE note: descriptors and the open file descriptions they share. */
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kdev_t.h>
+#include <linux/sched/task.h>
+
+#include "capture.h"
+
+struct open_fd {
+	struct file *file; /* with a reference */
+	unsigned int fd;
+	bool cloexec;
+};
+
+struct open_fds {
+	struct files_struct *files;
+	struct open_fd *fds;
+	unsigned int nr, room;
+};
+
+static int collect_fd(const void *data, struct file *file, unsigned int fd)
+{
+	struct open_fds *open = (struct open_fds *)data;
+
+	if (open->nr < open->room) {
+		open->fds[open->nr].file = get_file(file);
+		open->fds[open->nr].fd = fd;
+		open->fds[open->nr].cloexec =
+			test_bit(fd, files_fdtable(open->files)->close_on_exec);
+	}
+	open->nr++;
+	return 0;
+}
+
+static void drop_fds(struct open_fds *open)
+{
+	unsigned int i;
+
+	for (i = 0; i < min(open->nr, open->room); i++)
+		fput(open->fds[i].file);
+	kvfree(open->fds);
+	open->fds = NULL;
+	open->nr = 0;
+}
+
+/* Somebody outside may share the table and change it: ask until it fits. */
+static int collect_fds(struct task_struct *task, struct open_fds *open)
+{
+	unsigned int nr = 0;
+
+	do {
+		drop_fds(open);
+		open->room = nr;
+		if (nr) {
+			open->fds = kvmalloc_array(nr, sizeof(*open->fds), GFP_KERNEL_ACCOUNT);
+			if (!open->fds)
+				return -ENOMEM;
+		}
+		task_lock(task);
+		open->files = task->files;
+		if (open->files)
+			iterate_fd(open->files, 0, collect_fd, open);
+		task_unlock(task);
+		nr = open->nr;
+	} while (nr > open->room);
+	return 0;
+}
+
+/*
+ * The number of a description within the group. The group keeps a reference to
+ * each, so that no other file can get the same address while it is frozen.
+ */
+static u32 file_id(struct group *group, struct file *file)
+{
+	void *id = xa_load(&group->files, (unsigned long)file);
+
+	if (id)
+		return xa_to_value(id);
+	id = xa_mk_value(group->nr_files + 1);
+	if (xa_is_err(xa_store(&group->files, (unsigned long)file, id, GFP_KERNEL_ACCOUNT)))
+		return 0;
+	get_file(file);
+	return ++group->nr_files;
+}
+
+static void fill_file(struct xckpt_file *to, struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	struct kstat stat;
+
+	to->flags = file->f_flags;
+	to->pos = file->f_pos;
+	to->mode = inode->i_mode;
+	if (vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_DONT_SYNC))
+		return;
+	to->mode = stat.mode;
+	to->dev = new_encode_dev(stat.dev);
+	to->ino = stat.ino;
+	to->rdev = new_encode_dev(stat.rdev);
+	to->file_size = stat.size;
+	to->file_mtime_ns = stat.mtime.tv_sec * NSEC_PER_SEC + stat.mtime.tv_nsec;
+	to->nlink = stat.nlink;
+}
+
+/* One description per id: descriptors in ascending order name it by its index. */
+static void add_file(struct capture *capture, const struct open_fd *open, u32 files_off, u32 index,
+		     u32 id)
+{
+	struct xckpt_file file = { .id = id };
+	const char *name;
+
+	fill_file(&file, open->file);
+	name = capture_path(capture, &open->file->f_path);
+	if (name)
+		file.path_off = notes_string(&capture->notes, name);
+	if (!capture->notes.err)
+		memcpy(notes_at(&capture->notes, files_off + index * sizeof(file)), &file,
+		       sizeof(file));
+}
+
+/* Number the descriptions of this process in the order of their first descriptor. */
+static int index_files(struct group *group, struct open_fds *open, struct xarray *seen)
+{
+	unsigned int i;
+	u32 id, nr = 0;
+
+	for (i = 0; i < open->nr; i++) {
+		id = file_id(group, open->fds[i].file);
+		if (!id)
+			return -ENOMEM;
+		if (xa_load(seen, id))
+			continue;
+		if (xa_is_err(xa_store(seen, id, xa_mk_value(nr), GFP_KERNEL_ACCOUNT)))
+			return -ENOMEM;
+		nr++;
+	}
+	return nr;
+}
+
+static void add_fds(struct capture *capture, struct open_fds *open, struct xarray *seen, u32 nr)
+{
+	struct notes *notes = &capture->notes;
+	struct xckpt_note_file note = { .size = sizeof(note), .nr_files = nr, .nr_fds = open->nr };
+	struct xckpt_fd fd;
+	unsigned int i;
+	u32 id, index, next = 0;
+
+	notes_begin(notes, XCKPT_NOTE_NAME, XCKPT_NT_FILE);
+	notes_add(notes, sizeof(note));
+	note.file_size = sizeof(struct xckpt_file);
+	note.files_off = capture_table(notes, nr, sizeof(struct xckpt_file));
+	note.fd_size = sizeof(struct xckpt_fd);
+	note.fds_off = capture_table(notes, open->nr, sizeof(struct xckpt_fd));
+	memcpy(notes_at(notes, 0), &note, sizeof(note));
+
+	for (i = 0; i < open->nr && !notes->err; i++) {
+		id = file_id(capture->group, open->fds[i].file);
+		index = xa_to_value(xa_load(seen, id));
+		if (index == next)
+			add_file(capture, &open->fds[i], note.files_off, next++, id);
+		memset(&fd, 0, sizeof(fd));
+		fd.fd = open->fds[i].fd;
+		fd.file = index;
+		fd.flags = open->fds[i].cloexec ? XCKPT_FD_CLOEXEC : 0;
+		memcpy(notes_at(notes, note.fds_off + i * sizeof(fd)), &fd, sizeof(fd));
+	}
+	notes_end(notes);
+}
+
+void capture_files(struct capture *capture)
+{
+	struct open_fds open = {};
+	struct xarray seen;
+	int nr;
+
+	xa_init(&seen);
+	nr = collect_fds(capture->leader, &open);
+	if (!nr)
+		nr = index_files(capture->group, &open, &seen);
+	if (nr >= 0)
+		add_fds(capture, &open, &seen, nr);
+	else
+		capture->notes.err = capture->notes.err ?: nr;
+	drop_fds(&open);
+	xa_destroy(&seen);
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The address space: MM, VMA and NT_FILE notes, and the core's segments. */
+#include <linux/elf.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/magic.h>
+#include <linux/pkeys.h>
+#include <linux/sched/coredump.h>
+#include <linux/secretmem.h>
+#include <asm/vdso.h>
+
+#include "capture.h"
+#include "compat/mm.h"
+
+/* A mapping with what must outlive the mmap lock to be named. */
+struct mapping {
+	struct xckpt_vma vma;
+	struct path path; /* with a reference, or empty */
+	char label[80]; /* of an anonymous mapping */
+};
+
+static enum xckpt_vma_kind file_kind(struct vm_area_struct *vma)
+{
+	struct inode *inode = file_inode(vma->vm_file);
+
+	if (inode->i_sb->s_magic == SECRETMEM_MAGIC)
+		return XCKPT_VMA_SPECIAL;
+	if (inode->i_sb->s_magic == TMPFS_MAGIC && !inode->i_nlink && (vma->vm_flags & VM_SHARED))
+		return strncmp(vma->vm_file->f_path.dentry->d_name.name, "SYSV", 4) ?
+			       XCKPT_VMA_SHMEM :
+			       XCKPT_VMA_SYSV;
+	return XCKPT_VMA_FILE;
+}
+
+static enum xckpt_vma_kind vma_kind(struct vm_area_struct *vma)
+{
+	const char *special = NULL;
+
+	if (vma->vm_ops && vma->vm_ops->name)
+		special = vma->vm_ops->name(vma);
+	if (special && !strcmp(special, "[vdso]"))
+		return XCKPT_VMA_VDSO;
+	if (special && !strncmp(special, "[vvar", 5))
+		return XCKPT_VMA_VVAR;
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+		return XCKPT_VMA_SPECIAL;
+	if (is_vm_hugetlb_page(vma))
+		return XCKPT_VMA_HUGETLB;
+	if (vma_is_anonymous(vma))
+		return XCKPT_VMA_ANON;
+	return vma->vm_file ? file_kind(vma) : XCKPT_VMA_SPECIAL;
+}
+
+static u32 vma_flags(struct vm_area_struct *vma)
+{
+	static const struct {
+		unsigned long vm;
+		u32 flag;
+	} map[] = {
+		{ VM_READ, XCKPT_VMA_READ },
+		{ VM_WRITE, XCKPT_VMA_WRITE },
+		{ VM_EXEC, XCKPT_VMA_EXEC },
+		{ VM_SHARED, XCKPT_VMA_SHARED },
+		/* a read-only shared mapping has neither; the kernel calls it VM_MAYSHARE */
+		{ VM_MAYSHARE, XCKPT_VMA_SHARED },
+		{ VM_MAYWRITE, XCKPT_VMA_MAYWRITE },
+		{ VM_GROWSDOWN, XCKPT_VMA_GROWSDOWN },
+		{ VM_LOCKED, XCKPT_VMA_LOCKED },
+		{ VM_DONTCOPY, XCKPT_VMA_DONTFORK },
+		{ VM_WIPEONFORK, XCKPT_VMA_WIPEONFORK },
+		{ VM_DONTDUMP, XCKPT_VMA_DONTDUMP },
+		{ VM_NORESERVE, XCKPT_VMA_NORESERVE },
+		{ VM_HUGEPAGE, XCKPT_VMA_HUGEPAGE },
+		{ VM_NOHUGEPAGE, XCKPT_VMA_NOHUGEPAGE },
+		{ VM_MERGEABLE, XCKPT_VMA_MERGEABLE },
+		{ VM_UFFD_MISSING | VM_UFFD_WP, XCKPT_VMA_UFFD },
+	};
+	u32 flags = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++) {
+		if (vma->vm_flags & map[i].vm)
+			flags |= map[i].flag;
+	}
+	if (vma->vm_start <= vma->vm_mm->brk && vma->vm_end > vma->vm_mm->start_brk &&
+	    vma_is_anonymous(vma) && vma->vm_mm->brk > vma->vm_mm->start_brk)
+		flags |= XCKPT_VMA_HEAP;
+	if (vma->vm_start <= vma->vm_mm->start_stack && vma->vm_end >= vma->vm_mm->start_stack &&
+	    vma_is_anonymous(vma))
+		flags |= XCKPT_VMA_STACK;
+	return flags;
+}
+
+static void fill_mapping(struct mapping *mapping, struct vm_area_struct *vma)
+{
+	struct xckpt_vma *to = &mapping->vma;
+	struct inode *inode;
+
+	to->start = vma->vm_start;
+	to->end = vma->vm_end;
+	to->flags = vma_flags(vma);
+	to->kind = vma_kind(vma);
+	to->pkey = vma_pkey(vma);
+	compat_anon_name(vma, mapping->label, sizeof(mapping->label));
+	if (!vma->vm_file || to->kind == XCKPT_VMA_ANON)
+		return;
+	inode = file_inode(vma->vm_file);
+	to->pgoff = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	to->dev = new_encode_dev(inode->i_sb->s_dev);
+	to->ino = inode->i_ino;
+	to->file_size = i_size_read(inode);
+	to->file_mtime_ns = compat_mtime_ns(inode);
+	if (!inode->i_nlink)
+		to->flags |= XCKPT_VMA_DELETED;
+	mapping->path = vma->vm_file->f_path;
+	path_get(&mapping->path);
+}
+
+/* Bytes of a file mapping that lie before the file's end. */
+static unsigned long file_bytes(const struct xckpt_vma *vma)
+{
+	if (vma->file_size <= vma->pgoff)
+		return 0;
+	return min(vma->end - vma->start, (u64)PAGE_ALIGN(vma->file_size - vma->pgoff));
+}
+
+/*
+ * What of a mapping goes into the core. A file's shared mapping that can be
+ * written is the file's business; one that cannot is as good as a private one.
+ */
+static int capture_contents(struct capture *capture, struct vm_area_struct *vma,
+			    const struct xckpt_vma *info)
+{
+	unsigned long bytes;
+
+	switch (info->kind) {
+	case XCKPT_VMA_ANON:
+	case XCKPT_VMA_HUGETLB:
+		return capture_pages(capture->core, vma);
+	case XCKPT_VMA_SHMEM:
+	case XCKPT_VMA_SYSV:
+		return capture_shmem(capture->core, vma);
+	case XCKPT_VMA_VDSO:
+		return capture_range(capture->core, vma->vm_start, vma->vm_end);
+	case XCKPT_VMA_FILE:
+		if ((info->flags & XCKPT_VMA_SHARED) && (info->flags & XCKPT_VMA_MAYWRITE))
+			return 0;
+		bytes = file_bytes(info);
+		/* thin: whole where a page was ever written, else the ELF header for gdb */
+		if (capture->thin && !vma->anon_vma)
+			bytes = info->pgoff ? 0 : min(bytes, PAGE_SIZE);
+		return capture_range(capture->core, vma->vm_start, vma->vm_start + bytes);
+	default:
+		return 0;
+	}
+}
+
+static void fill_segment(struct core *core, struct vm_area_struct *vma, size_t first_extent)
+{
+	struct segment *segment = &core->segments[core->nr_segments++];
+
+	segment->start = vma->vm_start;
+	segment->end = vma->vm_end;
+	segment->flags = (vma->vm_flags & VM_READ ? PF_R : 0) |
+			 (vma->vm_flags & VM_WRITE ? PF_W : 0) |
+			 (vma->vm_flags & VM_EXEC ? PF_X : 0);
+	if (core->nr_extents > first_extent)
+		segment->filesz = core->extents[core->nr_extents - 1].end - vma->vm_start;
+}
+
+static int walk_mappings(struct capture *capture, struct mapping *mappings, unsigned int room)
+{
+	struct core *core = capture->core;
+	struct vm_area_struct *vma;
+	size_t first;
+	int ret;
+	VMA_ITERATOR(iter, capture->mm, 0);
+
+	for_each_vma(iter, vma) {
+		if (core->nr_segments >= room)
+			return -EAGAIN;
+		fill_mapping(&mappings[core->nr_segments], vma);
+		first = core->nr_extents;
+		ret = capture_contents(capture, vma, &mappings[core->nr_segments].vma);
+		/* extents of two mappings never merge, so that each has its own filesz */
+		fill_segment(core, vma, first);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+static void add_vma_note(struct capture *capture, struct mapping *mappings, unsigned int nr)
+{
+	struct xckpt_note_table table = { .size = sizeof(table), .nr_entries = nr };
+	struct notes *notes = &capture->notes;
+	unsigned int i;
+	u32 at;
+
+	notes_begin(notes, XCKPT_NOTE_NAME, XCKPT_NT_VMA);
+	notes_add(notes, sizeof(table));
+	table.entry_size = sizeof(struct xckpt_vma);
+	table.entries_off = at = capture_table(notes, nr, sizeof(struct xckpt_vma));
+	memcpy(notes_at(notes, 0), &table, sizeof(table));
+	for (i = 0; i < nr && !notes->err; i++, at += sizeof(struct xckpt_vma)) {
+		const char *name = mappings[i].label[0] ? mappings[i].label : NULL;
+
+		if (mappings[i].path.dentry)
+			name = capture_path(capture, &mappings[i].path);
+		if (name)
+			mappings[i].vma.path_off = notes_string(notes, name);
+		if (!notes->err)
+			memcpy(notes_at(notes, at), &mappings[i].vma, sizeof(mappings[i].vma));
+	}
+	notes_end(notes);
+}
+
+/* NT_FILE: count, page size; start, end, page offset of each; then the names. */
+static void add_file_note(struct capture *capture, struct mapping *mappings, unsigned int nr)
+{
+	struct notes *notes = &capture->notes;
+	unsigned int i, files = 0;
+	u64 entry[3];
+
+	for (i = 0; i < nr; i++)
+		files += !!mappings[i].path.dentry;
+	notes_begin(notes, "CORE", NT_FILE);
+	entry[0] = files;
+	entry[1] = PAGE_SIZE;
+	memcpy(notes_add(notes, 16), entry, 16);
+	for (i = 0; i < nr; i++) {
+		if (!mappings[i].path.dentry)
+			continue;
+		entry[0] = mappings[i].vma.start;
+		entry[1] = mappings[i].vma.end;
+		entry[2] = mappings[i].vma.pgoff >> PAGE_SHIFT;
+		memcpy(notes_add(notes, sizeof(entry)), entry, sizeof(entry));
+	}
+	for (i = 0; i < nr; i++) {
+		const char *name = NULL;
+
+		if (!mappings[i].path.dentry)
+			continue;
+		name = capture_path(capture, &mappings[i].path);
+		notes_string(notes, name ?: "");
+	}
+	notes_end(notes);
+}
+
+static void add_mm_note(struct capture *capture)
+{
+	struct xckpt_note_mm note = { .size = sizeof(note) };
+	struct mm_struct *mm = capture->mm;
+
+	spin_lock(&mm->arg_lock);
+	note.start_code = mm->start_code;
+	note.end_code = mm->end_code;
+	note.start_data = mm->start_data;
+	note.end_data = mm->end_data;
+	note.start_brk = mm->start_brk;
+	note.brk = mm->brk;
+	note.start_stack = mm->start_stack;
+	note.arg_start = mm->arg_start;
+	note.arg_end = mm->arg_end;
+	note.env_start = mm->env_start;
+	note.env_end = mm->env_end;
+	spin_unlock(&mm->arg_lock);
+	note.vdso = (unsigned long)mm->context.vdso;
+	if (test_bit(MMF_DISABLE_THP, &mm->flags))
+		note.flags |= XCKPT_MM_THP_DISABLED;
+	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_MM, &note, sizeof(note));
+}
+
+int capture_layout(struct capture *capture)
+{
+	struct core *core = capture->core;
+	struct mapping *mappings;
+	unsigned int i, room;
+	int ret;
+
+	room = capture->mm->map_count + 8;
+	mappings = kvcalloc(room, sizeof(*mappings), GFP_KERNEL_ACCOUNT);
+	core->segments = kvcalloc(room, sizeof(*core->segments), GFP_KERNEL_ACCOUNT);
+	ret = -ENOMEM;
+	if (!mappings || !core->segments)
+		goto out;
+	ret = mmap_read_lock_killable(capture->mm);
+	if (ret)
+		goto out;
+	ret = walk_mappings(capture, mappings, room);
+	mmap_read_unlock(capture->mm);
+	if (ret)
+		goto out;
+	add_file_note(capture, mappings, core->nr_segments);
+	add_mm_note(capture);
+	add_vma_note(capture, mappings, core->nr_segments);
+out:
+	for (i = 0; mappings && i < core->nr_segments; i++)
+		path_put(&mappings[i].path);
+	kvfree(mappings);
+	return ret;
+}

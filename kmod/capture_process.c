@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is one per process: ids, credentials, limits, timers, signal actions. */
+#include <linux/binfmts.h>
+#include <linux/cred.h>
+#include <linux/elfcore.h>
+#include <linux/file.h>
+#include <linux/fs_struct.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/cputime.h>
+#include <linux/sched/signal.h>
+#include <linux/seccomp.h>
+#include <linux/user_namespace.h>
+
+#include "capture.h"
+#include "compat/task.h"
+#include "symbols.h"
+
+static void fill_creds(struct xckpt_note_process *note, struct task_struct *leader)
+{
+	const struct cred *cred = get_task_cred(leader);
+
+	note->uid = from_kuid_munged(&init_user_ns, cred->uid);
+	note->euid = from_kuid_munged(&init_user_ns, cred->euid);
+	note->suid = from_kuid_munged(&init_user_ns, cred->suid);
+	note->fsuid = from_kuid_munged(&init_user_ns, cred->fsuid);
+	note->gid = from_kgid_munged(&init_user_ns, cred->gid);
+	note->egid = from_kgid_munged(&init_user_ns, cred->egid);
+	note->sgid = from_kgid_munged(&init_user_ns, cred->sgid);
+	note->fsgid = from_kgid_munged(&init_user_ns, cred->fsgid);
+	BUILD_BUG_ON(sizeof(cred->cap_bset) != sizeof(note->cap_bset));
+	memcpy(&note->cap_inheritable, &cred->cap_inheritable, sizeof(note->cap_inheritable));
+	memcpy(&note->cap_permitted, &cred->cap_permitted, sizeof(note->cap_permitted));
+	memcpy(&note->cap_effective, &cred->cap_effective, sizeof(note->cap_effective));
+	memcpy(&note->cap_bset, &cred->cap_bset, sizeof(note->cap_bset));
+	memcpy(&note->cap_ambient, &cred->cap_ambient, sizeof(note->cap_ambient));
+	note->securebits = cred->securebits;
+	put_cred(cred);
+}
+
+/* A CPU timer's expiry is absolute on the group's clock, which runs while it is armed. */
+static void fill_cpu_timer(struct xckpt_timer_value *value, const struct cpu_itimer *timer, u64 now)
+{
+	value->interval_ns = timer->incr;
+	if (timer->expires)
+		value->value_ns = timer->expires > now ? timer->expires - now : 1;
+}
+
+static void fill_itimers(struct xckpt_note_process *note, struct signal_struct *signal)
+{
+	struct task_cputime_atomic *clock = &signal->cputimer.cputime_atomic;
+	u64 utime = atomic64_read(&clock->utime), stime = atomic64_read(&clock->stime);
+	ktime_t left;
+
+	if (hrtimer_active(&signal->real_timer)) {
+		left = hrtimer_get_remaining(&signal->real_timer);
+		note->itimer[0].value_ns = left > 0 ? ktime_to_ns(left) : 1;
+		note->itimer[0].interval_ns = ktime_to_ns(signal->it_real_incr);
+	} else if (signal->it_real_incr) {
+		/* expired, and armed again only when its pending signal is taken */
+		note->itimer[0].value_ns = ktime_to_ns(signal->it_real_incr);
+		note->itimer[0].interval_ns = ktime_to_ns(signal->it_real_incr);
+	}
+	fill_cpu_timer(&note->itimer[1], &signal->it[CPUCLOCK_VIRT], utime);
+	fill_cpu_timer(&note->itimer[2], &signal->it[CPUCLOCK_PROF], utime + stime);
+}
+
+static void fill_signal(struct xckpt_note_process *note, struct task_struct *leader)
+{
+	struct signal_struct *signal = leader->signal;
+	unsigned long flags;
+	int i;
+
+	BUILD_BUG_ON(RLIM_NLIMITS != XCKPT_NR_RLIMITS);
+	if (!kernel_call(__lock_task_sighand)(leader, &flags))
+		return;
+	fill_itimers(note, signal);
+	note->nr_threads = signal->nr_threads;
+	note->nr_posix_timers = compat_nr_posix_timers(signal);
+	if (signal->is_child_subreaper)
+		note->flags |= XCKPT_PROCESS_SUBREAPER;
+	if (signal->tty)
+		note->flags |= XCKPT_PROCESS_TTY;
+	if (signal->flags & SIGNAL_STOP_STOPPED)
+		note->flags |= XCKPT_PROCESS_STOPPED;
+	note->oom_score_adj = signal->oom_score_adj;
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		note->rlimit[i].cur = signal->rlim[i].rlim_cur;
+		note->rlimit[i].max = signal->rlim[i].rlim_max;
+	}
+	spin_unlock_irqrestore(&leader->sighand->siglock, flags);
+}
+
+static void fill_ids(struct xckpt_note_process *note, struct task_struct *leader)
+{
+	struct task_struct *task;
+
+	rcu_read_lock();
+	note->pid = task_tgid_vnr(leader);
+	note->ppid = task_tgid_vnr(rcu_dereference(leader->real_parent));
+	note->pgid = task_pgrp_vnr(leader);
+	note->sid = task_session_vnr(leader);
+	for_each_thread(leader, task) {
+		if (compat_seccomp_mode(task))
+			note->flags |= XCKPT_PROCESS_SECCOMP;
+#ifdef CONFIG_IO_URING
+		if (task->io_uring)
+			note->flags |= XCKPT_PROCESS_IO_URING;
+#endif
+	}
+	rcu_read_unlock();
+	note->exit_signal = leader->group_leader->exit_signal;
+	note->personality = leader->personality;
+	if (task_no_new_privs(leader))
+		note->flags |= XCKPT_PROCESS_NO_NEW_PRIVS;
+	get_task_comm(note->comm, leader->group_leader);
+}
+
+/* Where the process stands in the file system; each path is a string of its own. */
+static void add_paths(struct capture *capture, u32 at)
+{
+	struct task_struct *leader = capture->leader;
+	struct path cwd = {}, root = {};
+	struct xckpt_note_process *note;
+	struct file *exe;
+	u32 umask = 0;
+	u32 offset;
+
+	task_lock(leader);
+	if (leader->fs) {
+		get_fs_pwd(leader->fs, &cwd);
+		get_fs_root(leader->fs, &root);
+		umask = leader->fs->umask;
+	}
+	task_unlock(leader);
+	exe = kernel_call(get_mm_exe_file)(capture->mm);
+
+#define ADD(member, path)                                                                          \
+	do {                                                                                       \
+		const char *name = capture_path(capture, path);                                    \
+		offset = name ? notes_string(&capture->notes, name) : 0;                           \
+		note = notes_at(&capture->notes, at);                                              \
+		note->member = offset;                                                             \
+	} while (0)
+	if (exe)
+		ADD(exe_off, &exe->f_path);
+	if (cwd.dentry)
+		ADD(cwd_off, &cwd);
+	if (root.dentry)
+		ADD(root_off, &root);
+#undef ADD
+	note = notes_at(&capture->notes, at);
+	note->umask = umask;
+	if (exe)
+		fput(exe);
+	path_put(&cwd);
+	path_put(&root);
+}
+
+static void add_prpsinfo(struct capture *capture, const struct xckpt_note_process *process)
+{
+	struct elf_prpsinfo info = {};
+	struct mm_struct *mm = capture->mm;
+	int i, len;
+
+	info.pr_sname = 'R';
+	info.pr_nice = task_nice(capture->leader);
+	info.pr_uid = process->uid;
+	info.pr_gid = process->gid;
+	info.pr_pid = process->pid;
+	info.pr_ppid = process->ppid;
+	info.pr_pgrp = process->pgid;
+	info.pr_sid = process->sid;
+	memcpy(info.pr_fname, process->comm, sizeof(info.pr_fname));
+	len = min_t(unsigned long, mm->arg_end - mm->arg_start, ELF_PRARGSZ - 1);
+	len = access_process_vm(capture->leader, mm->arg_start, info.pr_psargs, len, FOLL_FORCE);
+	for (i = 0; i < len; i++) {
+		if (!info.pr_psargs[i])
+			info.pr_psargs[i] = ' ';
+	}
+	notes_put(&capture->notes, "CORE", NT_PRPSINFO, &info, sizeof(info));
+}
+
+static void add_auxv(struct capture *capture)
+{
+	unsigned long *auxv = capture->mm->saved_auxv;
+	unsigned int n = 0;
+
+	while (n + 2 < AT_VECTOR_SIZE && auxv[n] != AT_NULL)
+		n += 2;
+	notes_put(&capture->notes, "CORE", NT_AUXV, auxv, (n + 2) * sizeof(*auxv));
+}
+
+void capture_identity(struct capture *capture)
+{
+	struct task_struct *leader = capture->leader;
+	struct xckpt_note_process fixed = { .size = sizeof(fixed) };
+	u32 at;
+
+	fill_ids(&fixed, leader);
+	fill_creds(&fixed, leader);
+	fill_signal(&fixed, leader);
+	fixed.dumpable = get_dumpable(capture->mm);
+
+	add_prpsinfo(capture, &fixed);
+	add_auxv(capture);
+	notes_begin(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_PROCESS);
+	at = notes_offset(&capture->notes);
+	memcpy(notes_add(&capture->notes, sizeof(fixed)), &fixed, sizeof(fixed));
+	add_paths(capture, at);
+	notes_end(&capture->notes);
+}
+
+void capture_signals(struct capture *capture)
+{
+	struct xckpt_note_table table = { .size = sizeof(table) };
+	struct notes *notes = &capture->notes;
+	struct xckpt_sigaction *actions;
+	unsigned long flags;
+	int i;
+
+	notes_begin(notes, XCKPT_NOTE_NAME, XCKPT_NT_SIGACTION);
+	notes_add(notes, sizeof(table));
+	table.entry_size = sizeof(*actions);
+	table.nr_entries = _NSIG;
+	table.entries_off = capture_table(notes, _NSIG, sizeof(*actions));
+	memcpy(notes_at(notes, 0), &table, sizeof(table));
+	if (notes->err)
+		return;
+	actions = notes_at(notes, table.entries_off);
+	if (kernel_call(__lock_task_sighand)(capture->leader, &flags)) {
+		for (i = 0; i < _NSIG; i++) {
+			struct sigaction *sa = &capture->leader->sighand->action[i].sa;
+
+			actions[i].handler = (unsigned long)sa->sa_handler;
+			actions[i].flags = sa->sa_flags;
+			actions[i].restorer = (unsigned long)sa->sa_restorer;
+			actions[i].mask = sa->sa_mask.sig[0];
+		}
+		spin_unlock_irqrestore(&capture->leader->sighand->siglock, flags);
+	}
+	notes_end(notes);
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is one per thread: registers, FPU state, signal mask, pending signals. */
+#include <linux/elf.h>
+#include <linux/elfcore.h>
+#include <linux/regset.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+#include <linux/signal.h>
+#include <asm/fpu/xcr.h>
+#include <asm/syscall.h>
+
+#include "capture.h"
+#include "compat/task.h"
+#include "device.h"
+#include "symbols.h"
+
+u64 xckpt_xfeatures(void)
+{
+	return boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : 3;
+}
+
+static void add_prstatus(struct notes *notes, struct task_struct *task,
+			 const struct user_regset_view *view)
+{
+	struct elf_prstatus status = {};
+
+	rcu_read_lock();
+	status.common.pr_pid = task_pid_vnr(task);
+	status.common.pr_ppid = task_tgid_vnr(rcu_dereference(task->real_parent));
+	status.common.pr_pgrp = task_pgrp_vnr(task);
+	status.common.pr_sid = task_session_vnr(task);
+	rcu_read_unlock();
+	status.common.pr_sigpend = task->pending.signal.sig[0];
+	status.common.pr_sighold = task->blocked.sig[0];
+	regset_get(task, &view->regsets[0], sizeof(status.pr_reg), &status.pr_reg);
+	status.pr_fpvalid = 1;
+	notes_put(notes, "CORE", NT_PRSTATUS, &status, sizeof(status));
+}
+
+/* The regset goes straight into the note; NT_PRFPREG comes first of them (view order). */
+static void add_regset(struct notes *notes, struct task_struct *task,
+		       const struct user_regset *regset)
+{
+	size_t size = regset->n * regset->size;
+	size_t before;
+	void *place;
+	int got;
+
+	if (!regset->core_note_type || !regset->regset_get)
+		return;
+	if (regset->active && regset->active(task, regset) <= 0)
+		return;
+	before = notes->size;
+	notes_begin(notes, regset->core_note_type == NT_PRFPREG ? "CORE" : "LINUX",
+		    regset->core_note_type);
+	place = notes_add(notes, size);
+	if (notes->err)
+		return;
+	got = regset_get(task, regset, size, place);
+	if (got <= 0) {
+		notes->size = before;
+		return;
+	}
+	notes->size -= size - got;
+	notes_end(notes);
+}
+
+static void add_siginfo(struct notes *notes)
+{
+	siginfo_t none;
+
+	BUILD_BUG_ON(sizeof(none) != XCKPT_SIGINFO_SIZE);
+	memset(&none, 0, sizeof(none));
+	notes_put(notes, "CORE", NT_SIGINFO, &none, sizeof(none));
+}
+
+/* Where a call interrupted by the freeze goes on, if it keeps that in the kernel. */
+static void fill_restart(struct xckpt_note_thread *note, struct task_struct *task,
+			 const struct pt_regs *regs)
+{
+	struct restart_block *block = &task->restart_block;
+
+	if (regs->ax != -ERESTART_RESTARTBLOCK)
+		return;
+	switch (regs->orig_ax) {
+	case __NR_nanosleep:
+	case __NR_clock_nanosleep:
+		note->restart = XCKPT_RESTART_NANOSLEEP;
+		note->restart_clock = block->nanosleep.clockid;
+		note->restart_expires_ns = block->nanosleep.expires;
+		break;
+	case __NR_futex:
+		note->restart = XCKPT_RESTART_FUTEX;
+		note->restart_clock = CLOCK_MONOTONIC;
+		note->restart_expires_ns = block->futex.time;
+		break;
+	case __NR_poll:
+		note->restart = XCKPT_RESTART_POLL;
+		note->restart_clock = CLOCK_MONOTONIC;
+		if (block->poll.has_timeout)
+			note->restart_expires_ns =
+				block->poll.tv_sec * NSEC_PER_SEC + block->poll.tv_nsec;
+		break;
+	default:
+		note->restart = XCKPT_RESTART_OTHER;
+	}
+}
+
+static void add_thread_note(struct notes *notes, struct task_struct *task, u32 state)
+{
+	struct xckpt_note_thread note = { .size = sizeof(note) };
+	struct pt_regs *regs = task_pt_regs(task);
+
+	note.tid = task_pid_vnr(task);
+	note.state = state;
+	note.sigmask = task->blocked.sig[0];
+	if (test_tsk_restore_sigmask(task)) {
+		note.sigmask = task->saved_sigmask.sig[0];
+		note.flags |= XCKPT_THREAD_SAVED_SIGMASK;
+	}
+	if ((long)regs->orig_ax >= 0)
+		note.flags |= XCKPT_THREAD_IN_SYSCALL;
+	if (compat_seccomp_mode(task))
+		note.flags |= XCKPT_THREAD_SECCOMP;
+	note.altstack_sp = task->sas_ss_sp;
+	note.altstack_size = task->sas_ss_size;
+	note.altstack_flags = task->sas_ss_size ? task->sas_ss_flags : SS_DISABLE;
+	note.pdeath_signal = task->pdeath_signal;
+	note.clear_child_tid = (unsigned long)task->clear_child_tid;
+	note.robust_list = compat_robust_list(task);
+	compat_rseq(task, &note.rseq, &note.rseq_len, &note.rseq_sig);
+	note.timer_slack_ns = task->timer_slack_ns;
+	note.policy = task->policy;
+	note.nice = task_nice(task);
+	note.rt_priority = task->rt_priority;
+	fill_restart(&note, task, regs);
+	get_task_comm(note.comm, task);
+	notes_put(notes, XCKPT_NOTE_NAME, XCKPT_NT_THREAD, &note, sizeof(note));
+}
+
+static void fill_siginfo(siginfo_t *to, const kernel_siginfo_t *from)
+{
+	memset(to, 0, sizeof(*to));
+	memcpy(to, from, sizeof(*from));
+	/* the kernel's own bookkeeping of a POSIX timer */
+	if (to->si_code == SI_TIMER)
+		to->_sifields._timer._sys_private = 0;
+}
+
+/* Copy what is queued, then what is only flagged, at most @room; returns how many there are. */
+static unsigned int copy_pending(struct sigpending *pending, siginfo_t *to, unsigned int room)
+{
+	sigset_t flagged = pending->signal;
+	struct sigqueue *queued;
+	unsigned int nr = 0;
+	int sig;
+
+	list_for_each_entry(queued, &pending->list, list) {
+		sigdelset(&flagged, queued->info.si_signo);
+		if (nr < room)
+			fill_siginfo(&to[nr], &queued->info);
+		nr++;
+	}
+	for (sig = 1; sig <= _NSIG; sig++) {
+		if (!sigismember(&flagged, sig))
+			continue;
+		if (nr < room) {
+			memset(&to[nr], 0, sizeof(*to));
+			to[nr].si_signo = sig;
+			to[nr].si_code = SI_USER;
+		}
+		nr++;
+	}
+	return nr;
+}
+
+void capture_pending(struct notes *notes, struct task_struct *task, bool shared)
+{
+	struct xckpt_note_table table = { .size = sizeof(table), .entries_off = sizeof(table) };
+	unsigned int nr = 0, room = 0;
+	siginfo_t *info = NULL;
+	unsigned long flags;
+
+	do { /* signals may still be sent to a frozen process */
+		room = nr;
+		kvfree(info);
+		info = room ? kvmalloc_array(room, sizeof(*info), GFP_KERNEL_ACCOUNT) : NULL;
+		if (room && !info) {
+			notes->err = notes->err ?: -ENOMEM;
+			return;
+		}
+		if (!kernel_call(__lock_task_sighand)(task, &flags))
+			break;
+		nr = copy_pending(shared ? &task->signal->shared_pending : &task->pending, info,
+				  room);
+		spin_unlock_irqrestore(&task->sighand->siglock, flags);
+	} while (nr > room);
+
+	if (nr) {
+		table.entry_size = sizeof(*info);
+		table.nr_entries = nr;
+		notes_begin(notes, XCKPT_NOTE_NAME, XCKPT_NT_SIGPENDING);
+		memcpy(notes_add(notes, sizeof(table)), &table, sizeof(table));
+		capture_table(notes, nr, sizeof(*info));
+		if (!notes->err)
+			memcpy(notes_at(notes, sizeof(table)), info, nr * sizeof(*info));
+		notes_end(notes);
+	}
+	kvfree(info);
+}
+
+void capture_thread(struct capture *capture, struct task_struct *task, u32 state)
+{
+	const struct user_regset_view *view;
+	unsigned int i;
+
+	/* one that was killed meanwhile has no registers any more */
+	if (!try_get_task_stack(task))
+		return;
+	view = task_user_regset_view(task);
+	add_prstatus(&capture->notes, task, view);
+	for (i = 1; i < view->n; i++)
+		add_regset(&capture->notes, task, &view->regsets[i]);
+	add_siginfo(&capture->notes);
+	add_thread_note(&capture->notes, task, state);
+	kernel_call(put_task_stack)(task);
+	capture_pending(&capture->notes, task, false);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Differences of the memory management between kernels. */
+#ifndef XCKPT_COMPAT_MM_H
+#define XCKPT_COMPAT_MM_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/pagewalk.h>
+#include <linux/swapops.h>
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#include <linux/leafops.h>
+#endif
+
+/* The name that PR_SET_VMA_ANON_NAME gave, or "". The mmap lock is held. */
+static inline void compat_anon_name(struct vm_area_struct *vma, char *to, size_t size)
+{
+	struct anon_vma_name *name = anon_vma_name(vma);
+
+	to[0] = '\0';
+	if (name)
+		strscpy(to, name->name, size);
+}
+
+static inline s64 compat_mtime_ns(const struct inode *inode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	struct timespec64 mtime = inode_get_mtime(inode);
+
+	return timespec64_to_ns(&mtime);
+#else
+	return timespec64_to_ns(&inode->i_mtime);
+#endif
+}
+
+/* Is a page behind this entry that is not present: swapped out or in migration? */
+static inline bool compat_pte_has_page(pte_t pte)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	softleaf_t entry = softleaf_from_pte(pte);
+
+	return softleaf_is_swap(entry) || softleaf_is_migration(entry);
+#else
+	swp_entry_t entry = pte_to_swp_entry(pte);
+
+	return !non_swap_entry(entry) || is_migration_entry(entry);
+#endif
+}
+
+/* get_user_pages_remote() for reading, whatever the mapping's protection. */
+static inline long compat_get_pages(struct mm_struct *mm, unsigned long start, unsigned long nr,
+				    struct page **pages, int *locked)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, start, nr, FOLL_FORCE, pages, locked);
+#else
+	return get_user_pages_remote(mm, start, nr, FOLL_FORCE, pages, NULL, locked);
+#endif
+}
+
+/* Since 6.5 a walk says which lock it relies on. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define COMPAT_WALK_READ_LOCKED .walk_lock = PGWALK_RDLOCK,
+#else
+#define COMPAT_WALK_READ_LOCKED
+#endif
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Differences of task_struct and signal_struct between kernels. */
+#ifndef XCKPT_COMPAT_TASK_H
+#define XCKPT_COMPAT_TASK_H
+
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/version.h>
+
+/* siglock is held. A list in older kernels (6.1), a hash list in newer ones (6.12). */
+static inline unsigned int compat_nr_posix_timers(struct signal_struct *signal)
+{
+	unsigned int nr = 0;
+#ifdef CONFIG_POSIX_TIMERS
+	if (__same_type(signal->posix_timers, struct list_head)) {
+		struct list_head *head = (void *)&signal->posix_timers, *at;
+
+		list_for_each(at, head)
+			nr++;
+	} else {
+		struct hlist_head *head = (void *)&signal->posix_timers;
+		struct hlist_node *at;
+
+		hlist_for_each(at, head)
+			nr++;
+	}
+#endif
+	return nr;
+}
+
+static inline int compat_seccomp_mode(struct task_struct *task)
+{
+#ifdef CONFIG_SECCOMP
+	return task->seccomp.mode;
+#else
+	return 0;
+#endif
+}
+
+static inline u64 compat_robust_list(struct task_struct *task)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+	return (unsigned long)task->futex.robust_list;
+#else
+	return (unsigned long)task->robust_list;
+#endif
+}
+
+/* What rseq(2) was given; the length is one fixed size before 6.3. */
+static inline void compat_rseq(struct task_struct *task, u64 *addr, u32 *len, u32 *sig)
+{
+#ifdef CONFIG_RSEQ
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	*addr = (unsigned long)task->rseq.usrptr;
+	*len = task->rseq.len;
+	*sig = task->rseq.sig;
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	*addr = (unsigned long)task->rseq;
+	*len = task->rseq_len;
+	*sig = task->rseq_sig;
+#else
+	*addr = (unsigned long)task->rseq;
+	*len = task->rseq ? 32 : 0;
+	*sig = task->rseq_sig;
+#endif
+#endif
+}
+
+#endif

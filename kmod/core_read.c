@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reading a core: header from memory, extents from the process, the rest is holes. */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "compat/fs.h"
+#include "compat/mm.h"
+#include "core.h"
+#include "trace.h"
+
+#define BATCH 256 /* pages pinned at once */
+
+/* The segment that holds file offset @pos, or the next one behind it, or NULL. */
+static const struct segment *segment_at(const struct core *core, loff_t pos)
+{
+	unsigned int low = 0, high = core->nr_segments;
+
+	while (low < high) {
+		unsigned int mid = low + (high - low) / 2;
+		const struct segment *segment = &core->segments[mid];
+
+		if (segment->offset + (loff_t)segment->filesz <= pos)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < core->nr_segments ? &core->segments[low] : NULL;
+}
+
+/* The first extent that ends behind @addr, or NULL. */
+static const struct extent *extent_at(const struct core *core, unsigned long addr)
+{
+	size_t low = 0, high = core->nr_extents;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (core->extents[mid].end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < core->nr_extents ? &core->extents[low] : NULL;
+}
+
+/* A stretch of the file that is all of one sort. */
+struct stretch {
+	loff_t end; /* offset in the file, behind the one asked for */
+	unsigned long addr; /* where the process has it */
+	bool data;
+};
+
+static struct stretch stretch_at(const struct core *core, loff_t pos)
+{
+	const struct segment *segment = segment_at(core, pos);
+	const struct extent *extent;
+	struct stretch stretch = { .end = core->size };
+	loff_t delta;
+
+	if (!segment)
+		return stretch;
+	delta = pos - segment->offset;
+	stretch.addr = segment->start + delta;
+	stretch.end = segment->offset + segment->filesz;
+	extent = extent_at(core, stretch.addr);
+	if (!extent || extent->start >= segment->start + segment->filesz)
+		return stretch;
+	if (extent->start > stretch.addr) {
+		stretch.end = segment->offset + (extent->start - segment->start);
+		return stretch;
+	}
+	stretch.data = true;
+	stretch.end = min(stretch.end, (loff_t)(segment->offset + (extent->end - segment->start)));
+	return stretch;
+}
+
+/* Copy up to @count bytes at @addr; a page that cannot be had reads as zero. */
+static size_t read_pages(struct mm_struct *mm, unsigned long addr, size_t count,
+			 struct page **pages, struct iov_iter *to)
+{
+	size_t offset = offset_in_page(addr), done = 0, size, copied;
+	long i, nr, got;
+	int locked = 1;
+
+	nr = min_t(size_t, BATCH, DIV_ROUND_UP(offset + count, PAGE_SIZE));
+	if (mmap_read_lock_killable(mm))
+		return 0;
+	got = compat_get_pages(mm, addr & PAGE_MASK, nr, pages, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	if (got <= 0)
+		return iov_iter_zero(min(count, PAGE_SIZE - offset), to);
+
+	for (i = 0; i < got; i++) {
+		size = min(count - done, PAGE_SIZE - offset);
+		copied = size ? copy_page_to_iter(pages[i], offset, size, to) : 0;
+		done += copied;
+		offset = 0;
+		put_page(pages[i]);
+		if (copied < size)
+			count = done; /* only drop the remaining pages */
+	}
+	return done;
+}
+
+static size_t read_some(struct core *core, struct mm_struct *mm, loff_t pos, struct page **pages,
+			struct iov_iter *to)
+{
+	size_t count = iov_iter_count(to);
+	struct stretch stretch;
+
+	if (pos < core->head_size) {
+		count = min_t(size_t, count, core->head_size - pos);
+		return copy_to_iter(core->head + pos, count, to);
+	}
+	stretch = stretch_at(core, pos);
+	count = min_t(loff_t, count, stretch.end - pos);
+	if (!stretch.data)
+		return iov_iter_zero(count, to);
+	return read_pages(mm, stretch.addr, count, pages, to);
+}
+
+static ssize_t read_all(struct core *core, struct mm_struct *mm, struct kiocb *iocb,
+			struct page **pages, struct iov_iter *to)
+{
+	ssize_t done = 0;
+	size_t got;
+
+	while (iov_iter_count(to) && iocb->ki_pos < core->size) {
+		if (fatal_signal_pending(current))
+			return done ?: -EINTR;
+		got = read_some(core, mm, iocb->ki_pos, pages, to);
+		if (!got)
+			return done ?: -EFAULT;
+		iocb->ki_pos += got;
+		done += got;
+		cond_resched();
+	}
+	return done;
+}
+
+/*
+ * What is read while the group is frozen is of one instant. When it was thawed
+ * meanwhile, the bytes may be of several, and the reader hears of that.
+ */
+static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct core *core = iocb->ki_filp->private_data;
+	struct page **pages;
+	ssize_t ret = -ESTALE;
+
+	trace_xckpt_core_begin(core->pid, iocb->ki_pos, iov_iter_count(to));
+	if (!READ_ONCE(core->group->frozen) || !mmget_not_zero(core->mm))
+		goto out;
+	pages = kmalloc_array(BATCH, sizeof(*pages), GFP_KERNEL);
+	ret = pages ? read_all(core, core->mm, iocb, pages, to) : -ENOMEM;
+	kfree(pages);
+	mmput(core->mm);
+	/* pairs with the lock in group_thaw(): what is read comes before the look */
+	smp_rmb();
+	if (!READ_ONCE(core->group->frozen))
+		ret = -ESTALE;
+out:
+	trace_xckpt_core_end(core->pid, ret);
+	return ret;
+}
+
+static loff_t seek_data(const struct core *core, loff_t pos, bool data)
+{
+	struct stretch stretch;
+
+	if (pos < 0 || pos >= core->size)
+		return -ENXIO;
+	if (pos < core->head_size) {
+		if (data)
+			return pos;
+		pos = core->head_size;
+	}
+	while (pos < core->size) {
+		stretch = stretch_at(core, pos);
+		if (stretch.data == data)
+			return pos;
+		pos = stretch.end;
+	}
+	return data ? -ENXIO : core->size;
+}
+
+static loff_t core_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct core *core = file->private_data;
+
+	if (whence == SEEK_DATA || whence == SEEK_HOLE) {
+		offset = seek_data(core, offset, whence == SEEK_DATA);
+		if (offset < 0)
+			return offset;
+		whence = SEEK_SET;
+	}
+	return generic_file_llseek_size(file, offset, whence, MAX_LFS_FILESIZE, core->size);
+}
+
+static int core_file_open(struct inode *inode, struct file *file)
+{
+	file->private_data = inode->i_private;
+	return 0;
+}
+
+const struct file_operations core_fops = {
+	.owner = THIS_MODULE,
+	.open = core_file_open,
+	.llseek = core_llseek,
+	.read_iter = core_read_iter,
+	.splice_read = COMPAT_SPLICE_READ,
+};

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/xckpt: sessions, and the one table that dispatches their commands. */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+#include "device.h"
+#include "freeze.h"
+#include "list.h"
+#include "task.h"
+
+#define MODES_KNOWN ((1u << XCKPT_MODE_AUTO) | (1u << XCKPT_MODE_STRICT))
+
+union argument {
+	struct {
+		u32 size;
+		u32 flags;
+	};
+	struct xckpt_info info;
+	struct xckpt_freeze freeze;
+	struct xckpt_thaw thaw;
+	struct xckpt_tasks tasks;
+	struct xckpt_core core;
+};
+
+static int do_info(struct session *session, union argument *arg)
+{
+	arg->info.out_abi_version = XCKPT_ABI_VERSION;
+	arg->info.out_page_size = PAGE_SIZE;
+	arg->info.out_targets = 1u << XCKPT_TARGET_TREE;
+	arg->info.out_modes = MODES_KNOWN;
+	arg->info.out_xfeatures = xckpt_xfeatures();
+	return 0;
+}
+
+/* The outputs, the reason of a failure first of all, are copied out in any case. */
+static int do_freeze(struct session *session, union argument *arg)
+{
+	struct refusal refusal = {};
+	struct group *group;
+	int ret;
+
+	if (arg->freeze.timeout_ms > XCKPT_TIMEOUT_MAX_MS || arg->freeze.mode > XCKPT_MODE_STRICT)
+		return -EINVAL;
+	if (!(MODES_KNOWN & (1u << arg->freeze.mode)))
+		return -EOPNOTSUPP;
+	if (session->group)
+		return -EBUSY;
+	group = group_alloc();
+	if (!group)
+		return -ENOMEM;
+	ret = task_set_target(group, &arg->freeze, &refusal);
+	if (!ret)
+		ret = group_freeze(group, &arg->freeze, &refusal);
+	if (!ret) {
+		session->group = group;
+		return 0;
+	}
+	arg->freeze.out_reason = refusal.reason;
+	arg->freeze.out_pid = refusal.pid;
+	group_put(group);
+	return ret;
+}
+
+static int session_thaw(struct session *session, unsigned int flags)
+{
+	if (!session->group)
+		return -ENOENT;
+	group_thaw(session->group, flags);
+	group_put(session->group);
+	session->group = NULL;
+	return 0;
+}
+
+static int do_thaw(struct session *session, union argument *arg)
+{
+	if (arg->flags == (XCKPT_THAW_KILL | XCKPT_THAW_STOP))
+		return -EINVAL;
+	return session_thaw(session, arg->flags);
+}
+
+static int do_tasks(struct session *session, union argument *arg)
+{
+	return session->group ? group_list(session->group, &arg->tasks) : -ENOENT;
+}
+
+static int do_core(struct session *session, union argument *arg)
+{
+	struct file *file;
+	int fd;
+
+	if (!session->group)
+		return -ENOENT;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = core_open(session->group, &arg->core);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	arg->core.out_fd = fd;
+	fd_install(fd, file);
+	return 0;
+}
+
+static const struct command {
+	unsigned int size; /* of the argument now, and as first published */
+	unsigned int min_size;
+	u32 flags; /* known ones */
+	int (*run)(struct session *session, union argument *arg);
+} commands[] = {
+#define COMMAND(NAME, name, last, known)                                                           \
+	[XCKPT_CMD_##NAME - XCKPT_CMD_INFO] = {                                                    \
+		.size = sizeof(struct xckpt_##name),                                               \
+		.min_size = offsetofend(struct xckpt_##name, last),                                \
+		.flags = known,                                                                    \
+		.run = do_##name,                                                                  \
+	}
+	COMMAND(INFO, info, out_xfeatures, 0),
+	COMMAND(FREEZE, freeze, out_boottime_ns, 0),
+	COMMAND(THAW, thaw, flags, XCKPT_THAW_KILL | XCKPT_THAW_STOP),
+	COMMAND(TASKS, tasks, out_nr_disturbed, 0),
+	COMMAND(CORE, core, out_data_bytes, XCKPT_CORE_THIN),
+};
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long user)
+{
+	struct session *session = file->private_data;
+	const struct command *command;
+	void __user *uarg = (void __user *)user;
+	unsigned int nr = _IOC_NR(cmd) - XCKPT_CMD_INFO;
+	union argument arg;
+	u32 usize;
+	int ret;
+
+	if (cmd != _IO(XCKPT_IOCTL_TYPE, _IOC_NR(cmd)) || nr >= ARRAY_SIZE(commands))
+		return -ENOTTY;
+	command = &commands[nr];
+	if (get_user(usize, (u32 __user *)uarg))
+		return -EFAULT;
+	if (usize < command->min_size)
+		return -EINVAL;
+	memset(&arg, 0, sizeof(arg));
+	ret = copy_struct_from_user(&arg, command->size, uarg, usize);
+	if (ret)
+		return ret;
+	if (arg.flags & ~command->flags)
+		return -EINVAL;
+	if (mutex_lock_interruptible(&session->lock))
+		return -EINTR;
+	ret = command->run(session, &arg);
+	mutex_unlock(&session->lock);
+	/* a pointer that went bad meanwhile must not hide what was done */
+	if (copy_to_user(uarg, &arg, min(usize, command->size)) && !ret)
+		ret = -EFAULT;
+	return ret;
+}
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	struct session *session;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN) &&
+	    !(capable(CAP_SYS_PTRACE) && capable(CAP_CHECKPOINT_RESTORE)))
+		return -EPERM;
+	/* a core shows what a locked-down kernel hides: user secrets through the kernel */
+	ret = security_locked_down(LOCKDOWN_KCORE);
+	if (ret)
+		return ret;
+	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	if (!session)
+		return -ENOMEM;
+	ret = corefs_get();
+	if (ret) {
+		kfree(session);
+		return ret;
+	}
+	mutex_init(&session->lock);
+	file->private_data = session;
+	return nonseekable_open(inode, file);
+}
+
+/* The last descriptor is gone, whatever became of its holder. */
+static int device_release(struct inode *inode, struct file *file)
+{
+	struct session *session = file->private_data;
+
+	session_thaw(session, 0);
+	corefs_put();
+	mutex_destroy(&session->lock);
+	kfree(session);
+	return 0;
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.open = device_open,
+	.release = device_release,
+	.unlocked_ioctl = device_ioctl,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "xckpt",
+	.fops = &device_fops,
+	.mode = 0600,
+};
+
+int device_init(void)
+{
+	return misc_register(&device);
+}
+
+void device_exit(void)
+{
+	misc_deregister(&device);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef XCKPT_DEVICE_H
+#define XCKPT_DEVICE_H
+
+#include <linux/mutex.h>
+
+struct group;
+
+/* One open file of /dev/xckpt. */
+struct session {
+	struct mutex lock; /* one command at a time; guards @group */
+	struct group *group; /* what is frozen, or NULL */
+};
+
+u64 xckpt_xfeatures(void); /* capture_regs.c: user part of XCR0 */
+
+int device_init(void);
+void device_exit(void);
+
+#endif

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which tasks belong to a group: the target, scans, newborns, the right to look. */
+#include <linux/cred.h>
+#include <linux/elf.h>
+#include <linux/file.h>
+#include <linux/hashtable.h>
+#include <linux/init_task.h>
+#include <linux/regset.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/tracepoint.h>
+
+#include "freeze.h"
+#include "symbols.h"
+#include "task.h"
+
+DEFINE_SPINLOCK(members_lock);
+static DEFINE_HASHTABLE(members, 10);
+
+static atomic_t nr_watching = ATOMIC_INIT(0);
+static atomic_t nr_newborns_lost = ATOMIC_INIT(0);
+static struct tracepoint *fork_tracepoint;
+
+int refuse(struct refusal *refusal, int err, enum xckpt_reason reason, struct task_struct *task)
+{
+	refusal->reason = reason;
+	refusal->pid = task ? task_pid_vnr(task) : 0;
+	return err;
+}
+
+static void group_free(struct kref *ref)
+{
+	struct group *group = container_of(ref, struct group, ref);
+	unsigned long file;
+	void *id;
+
+	xa_for_each(&group->files, file, id)
+		fput((struct file *)file);
+	xa_destroy(&group->files);
+	put_pid(group->pid);
+	kfree(group);
+}
+
+struct group *group_alloc(void)
+{
+	struct group *group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+
+	if (!group)
+		return NULL;
+	kref_init(&group->ref);
+	INIT_LIST_HEAD(&group->members);
+	init_waitqueue_head(&group->arrived);
+	init_waitqueue_head(&group->release);
+	xa_init(&group->files);
+	return group;
+}
+
+void group_put(struct group *group)
+{
+	kref_put(&group->ref, group_free);
+}
+
+static void member_free(struct kref *ref)
+{
+	struct member *member = container_of(ref, struct member, ref);
+
+	put_task_struct(member->task);
+	group_put(member->group);
+	kfree(member);
+}
+
+void member_put(struct member *member)
+{
+	kref_put(&member->ref, member_free);
+}
+
+static struct member *member_lookup(struct task_struct *task)
+{
+	struct member *member;
+
+	lockdep_assert_held(&members_lock);
+	hash_for_each_possible(members, member, hash_node, (unsigned long)task) {
+		if (member->task == task)
+			return member;
+	}
+	return NULL;
+}
+
+struct member *member_find(struct group *group, struct task_struct *task)
+{
+	struct member *member = member_lookup(task);
+
+	return member && member->group == group ? member : NULL;
+}
+
+/*
+ * Make @task a member of @group, or of @parent's group when that is given and is
+ * being frozen. Returns 1 if it is new there, 0 if it was there already, EBUSY if
+ * another group has it. Called under RCU: may not sleep.
+ */
+static int member_add(struct group *group, struct task_struct *parent, struct task_struct *task)
+{
+	struct member *member, *other;
+
+	member = kzalloc(sizeof(*member), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
+	if (!member)
+		return -ENOMEM;
+
+	spin_lock(&members_lock);
+	if (parent) {
+		other = member_lookup(parent);
+		group = other && other->group->holding ? other->group : NULL;
+	}
+	other = group ? member_lookup(task) : NULL;
+	if (!group || other) {
+		spin_unlock(&members_lock);
+		kfree(member);
+		return group && other->group != group ? -EBUSY : 0;
+	}
+	kref_init(&member->ref); /* the list's; freeze_post() takes the work's */
+	member->task = get_task_struct(task);
+	member->group = group;
+	member->state = MEMBER_PENDING;
+	kref_get(&group->ref);
+	hash_add(members, &member->hash_node, (unsigned long)task);
+	list_add_tail_rcu(&member->node, &group->members);
+	group->nr_members++;
+	group->nr_pending++;
+	kref_get(&member->ref);
+	spin_unlock(&members_lock);
+
+	freeze_post(member, parent);
+	return 1;
+}
+
+/* The group lets go of all its members; their works may still run and hold them. */
+void members_forget(struct group *group)
+{
+	struct member *member, *next;
+	LIST_HEAD(list);
+
+	spin_lock(&members_lock);
+	list_splice_init(&group->members, &list);
+	list_for_each_entry(member, &list, node)
+		hash_del(&member->hash_node);
+	group->nr_members = 0;
+	spin_unlock(&members_lock);
+
+	list_for_each_entry_safe(member, next, &list, node) {
+		list_del_init(&member->node);
+		member_put(member);
+	}
+}
+
+bool task_in_target(struct group *group, struct task_struct *process)
+{
+	struct task_struct *task;
+
+	/* one target kind today: a tree; the others of enum xckpt_target join here */
+	for (task = process; !is_global_init(task) && task != &init_task;
+	     task = rcu_dereference(task->real_parent)) {
+		if (task_tgid(task) == group->pid)
+			return true;
+	}
+	return false;
+}
+
+int task_set_target(struct group *group, const struct xckpt_freeze *arg, struct refusal *refusal)
+{
+	struct task_struct *root;
+	unsigned int flags;
+	struct pid *pid;
+	int ret = 0;
+
+	if (arg->target > XCKPT_TARGET_CGROUP)
+		return -EINVAL;
+	if (arg->target != XCKPT_TARGET_TREE)
+		return -EOPNOTSUPP;
+
+	pid = kernel_call(pidfd_get_pid)(arg->target_fd, &flags);
+	if (IS_ERR(pid))
+		return PTR_ERR(pid);
+	group->target = arg->target;
+	group->pid = pid;
+
+	rcu_read_lock();
+	root = pid_task(pid, PIDTYPE_TGID);
+	if (!root)
+		ret = refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
+	else if (root->flags & PF_KTHREAD)
+		ret = refuse(refusal, -EINVAL, XCKPT_REASON_KTHREAD, root);
+	else if (is_global_init(root))
+		ret = refuse(refusal, -EINVAL, XCKPT_REASON_INIT, root);
+	else if (task_in_target(group, current->group_leader))
+		ret = refuse(refusal, -EDEADLK, XCKPT_REASON_SELF, root);
+	rcu_read_unlock();
+	return ret;
+}
+
+int task_scan(struct group *group, struct refusal *refusal)
+{
+	struct task_struct *process, *task;
+	int ret = 0, added = 0;
+
+	rcu_read_lock();
+	for_each_process(process) {
+		if ((process->flags & PF_KTHREAD) || !task_in_target(group, process))
+			continue;
+		if (same_thread_group(process, current)) {
+			ret = refuse(refusal, -EDEADLK, XCKPT_REASON_SELF, process);
+			break;
+		}
+		for_each_thread(process, task) {
+			/* an io_uring or vhost worker never goes to user mode */
+			if (task->exit_state || (task->flags & (PF_IO_WORKER | PF_KTHREAD)))
+				continue;
+			ret = member_add(group, NULL, task);
+			if (ret == -EBUSY)
+				refuse(refusal, ret, XCKPT_REASON_BUSY, task);
+			if (ret < 0)
+				break;
+			added += ret;
+		}
+		if (ret < 0)
+			break;
+	}
+	rcu_read_unlock();
+	return ret < 0 ? ret : added;
+}
+
+int task_check_access(struct group *group, struct refusal *refusal)
+{
+	struct member *member;
+
+	/* the list cannot change: the group is frozen, and the session locked */
+	list_for_each_entry(member, &group->members, node) {
+		if (!member_held(READ_ONCE(member->state)))
+			continue;
+		if (!kernel_call(ptrace_may_access)(member->task, PTRACE_MODE_ATTACH_REALCREDS))
+			return refuse(refusal, -EPERM, XCKPT_REASON_DENIED, member->task);
+		if (task_user_regset_view(member->task)->e_machine != EM_X86_64)
+			return refuse(refusal, -EOPNOTSUPP, XCKPT_REASON_COMPAT, member->task);
+	}
+	return 0;
+}
+
+/*
+ * The child is in the task list, but was not woken yet. A scan that started
+ * before its parent became a member may miss it, so the parent's group takes it
+ * here. Without memory for that, the freezer is told to scan once more.
+ */
+static void newborn(void *data, struct task_struct *parent, struct task_struct *child)
+{
+	if (!atomic_read(&nr_watching) || (child->flags & (PF_KTHREAD | PF_IO_WORKER)))
+		return;
+	rcu_read_lock();
+	if (member_add(NULL, parent, child) < 0)
+		atomic_inc(&nr_newborns_lost);
+	rcu_read_unlock();
+}
+
+int newborns_lost(void)
+{
+	return atomic_read(&nr_newborns_lost);
+}
+
+void newborn_watch(void)
+{
+	atomic_inc(&nr_watching);
+	/* forks past the check above must have put their child where a scan sees it */
+	smp_mb__after_atomic();
+}
+
+void newborn_unwatch(void)
+{
+	atomic_dec(&nr_watching);
+}
+
+static void find_fork(struct tracepoint *tp, void *data)
+{
+	if (!strcmp(tp->name, "sched_process_fork"))
+		fork_tracepoint = tp;
+}
+
+int task_init(void)
+{
+	for_each_kernel_tracepoint(find_fork, NULL);
+	if (!fork_tracepoint) {
+		pr_err("this kernel has no tracepoint sched_process_fork\n");
+		return -ENOENT;
+	}
+	return tracepoint_probe_register(fork_tracepoint, newborn, NULL);
+}
+
+void task_exit(void)
+{
+	tracepoint_probe_unregister(fork_tracepoint, newborn, NULL);
+	tracepoint_synchronize_unregister();
+}

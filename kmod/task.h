@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef XCKPT_TASK_H
+#define XCKPT_TASK_H
+
+#include <linux/spinlock.h>
+
+#include "group.h"
+
+extern spinlock_t members_lock;
+
+/* Outcome of looking at a task: an errno, and for the caller which task and why. */
+struct refusal {
+	enum xckpt_reason reason;
+	pid_t pid; /* in current's pid namespace */
+};
+
+int refuse(struct refusal *refusal, int err, enum xckpt_reason reason, struct task_struct *task);
+
+/* Is @process (a thread-group leader) part of what @group is about? Under RCU. */
+bool task_in_target(struct group *group, struct task_struct *process);
+
+/* Find the group's target and refuse what may never be frozen. */
+int task_set_target(struct group *group, const struct xckpt_freeze *arg, struct refusal *refusal);
+
+/* Add every thread of the target that is no member yet; returns how many, or -errno. */
+int task_scan(struct group *group, struct refusal *refusal);
+
+/* May the caller look into each of the held tasks? */
+int task_check_access(struct group *group, struct refusal *refusal);
+
+/* The member of @group that @task is, or NULL. Under members_lock. */
+struct member *member_find(struct group *group, struct task_struct *task);
+
+void members_forget(struct group *group);
+
+/* From here to newborn_unwatch() every fork of a member makes the child a member. */
+void newborn_watch(void);
+void newborn_unwatch(void);
+
+/* Counts newborns that no group could take; if it moved, a scan is not the last. */
+int newborns_lost(void);
+
+int task_init(void);
+void task_exit(void);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One begin and one end per stage: where overhead probes attach. */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM xckpt
+
+#if !defined(XCKPT_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define XCKPT_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "group.h"
+
+/* @pid: the group's root as the first pid namespace numbers it */
+DECLARE_EVENT_CLASS(xckpt_group,
+	TP_PROTO(struct group *group),
+	TP_ARGS(group),
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(unsigned int, nr_threads)
+	),
+	TP_fast_assign(
+		__entry->pid = pid_nr(group->pid);
+		__entry->nr_threads = group->nr_members;
+	),
+	TP_printk("pid=%d threads=%u", __entry->pid, __entry->nr_threads)
+);
+
+DEFINE_EVENT(xckpt_group, xckpt_freeze_begin, TP_PROTO(struct group *group), TP_ARGS(group));
+DEFINE_EVENT(xckpt_group, xckpt_thaw_begin, TP_PROTO(struct group *group), TP_ARGS(group));
+DEFINE_EVENT(xckpt_group, xckpt_thaw_end, TP_PROTO(struct group *group), TP_ARGS(group));
+
+TRACE_EVENT(xckpt_freeze_end,
+	TP_PROTO(struct group *group, int ret),
+	TP_ARGS(group, ret),
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(unsigned int, nr_threads)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->pid = pid_nr(group->pid);
+		__entry->nr_threads = group->nr_members;
+		__entry->ret = ret;
+	),
+	TP_printk("pid=%d threads=%u ret=%d", __entry->pid, __entry->nr_threads, __entry->ret)
+);
+
+/* In the thread itself, around the time that it does not run. */
+DECLARE_EVENT_CLASS(xckpt_thread,
+	TP_PROTO(struct task_struct *task),
+	TP_ARGS(task),
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(pid_t, tid)
+	),
+	TP_fast_assign(
+		__entry->pid = task->tgid;
+		__entry->tid = task->pid;
+	),
+	TP_printk("pid=%d tid=%d", __entry->pid, __entry->tid)
+);
+
+DEFINE_EVENT(xckpt_thread, xckpt_park_begin, TP_PROTO(struct task_struct *task), TP_ARGS(task));
+DEFINE_EVENT(xckpt_thread, xckpt_park_end, TP_PROTO(struct task_struct *task), TP_ARGS(task));
+
+/* Notes and layout of one process become a core. */
+TRACE_EVENT(xckpt_capture_begin,
+	TP_PROTO(pid_t pid),
+	TP_ARGS(pid),
+	TP_STRUCT__entry(__field(pid_t, pid)),
+	TP_fast_assign(__entry->pid = pid;),
+	TP_printk("pid=%d", __entry->pid)
+);
+
+TRACE_EVENT(xckpt_capture_end,
+	TP_PROTO(pid_t pid, unsigned int nr_segments, u64 bytes, int ret),
+	TP_ARGS(pid, nr_segments, bytes, ret),
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(unsigned int, nr_segments)
+		__field(u64, bytes)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->pid = pid;
+		__entry->nr_segments = nr_segments;
+		__entry->bytes = bytes;
+		__entry->ret = ret;
+	),
+	TP_printk("pid=%d segments=%u bytes=%llu ret=%d", __entry->pid, __entry->nr_segments,
+		  __entry->bytes, __entry->ret)
+);
+
+/* One read of a core's file. */
+TRACE_EVENT(xckpt_core_begin,
+	TP_PROTO(pid_t pid, loff_t pos, size_t count),
+	TP_ARGS(pid, pos, count),
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(loff_t, pos)
+		__field(size_t, count)
+	),
+	TP_fast_assign(
+		__entry->pid = pid;
+		__entry->pos = pos;
+		__entry->count = count;
+	),
+	TP_printk("pid=%d pos=%lld count=%zu", __entry->pid, __entry->pos, __entry->count)
+);
+
+TRACE_EVENT(xckpt_core_end,
+	TP_PROTO(pid_t pid, ssize_t ret),
+	TP_ARGS(pid, ret),
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(ssize_t, ret)
+	),
+	TP_fast_assign(
+		__entry->pid = pid;
+		__entry->ret = ret;
+	),
+	TP_printk("pid=%d ret=%zd", __entry->pid, __entry->ret)
+);
+
+#endif /* XCKPT_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
