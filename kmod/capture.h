@@ -22,8 +22,7 @@ struct capture {
 };
 
 /* Notes and layout of the process into @core's head, segments and extents. */
-int capture_process(struct core *core, struct task_struct *leader, struct mm_struct *mm,
-		    bool thin);
+int capture_process(struct core *core, struct task_struct *leader, struct mm_struct *mm, bool thin);
 
 /* The name of @path for the caller, or NULL; valid until the next call. */
 const char *capture_path(struct capture *capture, const struct path *path);

@@ -139,7 +139,9 @@ static const struct mm_walk_ops walk_ops = {
 	.pte_entry = walk_pte,
 	.hugetlb_entry = walk_hugetlb,
 	.test_walk = walk_test,
-	COMPAT_WALK_READ_LOCKED
+#ifdef COMPAT_WALK_LOCK
+	COMPAT_WALK_LOCK,
+#endif
 };
 
 int capture_pages(struct core *core, struct vm_area_struct *vma)

@@ -149,8 +149,8 @@ static bool settle_vfork(struct member *member)
 
 	if (!READ_ONCE(member->task->vfork_done) || !member_held(member->state))
 		return false;
-	parent = thread_group_leader(member->task) ? rcu_dereference(member->task->real_parent) :
-						     member->task;
+	parent = thread_group_leader(member->task) ? rcu_dereference(member->task->real_parent)
+						   : member->task;
 	for_each_thread(parent, task) {
 		waiter = member_find(member->group, task);
 		if (waiter && waiter->state == MEMBER_PENDING && waits_for(task, member->task)) {
@@ -275,8 +275,8 @@ static void group_count(struct group *group, struct xckpt_freeze *arg)
 
 	list_for_each_entry(member, &group->members, node) {
 		arg->out_nr_threads += member_held(member->state);
-		arg->out_nr_processes += member_held(member->state) &&
-					 thread_group_leader(member->task);
+		arg->out_nr_processes +=
+			member_held(member->state) && thread_group_leader(member->task);
 		arg->out_nr_stopped += member->state == MEMBER_STOPPED;
 		arg->out_nr_vfork += member->state == MEMBER_VFORK;
 		arg->out_nr_exiting += member->state == MEMBER_GONE;

@@ -131,8 +131,8 @@ int group_list(struct group *group, struct xckpt_tasks *arg)
 	struct listed *list;
 	int ret;
 
-	if (arg->nr_tasks && (arg->task_size < sizeof(struct xckpt_task) ||
-			      arg->task_size > PAGE_SIZE))
+	if (arg->nr_tasks &&
+	    (arg->task_size < sizeof(struct xckpt_task) || arg->task_size > PAGE_SIZE))
 		return -EINVAL;
 	for (size = group->nr_members + 64;; size = nr + 64) {
 		list = kvmalloc_array(size, sizeof(*list), GFP_KERNEL_ACCOUNT);

@@ -61,9 +61,7 @@ static inline long compat_get_pages(struct mm_struct *mm, unsigned long start, u
 
 /* Since 6.5 a walk says which lock it relies on. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-#define COMPAT_WALK_READ_LOCKED .walk_lock = PGWALK_RDLOCK,
-#else
-#define COMPAT_WALK_READ_LOCKED
+#define COMPAT_WALK_LOCK .walk_lock = PGWALK_RDLOCK
 #endif
 
 #endif
