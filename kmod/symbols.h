@@ -30,7 +30,7 @@
 #define X(name) DECLARE_STATIC_CALL(xckpt_##name, name);
 XCKPT_SYMBOLS(X)
 #undef X
-#define kernel_call(name) static_call_mod(xckpt_##name)
+#define kernel_call(name) static_call(xckpt_##name)
 #else
 #define kernel_call(name) name
 #endif
