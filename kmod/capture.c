@@ -40,15 +40,19 @@ static u32 thread_state(enum member_state state)
 
 static void capture_threads(struct capture *capture)
 {
+	struct task_struct *leader = capture->leader;
 	struct member *member;
+	bool first;
+	int pass;
 
-	capture_thread(capture, capture->leader, XCKPT_TASK_PARKED);
-	list_for_each_entry(member, &capture->group->members, node) {
-		if (member->task == capture->leader ||
-		    !same_thread_group(member->task, capture->leader) ||
-		    !member_held(READ_ONCE(member->state)))
-			continue;
-		capture_thread(capture, member->task, thread_state(member->state));
+	for (pass = 0; pass < 2; pass++) {
+		list_for_each_entry(member, &capture->group->members, node) {
+			first = member->task == leader;
+			if (first != !pass || !same_thread_group(member->task, leader) ||
+			    !member_held(READ_ONCE(member->state)))
+				continue;
+			capture_thread(capture, member->task, thread_state(member->state));
+		}
 	}
 }
 

@@ -85,6 +85,18 @@ static u32 file_id(struct group *group, struct file *file)
 	return ++group->nr_files;
 }
 
+/* The group is about to run on, and what it closes from now on must be closed. */
+void files_forget(struct group *group)
+{
+	unsigned long file;
+	void *id;
+
+	xa_for_each(&group->files, file, id)
+		fput((struct file *)file);
+	xa_destroy(&group->files);
+	group->nr_files = 0;
+}
+
 static void fill_file(struct xckpt_file *to, struct file *file)
 {
 	struct inode *inode = file_inode(file);

@@ -90,15 +90,16 @@ static void fill_signal(struct xckpt_note_process *note, struct task_struct *lea
 	spin_unlock_irqrestore(&leader->sighand->siglock, flags);
 }
 
-static void fill_ids(struct xckpt_note_process *note, struct task_struct *leader)
+static void fill_ids(struct xckpt_note_process *note, struct task_struct *leader,
+		     struct pid_namespace *ns)
 {
 	struct task_struct *task;
 
 	rcu_read_lock();
-	note->pid = task_tgid_vnr(leader);
-	note->ppid = task_tgid_vnr(rcu_dereference(leader->real_parent));
-	note->pgid = task_pgrp_vnr(leader);
-	note->sid = task_session_vnr(leader);
+	note->pid = task_tgid_nr_ns(leader, ns);
+	note->ppid = task_tgid_nr_ns(rcu_dereference(leader->real_parent), ns);
+	note->pgid = task_pgrp_nr_ns(leader, ns);
+	note->sid = task_session_nr_ns(leader, ns);
 	for_each_thread(leader, task) {
 		if (compat_seccomp_mode(task))
 			note->flags |= XCKPT_PROCESS_SECCOMP;
@@ -196,7 +197,7 @@ void capture_identity(struct capture *capture)
 	struct xckpt_note_process fixed = { .size = sizeof(fixed) };
 	u32 at;
 
-	fill_ids(&fixed, leader);
+	fill_ids(&fixed, leader, group_ns(capture->group));
 	fill_creds(&fixed, leader);
 	fill_signal(&fixed, leader);
 	fixed.dumpable = get_dumpable(capture->mm);

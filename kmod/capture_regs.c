@@ -19,16 +19,16 @@ u64 xckpt_xfeatures(void)
 	return boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : 3;
 }
 
-static void add_prstatus(struct notes *notes, struct task_struct *task,
+static void add_prstatus(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
 			 const struct user_regset_view *view)
 {
 	struct elf_prstatus status = {};
 
 	rcu_read_lock();
-	status.common.pr_pid = task_pid_vnr(task);
-	status.common.pr_ppid = task_tgid_vnr(rcu_dereference(task->real_parent));
-	status.common.pr_pgrp = task_pgrp_vnr(task);
-	status.common.pr_sid = task_session_vnr(task);
+	status.common.pr_pid = task_pid_nr_ns(task, ns);
+	status.common.pr_ppid = task_tgid_nr_ns(rcu_dereference(task->real_parent), ns);
+	status.common.pr_pgrp = task_pgrp_nr_ns(task, ns);
+	status.common.pr_sid = task_session_nr_ns(task, ns);
 	rcu_read_unlock();
 	status.common.pr_sigpend = task->pending.signal.sig[0];
 	status.common.pr_sighold = task->blocked.sig[0];
@@ -106,12 +106,13 @@ static void fill_restart(struct xckpt_note_thread *note, struct task_struct *tas
 	}
 }
 
-static void add_thread_note(struct notes *notes, struct task_struct *task, u32 state)
+static void add_thread_note(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
+			    u32 state)
 {
 	struct xckpt_note_thread note = { .size = sizeof(note) };
 	struct pt_regs *regs = task_pt_regs(task);
 
-	note.tid = task_pid_vnr(task);
+	note.tid = task_pid_nr_ns(task, ns);
 	note.state = state;
 	note.sigmask = task->blocked.sig[0];
 	if (test_tsk_restore_sigmask(task)) {
@@ -211,6 +212,7 @@ void capture_pending(struct notes *notes, struct task_struct *task, bool shared)
 
 void capture_thread(struct capture *capture, struct task_struct *task, u32 state)
 {
+	struct pid_namespace *ns = group_ns(capture->group);
 	const struct user_regset_view *view;
 	unsigned int i;
 
@@ -218,11 +220,11 @@ void capture_thread(struct capture *capture, struct task_struct *task, u32 state
 	if (!try_get_task_stack(task))
 		return;
 	view = task_user_regset_view(task);
-	add_prstatus(&capture->notes, task, view);
+	add_prstatus(&capture->notes, task, ns, view);
 	for (i = 1; i < view->n; i++)
 		add_regset(&capture->notes, task, &view->regsets[i]);
 	add_siginfo(&capture->notes);
-	add_thread_note(&capture->notes, task, state);
+	add_thread_note(&capture->notes, task, ns, state);
 	kernel_call(put_task_stack)(task);
 	capture_pending(&capture->notes, task, false);
 }

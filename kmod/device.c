@@ -147,6 +147,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long user
 		return -EFAULT;
 	if (usize < command->min_size)
 		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
 	memset(&arg, 0, sizeof(arg));
 	ret = copy_struct_from_user(&arg, command->size, uarg, usize);
 	if (ret)
@@ -205,6 +207,7 @@ static const struct file_operations device_fops = {
 	.open = device_open,
 	.release = device_release,
 	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 };
 
 static struct miscdevice device = {

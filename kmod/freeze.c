@@ -355,6 +355,7 @@ void group_thaw(struct group *group, unsigned int flags)
 	struct member *member;
 
 	trace_xckpt_thaw_begin(group);
+	files_forget(group);
 	/* before the first moves: none may run on */
 	if (flags & XCKPT_THAW_KILL)
 		group_signal(group, SIGKILL);

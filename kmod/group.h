@@ -20,6 +20,7 @@
 
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/task_work.h>
 #include <linux/wait.h>
@@ -69,6 +70,15 @@ struct group {
 struct group *group_alloc(void);
 void group_put(struct group *group);
 void member_put(struct member *member);
+
+/* Drop the references that FILE notes took (capture_files.c). */
+void files_forget(struct group *group);
+
+/* Ids in an image are those that the group's first process itself sees. */
+static inline struct pid_namespace *group_ns(struct group *group)
+{
+	return ns_of_pid(group->pid);
+}
 
 static inline bool member_quiet(enum member_state state)
 {

@@ -6,6 +6,7 @@
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 
+#include "compat/task.h"
 #include "list.h"
 #include "task.h"
 
@@ -68,7 +69,7 @@ static unsigned int list_all(struct group *group, struct listed *list, unsigned 
 		if ((process->flags & PF_KTHREAD) || !task_in_target(group, process))
 			continue;
 		for_each_thread(process, task) {
-			if (task->flags & (PF_IO_WORKER | PF_KTHREAD))
+			if (task->flags & (COMPAT_PF_WORKER | PF_KTHREAD))
 				continue;
 			if (nr < size)
 				list_one(group, task, &list[nr]);

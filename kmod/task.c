@@ -2,7 +2,6 @@
 /* Which tasks belong to a group: the target, scans, newborns, the right to look. */
 #include <linux/cred.h>
 #include <linux/elf.h>
-#include <linux/file.h>
 #include <linux/hashtable.h>
 #include <linux/init_task.h>
 #include <linux/regset.h>
@@ -11,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
 
+#include "compat/task.h"
 #include "freeze.h"
 #include "symbols.h"
 #include "task.h"
@@ -32,12 +32,7 @@ int refuse(struct refusal *refusal, int err, enum xckpt_reason reason, struct ta
 static void group_free(struct kref *ref)
 {
 	struct group *group = container_of(ref, struct group, ref);
-	unsigned long file;
-	void *id;
 
-	xa_for_each(&group->files, file, id)
-		fput((struct file *)file);
-	xa_destroy(&group->files);
 	put_pid(group->pid);
 	kfree(group);
 }
@@ -213,7 +208,7 @@ int task_scan(struct group *group, struct refusal *refusal)
 		}
 		for_each_thread(process, task) {
 			/* an io_uring or vhost worker never goes to user mode */
-			if (task->exit_state || (task->flags & (PF_IO_WORKER | PF_KTHREAD)))
+			if (task->exit_state || (task->flags & (COMPAT_PF_WORKER | PF_KTHREAD)))
 				continue;
 			ret = member_add(group, NULL, task);
 			if (ret == -EBUSY)
@@ -252,7 +247,7 @@ int task_check_access(struct group *group, struct refusal *refusal)
  */
 static void newborn(void *data, struct task_struct *parent, struct task_struct *child)
 {
-	if (!atomic_read(&nr_watching) || (child->flags & (PF_KTHREAD | PF_IO_WORKER)))
+	if (!atomic_read(&nr_watching) || (child->flags & (PF_KTHREAD | COMPAT_PF_WORKER)))
 		return;
 	rcu_read_lock();
 	if (member_add(NULL, parent, child) < 0)

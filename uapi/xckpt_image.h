@@ -67,7 +67,7 @@ struct xckpt_rlimit {
 struct xckpt_note_process {
 	__u32 size;
 	__u32 flags;		/* XCKPT_PROCESS_* */
-	__s32 pid;		/* ids as the dumper's pid namespace sees them */
+	__s32 pid;		/* ids as the first process of the group sees them */
 	__s32 ppid;
 	__s32 pgid;
 	__s32 sid;

@@ -7,6 +7,13 @@
 #include <linux/sched/signal.h>
 #include <linux/version.h>
 
+/* Threads of a process that never go to user mode: io_uring's, since 6.4 vhost's too. */
+#ifdef PF_USER_WORKER
+#define COMPAT_PF_WORKER (PF_IO_WORKER | PF_USER_WORKER)
+#else
+#define COMPAT_PF_WORKER PF_IO_WORKER
+#endif
+
 /* siglock is held. A list in older kernels (6.1), a hash list in newer ones (6.12). */
 static inline unsigned int compat_nr_posix_timers(struct signal_struct *signal)
 {
