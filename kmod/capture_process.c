@@ -157,6 +157,28 @@ static void add_paths(struct capture *capture, u32 at)
 	path_put(&root);
 }
 
+static void add_groups(struct capture *capture, u32 at)
+{
+	const struct cred *cred = get_task_cred(capture->leader);
+	struct notes *notes = &capture->notes;
+	struct xckpt_note_process *note;
+	u32 offset, nr = cred->group_info->ngroups;
+	u32 *groups;
+	u32 i;
+
+	notes_add(notes, ALIGN(notes_offset(notes), 4) - notes_offset(notes));
+	offset = capture_table(notes, nr, sizeof(*groups));
+	if (!notes->err) {
+		note = notes_at(notes, at);
+		note->nr_groups = nr;
+		note->groups_off = offset;
+		groups = notes_at(notes, offset);
+		for (i = 0; i < nr; i++)
+			groups[i] = from_kgid_munged(&init_user_ns, cred->group_info->gid[i]);
+	}
+	put_cred(cred);
+}
+
 static void add_prpsinfo(struct capture *capture, const struct xckpt_note_process *process)
 {
 	struct elf_prpsinfo info = {};
@@ -208,6 +230,7 @@ void capture_identity(struct capture *capture)
 	at = notes_offset(&capture->notes);
 	memcpy(notes_add(&capture->notes, sizeof(fixed)), &fixed, sizeof(fixed));
 	add_paths(capture, at);
+	add_groups(capture, at);
 	notes_end(&capture->notes);
 }
 

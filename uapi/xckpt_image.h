@@ -88,6 +88,8 @@ struct xckpt_note_process {
 	__u32 exe_off;		/* paths as the dumper sees them */
 	__u32 cwd_off;
 	__u32 root_off;
+	__u32 nr_groups;	/* supplementary groups: */
+	__u32 groups_off;	/* an array of __u32 there */
 	__u32 __reserved;
 };
 
