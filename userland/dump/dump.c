@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* xckpt-dump: freeze a process tree, write its image, let it go on. */
+#include "dump.h"
+#include "interrupt.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One core and one file per process are open at a time. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int check_stdout(void)
+{
+	struct stat st;
+
+	if (fstat(STDOUT_FILENO, &st))
+		return fail("cannot write to standard output: %s", strerror(errno));
+	if (isatty(STDOUT_FILENO))
+		return fail(
+			"cannot write to standard output: it is a terminal (give -o DIR, or send "
+			"it to a file or a pipe)");
+	return 0;
+}
+
+/* Before anything is written: what is not resumable must not be killed unasked. */
+static int judge_unsupported(const struct dump *d)
+{
+	const struct manifest *m = &d->priv.manifest;
+	bool refuse = d->opt.kill && !d->opt.force;
+
+	for (size_t i = 0; i < m->nr_unsupported; i++) {
+		const struct manifest_unsupported *u = &m->unsupported[i];
+		const char *blank = u->object[0] ? " " : "";
+
+		if (refuse)
+			return fail(
+				"cannot kill pid %d after the dump: pid %d%s%s: %s (dump without "
+				"--kill, or with --force)",
+				d->opt.pid, u->pid, blank, u->object, u->why);
+		if (!d->opt.quiet)
+			warn("pid %d%s%s: %s", u->pid, blank, u->object, u->why);
+	}
+	return 0;
+}
+
+static int run(struct dump *d)
+{
+	if (strcmp(d->opt.output, "-") == 0 && check_stdout())
+		return -1;
+	if (session_open(d))
+		return -1;
+	if (strcmp(d->opt.output, "-") != 0 && store_begin(d))
+		return -1;
+	if (session_freeze(d) || session_tasks(d) || capture(d) || judge_unsupported(d) ||
+	    transfer(d))
+		return -1;
+	if (d->opt.kill)
+		return session_thaw(d, XCKPT_THAW_KILL);
+	if (d->opt.leave_stopped)
+		return session_thaw(d, XCKPT_THAW_STOP);
+	return 0;
+}
+
+static void summarize(const struct dump *d)
+{
+	size_t nr = d->img.nr_processes;
+	char bytes[32], line[512];
+	int n;
+
+	n = snprintf(line, sizeof(line),
+		     "xckpt-dump: pid %d (%s): %zu process%s, %zu thread%s, %s in %.2f s, frozen "
+		     "%.2f s, image %.300s\n",
+		     d->opt.pid, d->priv.manifest.processes[0].comm, nr, nr == 1 ? "" : "es",
+		     d->nr_threads, d->nr_threads == 1 ? "" : "s",
+		     human_bytes(d->bytes_written, bytes), (double)(now_ns() - d->start_ns) / 1e9,
+		     (double)(d->thawed_ns - d->frozen_ns) / 1e9,
+		     strcmp(d->opt.output, "-") == 0 ? "on standard output" : d->opt.output);
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return; /* nobody is left to be told */
+}
+
+static void clean_up(struct dump *d)
+{
+	/* before files are removed, which may take its time: closing thaws */
+	for (size_t i = 0; i < d->img.nr_processes; i++)
+		close(d->img.processes[i].core_fd);
+	if (d->session_fd >= 0)
+		close(d->session_fd);
+	if (d->pid_fd >= 0)
+		close(d->pid_fd);
+	store_abort(d);
+	arena_free(&d->priv.arena);
+	free(d->tasks);
+}
+
+int main(int argc, char **argv)
+{
+	struct dump d = { .session_fd = -1,
+			  .pid_fd = -1,
+			  .store = { .parent_fd = -1, .dir_fd = -1 } };
+	int ret;
+
+	report_tool = "xckpt-dump";
+	ret = parse_options(argc, argv, &d.opt);
+	if (ret)
+		return ret - 1;
+	d.start_ns = now_ns();
+	umask(077);
+	raise_fd_limit();
+	interrupt_catch();
+	ret = run(&d);
+	if (ret && interrupted)
+		fail("cannot dump pid %d: interrupted (no image was written, the program goes on)",
+		     d.opt.pid);
+	else if (!ret && !d.opt.quiet)
+		summarize(&d);
+	clean_up(&d);
+	if (ret)
+		interrupt_release();
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Open files across the group, and the contents of pipes inside of it. */
+#include "dump.h"
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* O_* of x86-64, whatever this is built for */
+#define X86_O_ACCMODE 3u
+#define X86_O_WRONLY 1u
+#define X86_O_RDWR 2u
+#define X86_O_DIRECT 040000u
+
+static int compare_ids(const void *a, const void *b)
+{
+	const struct open_file *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* One entry per id, and every descriptor leading to it. */
+int merge_files(struct dump *d, const struct core_files *files)
+{
+	size_t total = 0, kept = 0;
+	struct open_file *all;
+
+	for (size_t i = 0; i < d->img.nr_processes; i++)
+		total += files[i].nr_files;
+	all = arena_alloc(&d->priv.arena, total, sizeof(*all));
+	if (!all)
+		return -1;
+	total = 0;
+	for (size_t i = 0; i < d->img.nr_processes; i++) {
+		if (files[i].nr_files)
+			memcpy(all + total, files[i].files, files[i].nr_files * sizeof(*all));
+		total += files[i].nr_files;
+	}
+	if (total)
+		qsort(all, total, sizeof(*all), compare_ids);
+	for (size_t i = 0; i < total; i++)
+		if (!kept || all[kept - 1].id != all[i].id)
+			all[kept++] = all[i];
+	for (size_t i = 0; i < d->img.nr_processes; i++) {
+		struct image_process *p = &d->img.processes[i];
+
+		for (size_t j = 0; j < p->nr_fds; j++)
+			p->fds[j].file =
+				bsearch(p->fds[j].file, all, kept, sizeof(*all), compare_ids);
+	}
+	d->img.files = d->priv.manifest.files = all;
+	d->img.nr_files = d->priv.manifest.nr_files = kept;
+	return 0;
+}
+
+static bool reads(const struct open_file *f)
+{
+	return (f->flags & X86_O_ACCMODE) != X86_O_WRONLY;
+}
+
+static bool writes(const struct open_file *f)
+{
+	return (f->flags & X86_O_ACCMODE) == X86_O_WRONLY ||
+	       (f->flags & X86_O_ACCMODE) == X86_O_RDWR;
+}
+
+/* A descriptor of our own for the description @f, whoever in the group has it. */
+static int reopen(const struct dump *d, const struct open_file *f)
+{
+	char path[64];
+
+	for (size_t i = 0; i < d->img.nr_processes; i++) {
+		const struct image_process *p = &d->img.processes[i];
+
+		for (size_t j = 0; j < p->nr_fds; j++) {
+			if (p->fds[j].file != f)
+				continue;
+			snprintf(path, sizeof(path), "/proc/%d/fd/%d", p->outer_pid, p->fds[j].fd);
+			return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		}
+	}
+	errno = ENOENT;
+	return -1;
+}
+
+/*
+ * Copy what a pipe holds without taking it out: tee() into a pipe of the same
+ * capacity, which has a slot for each of the first one's. Where such a pipe
+ * cannot be had, @f gets no contents, and image_unsupported() says so.
+ */
+static int copy_pipe(struct dump *d, struct open_file *f, int fd)
+{
+	struct buffer *b = &d->buffers[d->nr_buffers];
+	int ends[2], ret = 0;
+	size_t got = 0;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+		return fail("cannot make a pipe: %s", strerror(errno));
+	b->data = arena_alloc(&d->priv.arena, f->size, 1);
+	b->name = arena_printf(&d->priv.arena, MANIFEST_FILES "/pipe-%u", f->id);
+	if (!b->data || !b->name)
+		ret = -1;
+	else if (fcntl(ends[1], F_SETPIPE_SZ, (int)f->capacity) >= (int)f->capacity &&
+		 tee(fd, ends[1], INT32_MAX, SPLICE_F_NONBLOCK) == (ssize_t)f->size) {
+		while (got < f->size) {
+			ssize_t n = read(ends[0], (char *)b->data + got, f->size - got);
+
+			if (n <= 0)
+				break;
+			got += (size_t)n;
+		}
+	}
+	if (!ret && got == f->size) {
+		b->size = got;
+		f->data = b->name;
+		f->data_size = got;
+		d->nr_buffers++;
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return ret;
+}
+
+/* Capacity and contents of the pipe whose reading end is @f. */
+static int read_pipe(struct dump *d, struct open_file *f, bool packets)
+{
+	int fd = reopen(d, f), bytes = 0, capacity, ret = 0;
+
+	if (fd < 0)
+		return fail("cannot open %s of the group: %s", f->path, strerror(errno));
+	capacity = fcntl(fd, F_GETPIPE_SZ);
+	if (capacity > 0)
+		f->capacity = (uint32_t)capacity;
+	if (ioctl(fd, FIONREAD, &bytes))
+		ret = fail("cannot tell what %s holds: %s", f->path, strerror(errno));
+	else if (bytes > 0) {
+		f->size = (uint64_t)bytes;
+		/* the borders between packets would be lost */
+		if (!packets)
+			ret = copy_pipe(d, f, fd);
+	}
+	close(fd);
+	return ret;
+}
+
+static bool same_pipe(const struct open_file *a, const struct open_file *b)
+{
+	return a->kind == FILE_PIPE && b->kind == FILE_PIPE && a->dev == b->dev && a->ino == b->ino;
+}
+
+int capture_pipes(struct dump *d)
+{
+	struct open_file *files = d->img.files;
+
+	d->buffers = arena_alloc(&d->priv.arena, d->img.nr_files, sizeof(*d->buffers));
+	if (!d->buffers)
+		return -1;
+	for (size_t i = 0; i < d->img.nr_files; i++) {
+		struct open_file *f = &files[i], *reader = NULL;
+		bool written = false, packets = false;
+
+		if (f->kind != FILE_PIPE || f->inside)
+			continue;
+		f->size = 0;
+		for (size_t j = i; j < d->img.nr_files; j++) {
+			if (!same_pipe(f, &files[j]))
+				continue;
+			files[j].size = 0;
+			written |= writes(&files[j]);
+			packets |= files[j].flags & X86_O_DIRECT;
+			if (!reader && reads(&files[j]))
+				reader = &files[j];
+		}
+		if (!reader || !written)
+			continue;
+		if (read_pipe(d, reader, packets))
+			return -1;
+		for (size_t j = i; j < d->img.nr_files; j++) {
+			if (same_pipe(f, &files[j])) {
+				files[j].inside = true;
+				files[j].capacity = reader->capacity;
+			}
+		}
+	}
+	return 0;
+}

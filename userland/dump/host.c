@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The machine a dump is taken on, and the files a thin image refers to. */
+#include "dump.h"
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static const char *cpu_value(struct dump *d, const char *line, const char *key)
+{
+	const char *colon = strchr(line, ':');
+	size_t len = strlen(key);
+
+	if (strncmp(line, key, len) != 0 || !colon || line[len + strspn(line + len, " \t")] != ':')
+		return NULL;
+	colon++;
+	return arena_strdup(&d->priv.arena, colon + strspn(colon, " "));
+}
+
+/* The first processor stands for all. */
+static void describe_cpu(struct dump *d)
+{
+	struct manifest *m = &d->priv.manifest;
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+
+	m->cpu_vendor = m->cpu_model = m->cpu_flags = "";
+	while (f && (n = getline(&line, &room, f)) > 1) {
+		const char *value;
+
+		line[n - 1] = 0;
+		if ((value = cpu_value(d, line, "vendor_id")))
+			m->cpu_vendor = value;
+		else if ((value = cpu_value(d, line, "model name")))
+			m->cpu_model = value;
+		else if ((value = cpu_value(d, line, "flags")))
+			m->cpu_flags = value;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+}
+
+int describe_host(struct dump *d)
+{
+	struct manifest *m = &d->priv.manifest;
+	struct utsname host;
+
+	if (uname(&host))
+		return fail("cannot tell the kernel's version: %s", strerror(errno));
+	m->kernel = arena_printf(&d->priv.arena, "%s %s", host.release, host.version);
+	m->machine = arena_strdup(&d->priv.arena, host.machine);
+	if (!m->kernel || !m->machine)
+		return -1;
+	describe_cpu(d);
+	return 0;
+}
+
+static const char *note_build_id(struct dump *d, Elf_Data *data)
+{
+	size_t pos = 0, name, desc;
+	GElf_Nhdr nh;
+
+	while (data && (pos = gelf_getnote(data, pos, &nh, &name, &desc)) > 0) {
+		const unsigned char *id = (const unsigned char *)data->d_buf + desc;
+		char hex[129];
+
+		if (nh.n_type != NT_GNU_BUILD_ID || nh.n_namesz != 4 ||
+		    memcmp((char *)data->d_buf + name, "GNU", 4) != 0 || nh.n_descsz > 64)
+			continue;
+		hex[0] = 0;
+		for (size_t i = 0; i < nh.n_descsz; i++)
+			snprintf(hex + 2 * i, 3, "%02x", id[i]);
+		return arena_strdup(&d->priv.arena, hex);
+	}
+	return NULL;
+}
+
+static const char *build_id(struct dump *d, int fd)
+{
+	const char *id = NULL;
+	size_t nr = 0;
+	GElf_Phdr ph;
+	Elf *elf;
+
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (elf && elf_kind(elf) == ELF_K_ELF && elf_getphdrnum(elf, &nr) == 0) {
+		for (size_t i = 0; i < nr && !id; i++)
+			if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE)
+				id = note_build_id(d,
+						   elf_getdata_rawchunk(elf, (int64_t)ph.p_offset,
+									ph.p_filesz, ELF_T_NHDR));
+	}
+	elf_end(elf);
+	return id ? id : "";
+}
+
+static int add_mapped(struct dump *d, const struct image_process *p, const struct segment *s)
+{
+	struct manifest *m = &d->priv.manifest;
+	struct manifest_mapped *f = &m->mapped[m->nr_mapped++];
+	char path[96];
+	int fd;
+
+	/* its name may lead elsewhere by now, or from here */
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, p->outer_pid,
+		 s->start, s->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	f->path = s->path;
+	f->size = s->vma.file_size;
+	f->mtime_ns = s->vma.file_mtime_ns;
+	f->build_id = fd >= 0 ? build_id(d, fd) : "";
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
+/* Every file once, however often it is mapped. */
+int describe_mapped(struct dump *d)
+{
+	struct manifest *m = &d->priv.manifest;
+	const struct segment **seen;
+	size_t total = 0;
+
+	for (size_t i = 0; i < d->img.nr_processes; i++)
+		total += d->img.processes[i].nr_segments;
+	m->mapped = arena_alloc(&d->priv.arena, total, sizeof(*m->mapped));
+	seen = arena_alloc(&d->priv.arena, total, sizeof(*seen));
+	if (!m->mapped || !seen)
+		return -1;
+	for (size_t i = 0; i < d->img.nr_processes; i++) {
+		const struct image_process *p = &d->img.processes[i];
+
+		for (size_t j = 0; j < p->nr_segments; j++) {
+			const struct segment *s = &p->segments[j];
+			size_t k = 0;
+
+			if (s->vma.kind != XCKPT_VMA_FILE)
+				continue;
+			while (k < m->nr_mapped &&
+			       (seen[k]->vma.dev != s->vma.dev || seen[k]->vma.ino != s->vma.ino))
+				k++;
+			if (k < m->nr_mapped)
+				continue;
+			seen[m->nr_mapped] = s;
+			if (add_mapped(d, p, s))
+				return -1;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* An image directory that appears under its name when it is complete, or never. */
+#include "dump.h"
+#include "interrupt.h"
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int store_fail(const struct dump *d, const char *name, int error)
+{
+	const char *remedy = error == ENOSPC   ? " (choose a place with more room, or -o -)"
+			     : error == EDQUOT ? " (the user's quota is used up)"
+					       : "";
+
+	return fail("cannot write %s%s%s: %s%s", d->opt.output, name ? "/" : "", name ? name : "",
+		    strerror(error), remedy);
+}
+
+/* DIR to the directory it lies in and its name there. */
+static int split_path(struct dump *d)
+{
+	char *path = arena_strdup(&d->priv.arena, d->opt.output), *slash;
+	size_t len = strlen(d->opt.output);
+
+	if (!path)
+		return -1;
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = 0;
+	slash = strrchr(path, '/');
+	if (!slash) {
+		d->store.parent = ".";
+		d->store.name = path;
+	} else {
+		d->store.name = slash + 1;
+		*slash = 0;
+		d->store.parent = slash == path ? "/" : path;
+	}
+	if (!d->store.name[0] || strcmp(d->store.name, ".") == 0 ||
+	    strcmp(d->store.name, "..") == 0)
+		return fail("cannot write %s: File exists (give the name of a new directory)",
+			    d->opt.output);
+	return 0;
+}
+
+static int make_temporary(struct dump *d)
+{
+	struct store *s = &d->store;
+
+	for (int tries = 0; tries < 100; tries++) {
+		uint32_t random;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			random = (uint32_t)now_ns();
+		snprintf(s->temporary, sizeof(s->temporary), ".%.200s.xckpt-%08x", s->name, random);
+		if (mkdirat(s->parent_fd, s->temporary, 0700) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	s->temporary[0] = 0;
+	return fail("cannot make a directory in %s: %s", s->parent, strerror(errno));
+}
+
+int store_begin(struct dump *d)
+{
+	struct store *s = &d->store;
+	struct stat st;
+
+	if (split_path(d))
+		return -1;
+	s->parent_fd = open(s->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->parent_fd < 0)
+		return fail("cannot write %s: %s: %s", d->opt.output, s->parent, strerror(errno));
+	if (fstatat(s->parent_fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return fail("cannot write %s: File exists (remove it, or give another name)",
+			    d->opt.output);
+	if (errno != ENOENT)
+		return store_fail(d, NULL, errno);
+	if (make_temporary(d))
+		return -1;
+	s->dir_fd = openat(s->parent_fd, s->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->dir_fd < 0 ? store_fail(d, NULL, errno) : 0;
+}
+
+static int create(struct dump *d, const char *name)
+{
+	int fd = openat(d->store.dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? store_fail(d, name, errno) : fd;
+}
+
+/* The core stays open: syncing it can wait until the group runs again. */
+int store_core(struct dump *d, struct checksum_copy *c, const char *name)
+{
+	struct store *s = &d->store;
+
+	if (!s->fds)
+		s->fds = arena_alloc(&d->priv.arena, d->img.nr_processes, sizeof(*s->fds));
+	if (!s->fds)
+		return -1;
+	c->out_fd = create(d, name);
+	if (c->out_fd < 0)
+		return -1;
+	s->fds[s->nr_fds++] = c->out_fd;
+	if (ftruncate(c->out_fd, (off_t)c->size))
+		return store_fail(d, name, errno);
+	c->jobs = nr_cpus();
+	if (checksum_copy(c) && c->writing)
+		return store_fail(d, name, c->error);
+	return c->error ? -1 : 0;
+}
+
+/* fsync() and close() are where a file system may first tell that it is full. */
+static int finish(struct dump *d, int fd, const char *name)
+{
+	int error = 0;
+
+	if (fsync(fd))
+		error = errno;
+	if (close(fd) && !error)
+		error = errno;
+	return error ? store_fail(d, name, error) : 0;
+}
+
+int store_buffer(struct dump *d, const char *name, const void *data, size_t size)
+{
+	const char *from = data;
+	int fd;
+
+	if (strchr(name, '/') && mkdirat(d->store.dir_fd, MANIFEST_FILES, 0700) && errno != EEXIST)
+		return store_fail(d, MANIFEST_FILES, errno);
+	fd = create(d, name);
+	if (fd < 0)
+		return -1;
+	while (size) {
+		ssize_t n = write(fd, from, size);
+
+		if (n < 0 && errno == EINTR && !interrupted)
+			continue;
+		if (n <= 0) {
+			int error = n < 0 ? errno : ENOSPC;
+
+			close(fd);
+			return store_fail(d, name, error);
+		}
+		from += n;
+		size -= (size_t)n;
+	}
+	return finish(d, fd, name);
+}
+
+static int sync_dir(struct dump *d, int fd, const char *what)
+{
+	/* some file systems cannot, and need not */
+	if (fsync(fd) && errno != EINVAL && errno != EROFS)
+		return fail("cannot sync %s: %s", what, strerror(errno));
+	return 0;
+}
+
+static int take_name(struct dump *d)
+{
+	struct store *s = &d->store;
+	struct stat st;
+
+	if (renameat2(s->parent_fd, s->temporary, s->parent_fd, s->name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno == EINVAL || errno == ENOSYS) {
+		/* this file system cannot refuse by itself */
+		if (fstatat(s->parent_fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			errno = EEXIST;
+		else if (renameat(s->parent_fd, s->temporary, s->parent_fd, s->name) == 0)
+			return 0;
+	}
+	return fail("cannot write %s: %s", d->opt.output, strerror(errno));
+}
+
+int store_commit(struct dump *d)
+{
+	struct store *s = &d->store;
+	int files;
+
+	while (s->nr_fds) {
+		int fd = s->fds[--s->nr_fds];
+
+		if (finish(d, fd, d->img.processes[s->nr_fds].core_name))
+			return -1;
+	}
+	files = openat(s->dir_fd, MANIFEST_FILES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (files >= 0) {
+		int ret = sync_dir(d, files, d->opt.output);
+
+		close(files);
+		if (ret)
+			return ret;
+	}
+	if (sync_dir(d, s->dir_fd, d->opt.output) || interrupted || take_name(d))
+		return -1;
+	s->temporary[0] = 0;
+	return sync_dir(d, s->parent_fd, s->parent);
+}
+
+void store_abort(struct dump *d)
+{
+	struct store *s = &d->store;
+
+	while (s->nr_fds)
+		close(s->fds[--s->nr_fds]);
+	if (s->temporary[0]) {
+		if (s->dir_fd >= 0)
+			image_remove_contents(s->dir_fd);
+		if (unlinkat(s->parent_fd, s->temporary, AT_REMOVEDIR))
+			fail("cannot remove %s/%s: %s", s->parent, s->temporary, strerror(errno));
+		s->temporary[0] = 0;
+	}
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
+	if (s->parent_fd >= 0)
+		close(s->parent_fd);
+	s->dir_fd = s->parent_fd = -1;
+}

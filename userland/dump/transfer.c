@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Contents from the frozen group to a directory or a stream; then it may go on. */
+#include "dump.h"
+#include "interrupt.h"
+#include "report.h"
+#include "stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool to_stdout(const struct dump *d)
+{
+	return strcmp(d->opt.output, "-") == 0;
+}
+
+static int read_failed(const struct image_process *p, const struct checksum_copy *c)
+{
+	if (c->error == ECANCELED)
+		return -1; /* main() tells of the interrupt */
+	if (c->error == ESTALE || c->error == ESRCH)
+		return fail("cannot read the memory of pid %d (%s): it ended during the dump",
+			    p->info.pid, p->info.comm);
+	return fail("cannot read the memory of pid %d (%s): %s", p->info.pid, p->info.comm,
+		    strerror(c->error));
+}
+
+static struct manifest_file *new_sum(struct dump *d, const char *name, uint64_t size)
+{
+	struct manifest_file *f = &d->priv.manifest.sums[d->priv.manifest.nr_sums++];
+
+	f->name = name;
+	f->size = size;
+	return f;
+}
+
+static int copy_core(struct dump *d, struct stream *stream, struct image_process *p)
+{
+	struct checksum_copy c = {
+		.in_fd = p->core_fd,
+		.out_fd = -1,
+		.size = p->core_size,
+		.stop = &interrupted,
+		.done = &d->bytes_read,
+	};
+	struct manifest_file *sum = new_sum(d, p->core_name, c.size);
+	int ret;
+
+	ret = stream ? stream_add_copy(stream, p->core_name, &c) : store_core(d, &c, p->core_name);
+	if (ret && c.error && !c.writing)
+		read_failed(p, &c);
+	if (!ret) {
+		d->bytes_written += c.written;
+		sum->nr_blocks = c.nr_blocks;
+		sum->blocks = arena_alloc(&d->priv.arena, c.nr_blocks, sizeof(*c.blocks));
+		if (sum->blocks && c.nr_blocks)
+			memcpy(sum->blocks, c.blocks, c.nr_blocks * sizeof(*c.blocks));
+		ret = sum->blocks ? 0 : -1;
+	}
+	free(c.blocks);
+	return ret;
+}
+
+/* Contents of a pipe fit into a few blocks at most. */
+static int sum_buffer(struct dump *d, const struct buffer *b)
+{
+	struct manifest_file *f = new_sum(d, b->name, b->size);
+	struct checksum_state *s = checksum_begin();
+	char page[IMAGE_PAGE_SIZE];
+	size_t pos = 0;
+
+	f->blocks = arena_alloc(&d->priv.arena, b->size / CHECKSUM_BLOCK + 1, sizeof(*f->blocks));
+	if (!f->blocks || !s) {
+		checksum_free(s);
+		return fail("cannot write %s: out of memory", b->name);
+	}
+	while (pos < b->size) {
+		struct checksum_block *block = &f->blocks[f->nr_blocks];
+
+		block->offset = pos;
+		checksum_reset(s);
+		do {
+			size_t len = b->size - pos < sizeof(page) ? b->size - pos : sizeof(page);
+
+			memset(page, 0, sizeof(page));
+			memcpy(page, (const char *)b->data + pos, len);
+			checksum_page(s, pos, page);
+			pos += len;
+		} while (pos < b->size && pos % CHECKSUM_BLOCK);
+		f->nr_blocks += checksum_end(s, &block->hash);
+	}
+	checksum_free(s);
+	return 0;
+}
+
+static int put(struct dump *d, struct stream *stream, const char *name, const void *data,
+	       size_t size)
+{
+	return stream ? stream_add(stream, name, data, size) : store_buffer(d, name, data, size);
+}
+
+static int copy_rest(struct dump *d, struct stream *stream)
+{
+	size_t len;
+	char *text;
+	int ret;
+
+	for (size_t i = 0; i < d->nr_buffers; i++) {
+		const struct buffer *b = &d->buffers[i];
+
+		if (sum_buffer(d, b) || put(d, stream, b->name, b->data, b->size))
+			return -1;
+		d->bytes_written += b->size;
+	}
+	text = manifest_format(&d->priv.manifest, &len);
+	if (!text)
+		return -1;
+	ret = put(d, stream, MANIFEST_NAME, text, len);
+	free(text);
+	return ret;
+}
+
+static int copy_all(struct dump *d, struct stream *stream)
+{
+	for (size_t i = 0; i < d->img.nr_processes; i++)
+		if (copy_core(d, stream, &d->img.processes[i]) || interrupted)
+			return -1;
+	/* nothing more is read of it; who is to be killed or stopped waits for the end */
+	if (!d->opt.kill && !d->opt.leave_stopped && session_thaw(d, 0))
+		return -1;
+	return copy_rest(d, stream);
+}
+
+static int transfer_stream(struct dump *d)
+{
+	static const char action[] = "cannot write to standard output";
+	struct stream *stream =
+		stream_begin(STDOUT_FILENO, action, (int64_t)d->freeze.out_realtime_ns);
+
+	if (!stream)
+		return -1;
+	if (copy_all(d, stream)) {
+		stream_abort(stream);
+		return -1;
+	}
+	if (stream_end(stream))
+		return -1;
+	/* a pipe cannot be synced, a file can be */
+	if (fsync(STDOUT_FILENO) && errno != EINVAL && errno != EROFS && errno != ENOTSUP)
+		return fail("%s: %s", action, strerror(errno));
+	return 0;
+}
+
+int transfer(struct dump *d)
+{
+	struct manifest *m = &d->priv.manifest;
+	int ret;
+
+	m->sums =
+		arena_alloc(&d->priv.arena, d->img.nr_processes + d->nr_buffers, sizeof(*m->sums));
+	if (!m->sums)
+		return -1;
+	progress_begin(d);
+	if (to_stdout(d))
+		ret = transfer_stream(d);
+	else
+		ret = copy_all(d, NULL) || store_commit(d) ? -1 : 0;
+	progress_end();
+	return ret;
+}

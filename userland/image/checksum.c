@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "checksum.h"
+#include "image.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define MAX_JOBS 16
+
+struct checksum_state {
+	XXH64_state_t *xxh;
+	bool any;
+};
+
+struct checksum_state *checksum_begin(void)
+{
+	struct checksum_state *s = malloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->xxh = XXH64_createState();
+	if (!s->xxh) {
+		free(s);
+		return NULL;
+	}
+	checksum_reset(s);
+	return s;
+}
+
+void checksum_free(struct checksum_state *s)
+{
+	if (s)
+		XXH64_freeState(s->xxh);
+	free(s);
+}
+
+void checksum_reset(struct checksum_state *s)
+{
+	XXH64_reset(s->xxh, 0);
+	s->any = false;
+}
+
+static bool page_is_zero(const void *page)
+{
+	const uint64_t *p = page;
+
+	for (size_t i = 0; i < IMAGE_PAGE_SIZE / 8; i += 8)
+		if (p[i] | p[i + 1] | p[i + 2] | p[i + 3] | p[i + 4] | p[i + 5] | p[i + 6] |
+		    p[i + 7])
+			return false;
+	return true;
+}
+
+bool checksum_page(struct checksum_state *s, uint64_t offset, const void *page)
+{
+	if (page_is_zero(page))
+		return false;
+	XXH64_update(s->xxh, &offset, sizeof(offset));
+	XXH64_update(s->xxh, page, IMAGE_PAGE_SIZE);
+	s->any = true;
+	return true;
+}
+
+bool checksum_end(struct checksum_state *s, uint64_t *hash)
+{
+	*hash = s->any ? XXH64_digest(s->xxh) : 0;
+	return s->any;
+}
+
+uint64_t checksum_buffer(const void *buf, size_t len)
+{
+	return XXH64(buf, len, 0);
+}
+
+int64_t next_data(int fd, uint64_t pos, uint64_t size)
+{
+	off_t at;
+
+	if (pos >= size)
+		return (int64_t)size;
+	at = lseek(fd, (off_t)pos, SEEK_DATA);
+	if (at >= 0)
+		return at < (off_t)size ? (int64_t)at : (int64_t)size;
+	if (errno == ENXIO)
+		return (int64_t)size;
+	return errno == EINVAL ? (int64_t)pos : -1; /* no holes here: all is data */
+}
+
+uint64_t next_hole(int fd, uint64_t pos, uint64_t size)
+{
+	off_t at = lseek(fd, (off_t)pos, SEEK_HOLE);
+
+	return at > (off_t)pos && at < (off_t)size ? (uint64_t)at : size;
+}
+
+/* The first error counts; later ones are mostly its consequences. */
+static int copy_error(struct checksum_copy *c, int error, bool writing, uint64_t offset)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&lock);
+	if (!c->error) {
+		c->error = error;
+		c->writing = writing;
+		c->error_offset = offset;
+	}
+	pthread_mutex_unlock(&lock);
+	return -1;
+}
+
+static int write_run(struct checksum_copy *c, const char *buf, size_t len, uint64_t offset)
+{
+	while (len) {
+		ssize_t n = pwrite(c->out_fd, buf, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR && !(c->stop && *c->stop))
+			continue;
+		if (n <= 0)
+			return copy_error(c, n < 0 ? errno : EIO, true, offset);
+		buf += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+		c->written += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Hash the pages of @buf, which lies at @offset, and write runs of non-zero ones. */
+static int take_pages(struct checksum_copy *c, struct checksum_state *s, char *buf, size_t len,
+		      uint64_t offset)
+{
+	size_t start = 0, full = (len + IMAGE_PAGE_SIZE - 1) & ~(size_t)(IMAGE_PAGE_SIZE - 1);
+	size_t pos;
+
+	memset(buf + len, 0, full - len);
+	for (pos = 0; pos < full; pos += IMAGE_PAGE_SIZE) {
+		if (checksum_page(s, offset + pos, buf + pos))
+			continue;
+		if (c->out_fd >= 0 && write_run(c, buf + start, pos - start, offset + start))
+			return -1;
+		start = pos + IMAGE_PAGE_SIZE;
+	}
+	if (c->out_fd >= 0 && start < len)
+		return write_run(c, buf + start, len - start, offset + start);
+	return 0;
+}
+
+static int read_run(struct checksum_copy *c, char *buf, size_t len, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n;
+
+		if ((c->stop && *c->stop) || c->error)
+			return copy_error(c, ECANCELED, false, offset);
+		n = pread(c->in_fd, buf + done, len - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return copy_error(c, n < 0 ? errno : ENODATA, false, offset + done);
+		done += (size_t)n;
+		if (c->done)
+			*c->done += (uint64_t)n;
+	}
+	return 0;
+}
+
+int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state *s, void *buf,
+		 uint64_t *hash)
+{
+	uint64_t end = c->size - block < CHECKSUM_BLOCK ? c->size : block + CHECKSUM_BLOCK;
+	uint64_t pos = block;
+
+	checksum_reset(s);
+	while (pos < end) {
+		int64_t data = next_data(c->in_fd, pos, end);
+		uint64_t stop;
+
+		if (data < 0)
+			return copy_error(c, errno, false, pos);
+		if ((uint64_t)data >= end)
+			break;
+		/* file systems may have smaller blocks than pages */
+		pos = (uint64_t)data & ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
+		stop = next_hole(c->in_fd, (uint64_t)data, end);
+		stop = (stop + IMAGE_PAGE_SIZE - 1) & ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
+		if (stop > end)
+			stop = end;
+		while (pos < stop) {
+			size_t len = stop - pos < CHECKSUM_CHUNK ? stop - pos : CHECKSUM_CHUNK;
+
+			if (read_run(c, buf, len, pos) || take_pages(c, s, buf, len, pos))
+				return -1;
+			pos += len;
+		}
+	}
+	return checksum_end(s, hash);
+}
+
+struct copy_run {
+	struct checksum_copy *c;
+	pthread_mutex_t lock;
+	uint64_t next; /* where to look for the next block with data */
+	size_t room;
+};
+
+/* Find the next block that has data; its entry's index in @slot. 0 at the end. */
+static int claim_block(struct copy_run *run, uint64_t *block, size_t *slot)
+{
+	struct checksum_copy *c = run->c;
+	int64_t data;
+	int ret = 0;
+
+	pthread_mutex_lock(&run->lock);
+	data = next_data(c->in_fd, run->next, c->size);
+	if (data < 0) {
+		copy_error(c, errno, false, run->next);
+	} else if ((uint64_t)data < c->size) {
+		if (c->nr_blocks == run->room) {
+			size_t room = run->room ? run->room * 2 : 64;
+			void *more = reallocarray(c->blocks, room, sizeof(*c->blocks));
+
+			if (!more) {
+				copy_error(c, ENOMEM, false, run->next);
+				goto out;
+			}
+			c->blocks = more;
+			run->room = room;
+		}
+		*block = (uint64_t)data / CHECKSUM_BLOCK * CHECKSUM_BLOCK;
+		*slot = c->nr_blocks++;
+		run->next = *block + CHECKSUM_BLOCK;
+		ret = 1;
+	}
+out:
+	pthread_mutex_unlock(&run->lock);
+	return ret;
+}
+
+static void *copy_worker(void *ctx)
+{
+	struct copy_run *run = ctx;
+	struct checksum_copy *c = run->c;
+	struct checksum_state *s = checksum_begin();
+	void *buf = aligned_alloc(IMAGE_PAGE_SIZE, CHECKSUM_CHUNK);
+	uint64_t block, hash;
+	size_t slot;
+	int n;
+
+	if (!s || !buf)
+		copy_error(c, ENOMEM, false, 0);
+	while (!c->error && claim_block(run, &block, &slot)) {
+		n = checksum_one(c, block, s, buf, &hash);
+		pthread_mutex_lock(&run->lock);
+		c->blocks[slot].offset = n > 0 ? block : UINT64_MAX;
+		c->blocks[slot].hash = hash;
+		pthread_mutex_unlock(&run->lock);
+		if (n < 0)
+			break;
+	}
+	checksum_free(s);
+	free(buf);
+	return NULL;
+}
+
+int checksum_copy(struct checksum_copy *c)
+{
+	struct copy_run run = { .c = c, .lock = PTHREAD_MUTEX_INITIALIZER };
+	size_t kept = 0;
+
+	c->blocks = NULL;
+	c->nr_blocks = 0;
+	c->error = 0;
+	run_parallel(c->size <= CHECKSUM_BLOCK ? 1 : c->jobs, copy_worker, &run);
+	if (c->error) {
+		free(c->blocks);
+		c->blocks = NULL;
+		c->nr_blocks = 0;
+		return -1;
+	}
+	/* a block can turn out to be all zero */
+	for (size_t i = 0; i < c->nr_blocks; i++)
+		if (c->blocks[i].offset != UINT64_MAX)
+			c->blocks[kept++] = c->blocks[i];
+	c->nr_blocks = kept;
+	return 0;
+}
+
+void run_parallel(unsigned int jobs, void *(*fn)(void *ctx), void *ctx)
+{
+	pthread_t threads[MAX_JOBS];
+	unsigned int started = 0;
+
+	if (jobs > MAX_JOBS)
+		jobs = MAX_JOBS;
+	/* when threads cannot be had, this one does all of the work */
+	while (started + 1 < jobs && pthread_create(&threads[started], NULL, fn, ctx) == 0)
+		started++;
+	fn(ctx);
+	while (started)
+		pthread_join(threads[--started], NULL);
+}
+
+unsigned int nr_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+		return (unsigned int)CPU_COUNT(&set);
+	return 1;
+}

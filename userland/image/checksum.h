@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Checksums of files with holes. The checksum of a block of 16 MiB is XXH64
+ * (seed 0) over each page in it that is not all zero, in order: the page's
+ * offset in the file as 64 bits little-endian, then its 4096 bytes, the last
+ * page of a file filled up with zeros. A block without such a page has none, so
+ * it does not matter how holes are stored or whether they are.
+ */
+#ifndef XCKPT_CHECKSUM_H
+#define XCKPT_CHECKSUM_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHECKSUM_BLOCK ((uint64_t)16 << 20)
+/* bytes that one read takes at most; a divisor of the block */
+#define CHECKSUM_CHUNK ((size_t)256 << 10)
+
+struct checksum_block {
+	uint64_t offset, hash;
+};
+
+/* The checksum of one block as it grows, pages in order. */
+struct checksum_state;
+struct checksum_state *checksum_begin(void); /* NULL: no memory */
+void checksum_free(struct checksum_state *s);
+void checksum_reset(struct checksum_state *s);
+/* @page is a full one; nothing happens when it is all zero. True when it was not. */
+bool checksum_page(struct checksum_state *s, uint64_t offset, const void *page);
+/* False when no page counted. */
+bool checksum_end(struct checksum_state *s, uint64_t *hash);
+
+uint64_t checksum_buffer(const void *buf, size_t len);
+
+/* Where the next stored byte at or after @pos is, @size when there is none, -1 on error. */
+int64_t next_data(int fd, uint64_t pos, uint64_t size);
+/* Where it ends, at most @size. */
+uint64_t next_hole(int fd, uint64_t pos, uint64_t size);
+
+/*
+ * Read all that is stored of a file of @size bytes and, when @out_fd is not -1,
+ * write its non-zero pages at the same offsets there. @blocks becomes a
+ * malloc'ed table in order of offset. On failure @error is an errno, ECANCELED
+ * when @stop became non-zero, and @writing tells which side failed.
+ */
+struct checksum_copy {
+	int in_fd, out_fd;
+	uint64_t size;
+	unsigned int jobs;
+	const volatile sig_atomic_t *stop;
+	_Atomic uint64_t *done; /* bytes read, for who watches; may be NULL */
+
+	struct checksum_block *blocks;
+	size_t nr_blocks;
+	_Atomic uint64_t written; /* bytes of non-zero pages */
+	_Atomic int error;
+	bool writing;
+	uint64_t error_offset;
+};
+int checksum_copy(struct checksum_copy *c);
+
+/* One block of @c's files only; @buf has CHECKSUM_CHUNK bytes, page-aligned.
+ * Returns 1 with @hash, 0 when the block is empty, -1 with @c->error. */
+int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state *s, void *buf,
+		 uint64_t *hash);
+
+/* Run @fn(@ctx) in @jobs threads at once, this one among them. */
+void run_parallel(unsigned int jobs, void *(*fn)(void *ctx), void *ctx);
+unsigned int nr_cpus(void);
+
+#endif

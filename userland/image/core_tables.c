@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Notes that are tables: mappings, signals, open files. */
+#include "core_notes.h"
+#include "report.h"
+
+#include <string.h>
+
+#define NR_SIGNALS 64
+
+_Static_assert(sizeof(struct xckpt_vma) == 72, "struct xckpt_vma");
+_Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
+_Static_assert(sizeof(struct xckpt_file) == 72, "struct xckpt_file");
+_Static_assert(sizeof(struct xckpt_fd) == 16, "struct xckpt_fd");
+
+/* Entry @i of a table whose entries the writer made @entry_size bytes long. */
+static void take_entry(const struct note *note, uint32_t off, uint32_t entry_size, size_t i,
+		       void *to, size_t size)
+{
+	memset(to, 0, size);
+	memcpy(to, note->desc + off + i * entry_size, entry_size < size ? entry_size : size);
+}
+
+static int check_table(const struct notes *n, const struct note *note, uint32_t off,
+		       uint32_t entry_size, uint32_t nr, size_t min)
+{
+	if (!nr)
+		return 0;
+	if (entry_size < min || off > note->size || nr > (note->size - off) / entry_size)
+		return notes_damaged(n, "a table exceeds its note");
+	return 0;
+}
+
+int take_vma(struct notes *n, const struct note *note)
+{
+	struct xckpt_note_table head;
+	struct image_process *p = n->p;
+
+	if (take_struct(n, note, &head, sizeof(head),
+			END_OF(struct xckpt_note_table, entries_off)) ||
+	    check_table(n, note, head.entries_off, head.entry_size, head.nr_entries,
+			END_OF(struct xckpt_vma, pkey)))
+		return -1;
+	if (head.nr_entries != p->nr_segments)
+		return notes_damaged(n, "mappings and segments differ in number");
+	for (size_t i = 0; i < p->nr_segments; i++) {
+		struct segment *s = &p->segments[i];
+
+		take_entry(note, head.entries_off, head.entry_size, i, &s->vma, sizeof(s->vma));
+		if (s->vma.start != s->start || s->vma.end != s->end)
+			return notes_damaged(n, "a mapping and its segment differ");
+		if (s->vma.kind > XCKPT_VMA_SPECIAL)
+			return notes_damaged(n, "a mapping of an unknown kind");
+		if (take_string(n, note, s->vma.path_off, &s->path))
+			return -1;
+	}
+	return 0;
+}
+
+int take_sigaction(struct notes *n, const struct note *note)
+{
+	struct xckpt_note_table head;
+
+	if (take_struct(n, note, &head, sizeof(head),
+			END_OF(struct xckpt_note_table, entries_off)) ||
+	    check_table(n, note, head.entries_off, head.entry_size, head.nr_entries,
+			END_OF(struct xckpt_sigaction, mask)))
+		return -1;
+	if (head.nr_entries != NR_SIGNALS)
+		return notes_damaged(n, "the table of signal handlers has not 64 entries");
+	for (size_t i = 0; i < NR_SIGNALS; i++)
+		take_entry(note, head.entries_off, head.entry_size, i, &n->p->sigaction[i],
+			   sizeof(n->p->sigaction[i]));
+	return 0;
+}
+
+int take_sigpending(struct notes *n, const struct note *note)
+{
+	struct xckpt_note_table head;
+
+	if (take_struct(n, note, &head, sizeof(head),
+			END_OF(struct xckpt_note_table, entries_off)) ||
+	    check_table(n, note, head.entries_off, head.entry_size, head.nr_entries,
+			XCKPT_SIGINFO_SIZE))
+		return -1;
+	/* siginfo_t never grows, so the entries can be used where they are */
+	if (head.nr_entries && head.entry_size != XCKPT_SIGINFO_SIZE)
+		return notes_damaged(n, "a pending signal has an impossible size");
+	for (size_t i = 0; i < head.nr_entries; i++) {
+		uint32_t signo;
+
+		memcpy(&signo, note->desc + head.entries_off + i * XCKPT_SIGINFO_SIZE,
+		       sizeof(signo));
+		if (signo < 1 || signo > NR_SIGNALS)
+			return notes_damaged(n, "a pending signal has an impossible number");
+	}
+	if (n->thread) {
+		n->thread->pending = head.nr_entries ? note->desc + head.entries_off : NULL;
+		n->thread->nr_pending = head.nr_entries;
+	} else {
+		n->p->pending = head.nr_entries ? note->desc + head.entries_off : NULL;
+		n->p->nr_pending = head.nr_entries;
+	}
+	return 0;
+}
+
+static int take_open_files(struct notes *n, const struct note *note,
+			   const struct xckpt_note_file *head)
+{
+	struct open_file *files = arena_alloc(n->arena, head->nr_files, sizeof(*files));
+
+	if (!files)
+		return -1;
+	for (size_t i = 0; i < head->nr_files; i++) {
+		struct open_file *f = &files[i];
+		struct xckpt_file raw;
+
+		take_entry(note, head->files_off, head->file_size, i, &raw, sizeof(raw));
+		if (!raw.id)
+			return notes_damaged(n, "an open file has no id");
+		if (take_string(n, note, raw.path_off, &f->path))
+			return -1;
+		f->id = raw.id;
+		f->flags = raw.flags;
+		f->mode = raw.mode;
+		f->kind = file_kind_of(f->path, raw.mode, raw.rdev);
+		f->pos = raw.pos;
+		f->dev = raw.dev;
+		f->ino = raw.ino;
+		f->rdev = raw.rdev;
+		f->size = raw.file_size;
+		f->mtime_ns = raw.file_mtime_ns;
+		f->deleted = !raw.nlink && (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ||
+					    f->kind == FILE_DEVICE || f->kind == FILE_FIFO);
+	}
+	n->files->files = files;
+	n->files->nr_files = head->nr_files;
+	return 0;
+}
+
+int take_file(struct notes *n, const struct note *note)
+{
+	struct xckpt_note_file head;
+	struct image_process *p = n->p;
+
+	if (take_struct(n, note, &head, sizeof(head), END_OF(struct xckpt_note_file, __reserved)) ||
+	    check_table(n, note, head.files_off, head.file_size, head.nr_files,
+			END_OF(struct xckpt_file, __reserved)) ||
+	    check_table(n, note, head.fds_off, head.fd_size, head.nr_fds,
+			END_OF(struct xckpt_fd, __reserved)) ||
+	    take_open_files(n, note, &head))
+		return -1;
+	p->fds = arena_alloc(n->arena, head.nr_fds, sizeof(*p->fds));
+	if (!p->fds)
+		return -1;
+	for (size_t i = 0; i < head.nr_fds; i++) {
+		struct xckpt_fd raw;
+
+		take_entry(note, head.fds_off, head.fd_size, i, &raw, sizeof(raw));
+		if (raw.fd < 0 || raw.file >= head.nr_files)
+			return notes_damaged(n, "a file descriptor leads nowhere");
+		if (i && raw.fd <= p->fds[i - 1].fd)
+			return notes_damaged(n, "file descriptors are not in order");
+		p->fds[i].fd = raw.fd;
+		p->fds[i].cloexec = raw.flags & XCKPT_FD_CLOEXEC;
+		p->fds[i].file = &n->files->files[raw.file];
+	}
+	p->nr_fds = head.nr_fds;
+	return 0;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An image, opened, checked once and kept as plain tables. Whoever holds a
+ * struct image needs no bounds check of his own: every pointer leads into it,
+ * every offset and size lies inside its file, every cross-reference exists,
+ * segments are page-aligned, ascending and do not overlap, and strings end.
+ */
+#ifndef XCKPT_IMAGE_H
+#define XCKPT_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xckpt_image.h"
+
+#define IMAGE_FORMAT_VERSION 1
+#define IMAGE_PAGE_SIZE 4096u
+
+/* x86-64's user_regs_struct with fixed widths: readers run on other machines */
+struct x86_regs {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+	uint64_t rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs, eflags, rsp, ss;
+	uint64_t fs_base, gs_base, ds, es, fs, gs;
+};
+
+/* What an open file description is, as far as a resume cares. */
+enum file_kind {
+	FILE_REGULAR,
+	FILE_DIRECTORY,
+	FILE_DEVICE, /* a character or block device node but no terminal */
+	FILE_TTY,
+	FILE_PIPE, /* both ends may be in the group: see struct open_file.peer */
+	FILE_FIFO, /* a named pipe */
+	FILE_SOCKET,
+	FILE_MEMFD,
+	FILE_ANON_INODE, /* eventfd, epoll, timerfd ...: path tells */
+	FILE_OTHER,
+};
+
+struct open_file {
+	uint32_t id;
+	enum file_kind kind;
+	const char *path;
+	uint32_t flags; /* O_* of x86-64 */
+	uint32_t mode;
+	uint64_t pos, dev, ino, rdev, size;
+	int64_t mtime_ns;
+	bool deleted;
+	const char *data; /* name of its contents under files/ ("files/pipe-7"), or NULL */
+	uint64_t data_size; /* bytes there */
+	uint32_t capacity; /* of a pipe, bytes; 0: unknown */
+	bool inside; /* a pipe with its reading and its writing end in the group */
+};
+
+struct process_fd {
+	int fd;
+	bool cloexec;
+	const struct open_file *file;
+};
+
+struct image_thread {
+	int tid;
+	struct x86_regs regs;
+	const uint8_t *xstate; /* NT_X86_XSTATE, or NT_PRFPREG when there is no XSAVE */
+	size_t xstate_size; /* at least 512 */
+	struct xckpt_note_thread info;
+	const uint8_t *pending; /* XCKPT_SIGINFO_SIZE bytes each */
+	size_t nr_pending;
+};
+
+struct segment {
+	uint64_t start, end; /* addresses */
+	uint64_t offset, filesz; /* in the core; filesz <= end - start */
+	struct xckpt_vma vma;
+	const char *path; /* never NULL */
+};
+
+struct image_process {
+	struct xckpt_note_process info;
+	struct xckpt_note_mm mm;
+	const char *exe, *cwd, *root; /* "" when not known */
+	const uint64_t *auxv; /* pairs, AT_NULL included */
+	size_t nr_auxv; /* 64-bit words */
+	struct xckpt_sigaction sigaction[64];
+	const uint8_t *pending;
+	size_t nr_pending;
+	struct image_thread *threads; /* leader first */
+	size_t nr_threads;
+	struct segment *segments;
+	size_t nr_segments;
+	struct process_fd *fds;
+	size_t nr_fds;
+	int core_fd; /* read-only; owned by the image */
+	uint64_t core_size;
+	const char *core_name; /* "42.core" */
+	int outer_pid; /* during a dump: its pid for the dumper, who may see another number */
+	const uint32_t *groups; /* supplementary ones */
+	size_t nr_groups;
+};
+
+struct image_clocks {
+	int64_t realtime_ns, monotonic_ns, boottime_ns;
+};
+
+struct image {
+	int dir_fd; /* the image's directory, O_PATH or O_RDONLY */
+	const char *name; /* as the user gave it, for messages */
+	unsigned int version;
+	bool thin; /* clean file-backed memory is not in the cores */
+	const char *tool, *kernel;
+	struct image_clocks clocks;
+	uint64_t xfeatures; /* XCR0 of the machine it was taken on */
+	struct image_process *processes; /* parents before children */
+	size_t nr_processes;
+	struct open_file *files;
+	size_t nr_files;
+	void *priv;
+	struct image_zombie *zombies; /* processes that had ended and were not waited for */
+	size_t nr_zombies;
+};
+
+struct image_zombie {
+	int pid, ppid, pgid, sid;
+	int exit_code; /* as wait(2) gives it */
+	const char *comm;
+};
+
+/*
+ * Open and check the image at @path, a directory or one PID.core with its
+ * manifest beside it. Contents of memory are not read: see image_verify().
+ * Returns NULL after one line on stderr (report.h).
+ */
+struct image *image_open(const char *path);
+void image_close(struct image *img);
+
+/*
+ * Compare contents with the manifest's checksums, using up to @jobs threads.
+ * With @lazy_from > 0, clean file-backed contents beyond the first @lazy_from
+ * bytes of them are left out and *@left (bytes) tells how many; a later call
+ * with @lazy_from 0 checks everything. Returns 0, or -1 after one line on
+ * stderr that names file and offset.
+ */
+int image_verify(struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left);
+
+/* Copy @len bytes of process memory at @addr; zero where the image has none.
+ * Returns 0, or -1 if part of the range is not mapped or cannot be read. */
+int image_read_memory(const struct image_process *p, uint64_t addr, void *buf, size_t len);
+
+/*
+ * Unpack a tar stream (as xckpt-dump -o - writes it) from @fd into a new
+ * directory under @tmpdir and return its name (malloc'ed), or NULL after one
+ * line on stderr and with nothing left behind. A truncated or hostile stream
+ * (absolute names, "..", links, devices) is an error.
+ */
+char *image_receive(int fd, const char *tmpdir);
+
+/*
+ * Remove the image @path: what an image may hold and nothing else. Meant for
+ * what image_receive() made. Returns 0, or -1 with errno.
+ */
+int image_remove(const char *path);
+
+/*
+ * Everything that this version cannot resume, in order of processes. @object is
+ * for people: "fd 5 (socket:[1234])", "" when @why is about the process as a
+ * whole; both end with the call. Returns how many there were.
+ */
+int image_unsupported(const struct image *img,
+		      void (*cb)(void *ctx, int pid, const char *object, const char *why),
+		      void *ctx);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is behind struct image.priv. */
+#ifndef XCKPT_IMAGE_PRIV_H
+#define XCKPT_IMAGE_PRIV_H
+
+#include "arena.h"
+#include "image.h"
+#include "manifest.h"
+
+struct image_priv {
+	struct arena arena;
+	struct manifest manifest;
+	const char *action; /* "cannot use /x/img" */
+};
+
+static inline const struct manifest *image_manifest(const struct image *img)
+{
+	return &((const struct image_priv *)img->priv)->manifest;
+}
+
+/* Compare the ELF headers and notes of @p with the manifest. */
+int image_check_head(const struct image *img, const struct image_process *p);
+
+/* The segment that holds @addr, or NULL. */
+const struct segment *image_find_segment(const struct image_process *p, uint64_t addr);
+
+/* Unlink what an image may hold in @dir_fd, not the directory itself. */
+int image_remove_contents(int dir_fd);
+
+#endif

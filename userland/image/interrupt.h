@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Clean up before a signal ends the tool. */
+#ifndef XCKPT_INTERRUPT_H
+#define XCKPT_INTERRUPT_H
+
+#include <signal.h>
+
+/* The number of the signal that came, or 0. */
+extern volatile sig_atomic_t interrupted;
+
+/*
+ * From here on SIGINT, SIGTERM, SIGHUP and SIGQUIT set @interrupted and let
+ * system calls return EINTR; SIGPIPE is ignored, so that writers get EPIPE.
+ */
+void interrupt_catch(void);
+/* As before interrupt_catch(); a signal that came takes its effect now. */
+void interrupt_release(void);
+
+#endif

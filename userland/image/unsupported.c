@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The one list of what this version cannot resume. */
+#include "image.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define NOT_YET "cannot be resumed by this version"
+
+static const char *const file_why[] = {
+	[FILE_SOCKET] = "sockets " NOT_YET,
+	[FILE_MEMFD] = "memfds " NOT_YET,
+	[FILE_ANON_INODE] = "anonymous inodes (epoll, eventfd, timerfd ...) " NOT_YET,
+	[FILE_FIFO] = "named pipes " NOT_YET,
+	[FILE_OTHER] = "files of this kind " NOT_YET,
+};
+
+static const char *const vma_why[] = {
+	[XCKPT_VMA_SYSV] = "System V shared memory " NOT_YET,
+	[XCKPT_VMA_HUGETLB] = "huge page mappings (hugetlb) " NOT_YET,
+	[XCKPT_VMA_SPECIAL] = "device memory and secret memory are not in an image",
+};
+
+static const struct {
+	uint32_t flag;
+	const char *why;
+} process_why[] = {
+	{ XCKPT_PROCESS_SECCOMP, "seccomp filters " NOT_YET },
+	{ XCKPT_PROCESS_IO_URING, "io_uring " NOT_YET },
+};
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+struct walk {
+	void (*cb)(void *ctx, int pid, const char *object, const char *why);
+	void *ctx;
+	int found;
+};
+
+static void __attribute__((format(printf, 4, 5)))
+report(struct walk *w, int pid, const char *why, const char *fmt, ...)
+{
+	char object[4400]; /* a path and a few words */
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(object, sizeof(object), fmt, ap);
+	va_end(ap);
+	w->found++;
+	if (w->cb)
+		w->cb(w->ctx, pid, object, why);
+}
+
+static const char *why_not_file(const struct open_file *f)
+{
+	if (f->kind == FILE_PIPE)
+		return f->inside && f->size && !f->data ? "a packet pipe (O_DIRECT) or one whose "
+							  "contents could not be read " NOT_YET
+							: NULL;
+	if (f->deleted && f->kind == FILE_REGULAR)
+		return "deleted files " NOT_YET;
+	return f->kind < (enum file_kind)ARRAY_SIZE(file_why) ? file_why[f->kind] : NULL;
+}
+
+static void walk_fds(struct walk *w, const struct image_process *p)
+{
+	for (size_t i = 0; i < p->nr_fds; i++) {
+		const struct open_file *f = p->fds[i].file;
+		const char *why = why_not_file(f);
+
+		if (why)
+			report(w, p->info.pid, why, "fd %d (%s)", p->fds[i].fd, f->path);
+	}
+}
+
+static void walk_mappings(struct walk *w, const struct image_process *p)
+{
+	for (size_t i = 0; i < p->nr_segments; i++) {
+		const struct segment *s = &p->segments[i];
+		const char *why = NULL;
+
+		if (s->vma.kind < ARRAY_SIZE(vma_why))
+			why = vma_why[s->vma.kind];
+		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))
+			why = "memory under a userfaultfd " NOT_YET;
+		if (why)
+			report(w, p->info.pid, why, "mapping %" PRIx64 "-%" PRIx64 "%s%s%s",
+			       s->start, s->end, s->path[0] ? " (" : "", s->path,
+			       s->path[0] ? ")" : "");
+	}
+}
+
+static void walk_process(struct walk *w, const struct image_process *p)
+{
+	uint32_t flags = p->info.flags;
+
+	for (size_t i = 0; i < p->nr_threads; i++)
+		if (p->threads[i].info.flags & XCKPT_THREAD_SECCOMP)
+			flags |= XCKPT_PROCESS_SECCOMP;
+	for (size_t i = 0; i < ARRAY_SIZE(process_why); i++)
+		if (flags & process_why[i].flag)
+			report(w, p->info.pid, process_why[i].why, "%s", "");
+	if (p->info.nr_posix_timers)
+		report(w, p->info.pid, "POSIX timers (timer_create) " NOT_YET, "%s", "");
+	walk_mappings(w, p);
+	walk_fds(w, p);
+}
+
+int image_unsupported(const struct image *img,
+		      void (*cb)(void *ctx, int pid, const char *object, const char *why),
+		      void *ctx)
+{
+	struct walk w = { .cb = cb, .ctx = ctx };
+
+	for (size_t i = 0; i < img->nr_processes; i++) {
+		if (i > 0)
+			report(&w, img->processes[i].info.pid, "more than one process " NOT_YET,
+			       "%s", "");
+		walk_process(&w, &img->processes[i]);
+	}
+	for (size_t i = 0; i < img->nr_zombies; i++)
+		report(&w, img->zombies[i].pid,
+		       "children that ended and were not waited for " NOT_YET, "%s", "");
+	return w.found;
+}

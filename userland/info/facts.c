@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Numbers of an image to words. */
+#include "info.h"
+#include "xckpt.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define SIGRTMIN_KERNEL 32
+
+const char *vma_kind_name(unsigned int kind)
+{
+	static const char *const names[NR_VMA_KINDS] = { "anonymous", "file", "shared", "sysv",
+							 "hugetlb",   "vdso", "vvar",	"special" };
+
+	return kind < NR_VMA_KINDS ? names[kind] : "?";
+}
+
+const char *task_state_name(unsigned int state)
+{
+	static const char *const names[] = { "running", "stopped", "vfork", "exiting", "zombie" };
+
+	return state < ARRAY_SIZE(names) ? names[state] : "?";
+}
+
+void sum_memory(const struct image_process *p, struct memory_sum sums[NR_VMA_KINDS])
+{
+	memset(sums, 0, NR_VMA_KINDS * sizeof(*sums));
+	for (size_t i = 0; i < p->nr_segments; i++) {
+		const struct segment *s = &p->segments[i];
+		uint64_t pos = s->offset, end = s->offset + s->filesz;
+
+		sums[s->vma.kind].mappings++;
+		sums[s->vma.kind].mapped += s->end - s->start;
+		while (pos < end) {
+			int64_t data = next_data(p->core_fd, pos, end);
+
+			if (data < 0 || (uint64_t)data >= end)
+				break;
+			pos = next_hole(p->core_fd, (uint64_t)data, end);
+			sums[s->vma.kind].stored += pos - (uint64_t)data;
+		}
+	}
+}
+
+const char *where_is(const struct image_process *p, uint64_t addr, char *buf, size_t size)
+{
+	const struct segment *s = image_find_segment(p, addr);
+	const char *name;
+
+	if (!s) {
+		snprintf(buf, size, "nowhere");
+		return buf;
+	}
+	name = strrchr(s->path, '/');
+	name = name ? name + 1 : s->path;
+	if (!name[0])
+		name = s->vma.kind == XCKPT_VMA_VDSO ? "[vdso]" : "anonymous";
+	snprintf(buf, size, "%s+0x%" PRIx64, name,
+		 addr - s->start + (s->vma.kind == XCKPT_VMA_FILE ? (uint64_t)s->vma.pgoff : 0));
+	return buf;
+}
+
+const char *thread_syscall(const struct image_thread *t, char *buf, size_t size)
+{
+	const char *name;
+
+	if (!(t->info.flags & XCKPT_THREAD_IN_SYSCALL))
+		return NULL;
+	name = syscall_name(t->regs.orig_rax);
+	if (name)
+		return name;
+	snprintf(buf, size, "system call %" PRId64, (int64_t)t->regs.orig_rax);
+	return buf;
+}
+
+const char *signal_name(int signo, char *buf, size_t size)
+{
+	const char *name = signo < SIGRTMIN_KERNEL ? sigabbrev_np(signo) : NULL;
+
+	if (name)
+		snprintf(buf, size, "SIG%s", name);
+	else
+		snprintf(buf, size, "signal %d", signo);
+	return buf;
+}
+
+const char *itimer_name(unsigned int which)
+{
+	static const char *const names[] = { "real", "virtual", "prof" };
+
+	return which < ARRAY_SIZE(names) ? names[which] : "?";
+}
+
+const char *access_name(const struct open_file *f, char *buf, size_t size)
+{
+	static const char *const modes[] = { "r", "w", "rw", "-" };
+
+	snprintf(buf, size, "%s%s%s", modes[f->flags & 3], f->flags & 02000 ? "a" : "",
+		 f->flags & 04000 ? "n" : "");
+	return buf;
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* An image as a person reads it. */
+#include "info.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Names in an image may be made to steer a terminal. */
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	for (int i = 0; i + 1 < n; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			text[i] = '?';
+	fputs(text, stdout);
+	free(text);
+}
+
+static const char *bytes(uint64_t n, char *buf, size_t size)
+{
+	static const char units[] = "KMGTP";
+	double value = (double)n;
+	int unit = -1;
+
+	while (value >= 1024 && unit < 4) {
+		value /= 1024;
+		unit++;
+	}
+	if (unit < 0)
+		snprintf(buf, size, "%" PRIu64 " B", n);
+	else
+		snprintf(buf, size, "%.1f %ciB", value, units[unit]);
+	return buf;
+}
+
+static void print_threads(const struct image_process *p)
+{
+	char where[512], call[64];
+
+	say("  threads\n");
+	for (size_t i = 0; i < p->nr_threads; i++) {
+		const struct image_thread *t = &p->threads[i];
+		const char *in = thread_syscall(t, call, sizeof(call));
+
+		say("    %-8d %-16s %-8s at 0x%" PRIx64 " %s%s%s\n", t->tid, t->info.comm,
+		    task_state_name(t->info.state), t->regs.rip,
+		    where_is(p, t->regs.rip, where, sizeof(where)), in ? ", in " : "",
+		    in ? in : "");
+	}
+}
+
+static void print_memory(const struct image_process *p)
+{
+	struct memory_sum sums[NR_VMA_KINDS], all = { 0 };
+	char a[32], b[32];
+
+	sum_memory(p, sums);
+	say("  memory       mappings       mapped       stored\n");
+	for (unsigned int k = 0; k < NR_VMA_KINDS; k++) {
+		if (!sums[k].mappings)
+			continue;
+		say("    %-10s %8" PRIu64 " %12s %12s\n", vma_kind_name(k), sums[k].mappings,
+		    bytes(sums[k].mapped, a, sizeof(a)), bytes(sums[k].stored, b, sizeof(b)));
+		all.mappings += sums[k].mappings;
+		all.mapped += sums[k].mapped;
+		all.stored += sums[k].stored;
+	}
+	say("    %-10s %8" PRIu64 " %12s %12s\n", "all", all.mappings,
+	    bytes(all.mapped, a, sizeof(a)), bytes(all.stored, b, sizeof(b)));
+}
+
+static void print_fds(const struct image_process *p)
+{
+	char mode[8];
+
+	if (!p->nr_fds)
+		return;
+	say("  files\n");
+	for (size_t i = 0; i < p->nr_fds; i++) {
+		const struct open_file *f = p->fds[i].file;
+
+		say("    %4d  %-10s %-4s %s", p->fds[i].fd, file_kind_name(f->kind),
+		    access_name(f, mode, sizeof(mode)), f->path);
+		if (f->kind == FILE_REGULAR)
+			say(" at %" PRIu64 " of %" PRIu64, f->pos, f->size);
+		if (f->kind == FILE_PIPE && f->inside)
+			say(" inside, %" PRIu64 " bytes in it", f->data ? f->data_size : f->size);
+		if (p->fds[i].cloexec)
+			say(" close-on-exec");
+		say("\n");
+	}
+}
+
+static void print_timers(const struct image_process *p)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		const struct xckpt_timer_value *v = &p->info.itimer[i];
+
+		if (v->value_ns)
+			say("  timer        %s, in %.6f s%s\n", itimer_name(i),
+			    (double)v->value_ns / 1e9, v->interval_ns ? ", repeats" : "");
+	}
+	if (p->info.nr_posix_timers)
+		say("  timer        %u by timer_create\n", p->info.nr_posix_timers);
+}
+
+static void print_signals(const struct image_process *p)
+{
+	char name[32], where[512];
+
+	for (int i = 0; i < 64; i++) {
+		const struct xckpt_sigaction *sa = &p->sigaction[i];
+
+		if (sa->handler == 1)
+			say("  signal       %s ignored\n", signal_name(i + 1, name, sizeof(name)));
+		else if (sa->handler)
+			say("  signal       %s handled at %s\n",
+			    signal_name(i + 1, name, sizeof(name)),
+			    where_is(p, sa->handler, where, sizeof(where)));
+	}
+	for (size_t i = 0; i < p->nr_pending; i++) {
+		int signo;
+
+		memcpy(&signo, p->pending + i * XCKPT_SIGINFO_SIZE, sizeof(signo));
+		say("  signal       %s pending\n", signal_name(signo, name, sizeof(name)));
+	}
+}
+
+static void print_process(const struct image_process *p)
+{
+	say("process %d (%s), parent %d, group %d, session %d\n", p->info.pid, p->info.comm,
+	    p->info.ppid, p->info.pgid, p->info.sid);
+	say("  program      %s\n", p->exe[0] ? p->exe : "?");
+	say("  directory    %s\n", p->cwd[0] ? p->cwd : "?");
+	say("  user         %u, group %u\n", p->info.euid, p->info.egid);
+	print_threads(p);
+	print_memory(p);
+	print_fds(p);
+	print_timers(p);
+	print_signals(p);
+}
+
+static void print_unsupported(void *ctx, int pid, const char *object, const char *why)
+{
+	say("cannot be resumed: pid %d%s%s: %s\n", pid, object[0] ? " " : "", object, why);
+}
+
+static void print_image(const struct info *info)
+{
+	const struct manifest *m = image_manifest(info->img);
+	time_t seconds = (time_t)(m->clocks.realtime_ns / 1000000000);
+	char date[64] = "?", size[32];
+	uint64_t total = 0;
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm))
+		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S %z", &tm);
+	for (size_t i = 0; i < info->img->nr_processes; i++) {
+		struct memory_sum sums[NR_VMA_KINDS];
+
+		sum_memory(&info->img->processes[i], sums);
+		for (unsigned int k = 0; k < NR_VMA_KINDS; k++)
+			total += sums[k].stored;
+	}
+	say("image %s, %s, version %u, %s of memory%s\n", info->img->name,
+	    m->thin ? "thin" : "self-contained", m->version, bytes(total, size, sizeof(size)),
+	    info->verified ? ", contents verified" : "");
+	say("  taken        %s by %s\n", date, m->tool);
+	say("  kernel       %s, %s\n", m->kernel, m->machine);
+	say("  cpu          %s (%s), xfeatures 0x%" PRIx64 "\n", m->cpu_model, m->cpu_vendor,
+	    m->xfeatures);
+}
+
+void print_text(const struct info *info)
+{
+	const struct image *img = info->img;
+
+	if (info->manifest)
+		print_image(info);
+	else
+		say("core %s without its image: " MANIFEST_NAME " is missing\n", img->name);
+	for (size_t i = 0; i < img->nr_processes; i++)
+		if (!info->only || info->only == &img->processes[i])
+			print_process(&img->processes[i]);
+	for (size_t i = 0; i < img->nr_zombies && !info->only; i++)
+		say("process %d (%s), parent %d, ended with status 0x%x\n", img->zombies[i].pid,
+		    img->zombies[i].comm, img->zombies[i].ppid, img->zombies[i].exit_code);
+	image_unsupported(img, print_unsupported, NULL);
+}

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# xckpt-dump against a device that is faked (fake_device.c), TAP output.
+# Needs xckpt-dump-fake and xckpt-info on PATH.
+
+export LC_ALL=C ASAN_OPTIONS=detect_leaks=1
+work=$(mktemp -d "${TMPDIR:-/tmp}/xckpt-dump-test-XXXXXX") || exit 1
+nr=0 failed=0
+
+# a process with both ends of a pipe as 0 and 1, and 5 bytes in it
+python3 -c '
+import os, time
+r, w = os.pipe(); os.write(w, b"hello")
+os.dup2(r, 0); os.dup2(w, 1)
+while True: time.sleep(100)' &
+victim=$!
+disown
+sleep 0.5
+trap 'kill -9 $victim 2>/dev/null; umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
+export FAKE_PID=$victim FAKE_LOG=$work/log
+
+check() { # STATUS TEXT
+	nr=$((nr + 1))
+	if [ "$1" = 0 ]; then echo "ok $nr - $2"; else echo "not ok $nr - $2"; failed=$((failed + 1)); fi
+}
+dump() { : >"$work/log"; xckpt-dump-fake -p $victim "$@" 2>"$work/err"; }
+says() { grep -qF -- "$1" "$work/err" && [ "$(wc -l <"$work/err")" = 1 ]; }
+nothing_left() { ! compgen -G "$work/.*xckpt-*" && ! compgen -G "$work/img*"; } >/dev/null
+cmds() { [ "$(tr '\n' ' ' <"$work/log")" = "$1" ]; }
+
+dump -o "$work/img"; check $? "dump: $(cat "$work/err")"
+says "1 process, 3 threads"; check $? "one line tells of it"
+cmds "freeze thaw "; check $? "and the program goes on"
+[ "$(stat -c %a "$work/img")/$(stat -c %a "$work/img/$victim.core")" = 700/600 ]; check $? "modes"
+[ "$(du -m "$work/img" | tail -1 | cut -f1)" -lt 60 ]; check $? "holes stay holes"
+xckpt-info --verify "$work/img" >"$work/info" 2>&1; check $? "xckpt-info --verify"
+xckpt-info --json "$work/img" | python3 -m json.tool >/dev/null; check $? "xckpt-info --json"
+dump -o "$work/img"; [ $? = 1 ]; check $? "an existing image"
+says "File exists"; check $? "$(cat "$work/err")"
+cmds ""; check $? "nothing was frozen for it"
+rm -rf "$work/img"
+
+FAKE_PIPES=1 dump -q -o "$work/img"; check $? "pipes inside"
+[ ! -s "$work/err" ]; check $? "quietly"
+[ "$(cat "$work"/img/files/pipe-1)" = hello ]; check $? "their contents"
+xckpt-info "$work/img" | grep -q 'pipe.*5 bytes'; check $? "and xckpt-info shows it"
+rm -rf "$work/img"
+FAKE_PIPES=1 dump -q -o - >"$work/tar"; check $? "a stream"
+xckpt-info --verify - <"$work/tar" >/dev/null; check $? "xckpt-info - --verify"
+tar tf "$work/tar" | tail -1 | grep -qx group.json; check $? "group.json is last"
+
+for reason in 1 2 3 4 5 6 7 8; do
+	FAKE_REASON=$reason dump -o "$work/img"; [ $? = 1 ] && says "cannot freeze pid $victim (python3): it " && nothing_left
+	check $? "reason $reason: $(cat "$work/err")"
+done
+FAKE_MISSING=1 dump -o "$work/img"; [ $? = 1 ] && says "load the module: insmod xckpt.ko"; check $? "no module"
+xckpt-dump-fake -p 4194303 -o "$work/img" 2>"$work/err"; [ $? = 1 ] && says "cannot find pid 4194303: No such process"; check $? "no process"
+dump -o "$work/no/img"; [ $? = 1 ] && says "No such file or directory"; check $? "no parent"
+dump -o /proc/img; [ $? = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] && cmds ""; check $? "a parent that cannot be written"
+dump -o - >/dev/full; [ $? = 1 ] && says "No space left on device" && ! grep -q kill "$work/log"; check $? "a full disk behind a stream"
+{ dump --kill -o -; echo $? >"$work/status"; } | true
+[ "$(cat "$work/status")" = 1 ] && grep -q "Broken pipe" "$work/err" && cmds "freeze "; check $? "a reader that is gone"
+xckpt-dump-fake -p x -o y 2>/dev/null; [ $? = 2 ]; check $? "usage"
+xckpt-dump-fake --help >"$work/help" && grep -q -- --leave-stopped "$work/help"; check $? "--help"
+
+FAKE_SOCKET=1 dump -o "$work/img"
+grep -qF "warning: pid $victim fd 2 (socket:[5]): sockets cannot be resumed by this version" "$work/err"
+check $? "a socket: $(head -1 "$work/err")"
+rm -rf "$work/img"
+FAKE_SOCKET=1 dump --kill -o "$work/img"; [ $? = 1 ] && says "(socket:[5])" && nothing_left && cmds "freeze "
+check $? "--kill with a socket"
+FAKE_SOCKET=1 dump --kill --force -o "$work/img" && cmds "freeze kill "; check $? "--kill --force"
+rm -rf "$work/img"
+dump --leave-stopped -o "$work/img/" && cmds "freeze stop " && [ -d "$work/img" ]; check $? "--leave-stopped"
+rm -rf "$work/img"
+
+start=$SECONDS
+FAKE_SLOW=1 xckpt-dump-fake -p $victim -o "$work/img" 2>"$work/err" & dumper=$!
+until grep -q slow "$work/log"; do sleep 0.1; done
+kill -TERM $dumper; wait $dumper; [ $? = 143 ]; check $? "SIGTERM"
+says "interrupted" && nothing_left; check $? "$(cat "$work/err")"
+[ $((SECONDS - start)) -lt 9 ]; check $? "at once"
+
+if mkdir "$work/small" && mount -t tmpfs -o size=8m none "$work/small" 2>/dev/null; then
+	FAKE_MIB=32 dump --kill -o "$work/small/img"; [ $? = 1 ] && says "No space left on device" && cmds "freeze "
+	check $? "a full disk: $(cat "$work/err")"
+	[ -z "$(ls -A "$work/small")" ]; check $? "leaves nothing"
+	umount "$work/small"
+fi
+kill -0 $victim; check $? "the victim lives"
+echo "1..$nr"
+echo "# $((nr - failed)) passed, $failed failed"
+[ $failed = 0 ]
