@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Starts the engine on the restart ELF and listens to the restorer until the program stands. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "launch.h"
+#include "launch_exec.h"
+#include "pack.h"
+#include "report.h"
+
+#define ATTEMPTS 8
+#define EXIT_STAGE1 124
+#define X86_EEXIST 17
+#define X86_ENOMEM 12
+
+enum outcome { STARTED, FAILED, COLLISION };
+
+/* Linux' error numbers below 35 are everybody's, and those are what the restorer's calls give. */
+static void tell_failure(const struct plan *plan, const struct record_status *status, bool warning)
+{
+	const struct plan_op *op = pack_operation(plan, status->index);
+	const char *object = op && op->object && *op->object ? op->object : NULL;
+	const char *text = op ? plan_op_text(plan, op) : "an unknown operation";
+	char reason[64];
+
+	if (status->result < 0 && status->result > -4096)
+		snprintf(reason, sizeof(reason), "%s", strerror(-status->result));
+	else
+		snprintf(reason, sizeof(reason), "got %#llx", (long long)status->result);
+	if (warning)
+		warn("pid %d: cannot restore all: %s%s%s: %s", plan->process->info.pid, text,
+		     object ? " of " : "", object ? object : "", reason);
+	else
+		fail("cannot resume pid %d: %s%s%s: %s", plan->process->info.pid, text,
+		     object ? " of " : "", object ? object : "", reason);
+}
+
+/* Did something stand where the image has memory? Another try may lay the engine out otherwise. */
+static bool is_collision(const struct plan *plan, const struct record_status *status)
+{
+	const struct plan_op *op = pack_operation(plan, status->index);
+
+	if (!op || plan->engine->kind != ENGINE_QEMU || op->kind != OP_SYSCALL)
+		return false;
+	return (op->nr == NR_MMAP || op->nr == NR_BRK) &&
+	       (status->result > 0 || status->result == -X86_EEXIST ||
+		status->result == -X86_ENOMEM);
+}
+
+static pid_t fork_with_pid(pid_t pid)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD,
+				   .set_tid = (uintptr_t)&pid,
+				   .set_tid_size = 1 };
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static int reap(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+static enum outcome listen_to(struct launched *l, const struct plan *plan, bool last)
+{
+	struct record_status status;
+	int end;
+
+	while (read(l->status, &status, sizeof(status)) == sizeof(status) &&
+	       status.magic == RECORD_MAGIC) {
+		if (status.kind == STATUS_STARTED)
+			return STARTED;
+		if (status.kind == STATUS_WARNING) {
+			tell_failure(plan, &status, true);
+			continue;
+		}
+		if (!last && is_collision(plan, &status)) {
+			kill(l->pid, SIGKILL);
+			reap(l->pid);
+			return COLLISION;
+		}
+		tell_failure(plan, &status, false);
+		kill(l->pid, SIGKILL);
+		reap(l->pid);
+		return FAILED;
+	}
+	kill(l->pid, SIGKILL);
+	end = reap(l->pid);
+	if (!last && plan->engine->kind == ENGINE_QEMU && end != EXIT_TOLD << 8)
+		return COLLISION;
+	if (WIFEXITED(end) && WEXITSTATUS(end) == EXIT_STAGE1)
+		fail("cannot resume pid %d: no room for the restorer at %#llx",
+		     plan->process->info.pid, (unsigned long long)plan->hole);
+	else if (end != EXIT_TOLD << 8)
+		fail("cannot resume pid %d: %s ended while the program was being restored (%s %d)",
+		     plan->process->info.pid, plan->engine->name,
+		     WIFSIGNALED(end) ? "signal" : "status",
+		     WIFSIGNALED(end) ? WTERMSIG(end) : WEXITSTATUS(end));
+	return FAILED;
+}
+
+static enum outcome attempt(struct launched *l, const struct launch_files *files,
+			    const struct plan *plan, const struct slots *slots, bool last)
+{
+	enum outcome outcome;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		fail("cannot make a socket: %s", strerror(errno));
+		return FAILED;
+	}
+	l->pid = fork_with_pid(plan->process->info.pid);
+	if (!l->pid)
+		launch_exec(files, plan, slots, &l->world, pair[1]);
+	close(pair[1]);
+	l->status = pair[0];
+	if (l->pid < 0) {
+		fail("cannot give the program its pid %d: %s%s", plan->process->info.pid,
+		     strerror(errno), errno == EINVAL ? " (raise kernel.pid_max)" : "");
+		outcome = FAILED;
+	} else {
+		outcome = listen_to(l, plan, last);
+	}
+	if (outcome != STARTED)
+		close(l->status);
+	return outcome;
+}
+
+/* Natively the kernel is told which file the program is; an engine goes by the path. */
+static const char *path_to_cover(const struct plan *plan)
+{
+	return plan->engine->kind == ENGINE_QEMU && plan->host->exe_exists ? plan->process->exe
+									   : "";
+}
+
+int launch(struct launched *l, struct plan *plan, const struct slots *slots)
+{
+	struct launch_files files = { .restorer = pack_restorer(plan),
+				      .restart = pack_restart_elf(plan),
+				      .exe = -1,
+				      .cover = path_to_cover(plan) };
+	enum outcome outcome = FAILED;
+	int i;
+
+	if (files.restorer < 0 || files.restart < 0)
+		return -1;
+	if (plan->engine->kind == ENGINE_NATIVE && plan->host->exe_exists)
+		files.exe = open(plan->process->exe, O_RDONLY | O_CLOEXEC);
+	if (world_open(&l->world, plan, files.restart, files.cover))
+		goto out;
+	for (i = 1; i <= ATTEMPTS; i++) {
+		outcome = attempt(l, &files, plan, slots, i == ATTEMPTS);
+		if (outcome != COLLISION)
+			break;
+	}
+	if (outcome != STARTED)
+		world_kill(&l->world);
+	else if (*files.cover)
+		world_uncover(&l->world);
+out:
+	close(files.restorer);
+	close(files.restart);
+	if (files.exe >= 0)
+		close(files.exe);
+	return outcome == STARTED ? 0 : -1;
+}
+
+int launch_go(struct launched *l)
+{
+	ssize_t n = write(l->status, "g", 1);
+
+	close(l->status);
+	return n == 1 ? 0 : -1;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "launch_exec.h"
+#include "report.h"
+
+#define ARGS_MAX (64 * 1024)
+
+extern char **environ;
+
+static int write_number(const char *path, long long value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = -1;
+
+	if (fd >= 0) {
+		ret = dprintf(fd, "%lld", value) > 0 ? 0 : -1;
+		close(fd);
+	}
+	return ret;
+}
+
+static int is_near(const struct image_process *p, int pid)
+{
+	size_t i;
+
+	for (i = 0; i < p->nr_threads; i++)
+		if (p->threads[i].tid >= pid && p->threads[i].tid < pid + 100)
+			return 1;
+	return 0;
+}
+
+/* An engine's own threads must not take the ids that the program's threads will have. */
+static void move_pids_away(const struct image_process *p)
+{
+	int pid = 300;
+
+	while (is_near(p, pid) && pid < 32000)
+		pid += 100;
+	if (write_number("/proc/sys/kernel/ns_last_pid", pid))
+		fail("cannot choose thread ids: /proc/sys/kernel/ns_last_pid: %s", strerror(errno));
+}
+
+static int surroundings(const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->nr_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		if (op->kind == OP_CWD && chdir(op->path))
+			return fail("cannot resume pid %d: its working directory %s: %s",
+				    plan->process->info.pid, op->path, strerror(errno));
+		if (op->kind == OP_UMASK)
+			umask(op->arg[0]);
+		if (op->kind == OP_OOM && write_number("/proc/self/oom_score_adj", (int)op->arg[0]))
+			warn("cannot set oom_score_adj to %d: %s", (int)op->arg[0],
+			     strerror(errno));
+	}
+	return 0;
+}
+
+/*
+ * As a user in a user namespace: what the restorer needs would be lost when the
+ * engine is executed, unless it is ambient. The restorer gives it up again.
+ */
+static int keep_capabilities(const struct plan *plan)
+{
+	static const int wanted[] = { CAP_SYS_ADMIN, CAP_SYS_RESOURCE, CAP_CHECKPOINT_RESTORE };
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+	size_t i;
+
+	if (plan->host->root)
+		return 0;
+	if (syscall(SYS_capget, &head, data))
+		return fail("cannot read the capabilities: %s", strerror(errno));
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		data[wanted[i] / 32].inheritable |= 1u << wanted[i] % 32;
+	if (syscall(SYS_capset, &head, data))
+		return fail("cannot keep capabilities: %s", strerror(errno));
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, wanted[i], 0, 0))
+			return fail("cannot keep a capability: %s", strerror(errno));
+	return 0;
+}
+
+static void reset_signals(void)
+{
+	sigset_t all;
+	int sig;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+}
+
+/* Our own descriptors at the numbers that the plan gives them. */
+static int place_own(const struct launch_files *files, const struct plan *plan, int status)
+{
+	const struct plan_fds *to = &plan->fds;
+	int from[4] = { status, files->restorer, plan->process->core_fd, files->exe }, i;
+	const int target[4] = { to->status, to->restorer, to->core, to->exe };
+
+	for (i = 0; i < 4; i++)
+		if (from[i] >= 0) {
+			from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, to->next);
+			if (from[i] < 0)
+				return fail("cannot hold another open file: %s", strerror(errno));
+		}
+	for (i = 0; i < 4; i++)
+		if (from[i] >= 0 && dup2(from[i], target[i]) < 0)
+			return fail("cannot make fd %d: %s", target[i], strerror(errno));
+	return 0;
+}
+
+/* The image's own arguments, which /proc/PID/cmdline shows; NULL-terminated. */
+static char **arguments(const struct image_process *p, char **first)
+{
+	static char text[ARGS_MAX + 1];
+	size_t len = p->mm.arg_end - p->mm.arg_start, i, n = 1, k = 0;
+	char **argv;
+
+	if (p->mm.arg_end <= p->mm.arg_start || len > ARGS_MAX ||
+	    image_read_memory(p, p->mm.arg_start, text, len) || !text[0]) {
+		snprintf(text, sizeof(text), "%.15s", p->info.comm);
+		len = strlen(text) + 1;
+	}
+	text[len] = 0;
+	for (i = 0; i < len; i++)
+		n += !text[i];
+	argv = calloc(n + 1, sizeof(*argv));
+	if (!argv)
+		return NULL;
+	for (i = 0; i < len && k < n; i += strlen(text + i) + 1)
+		argv[k++] = text + i;
+	*first = argv[0];
+	return argv;
+}
+
+/* What a QEMU would take as orders to itself. */
+static void clean_environment(void)
+{
+	char **from = environ, **to = environ;
+
+	for (; *from; from++)
+		if (strncmp(*from, "QEMU_", 5))
+			*to++ = *from;
+	*to = NULL;
+}
+
+/* What to execute and with which arguments; @elf is where the restart ELF is seen. */
+static char **command(const struct plan *plan, const char *elf)
+{
+	const char **argv;
+	char *argv0, **args = arguments(plan->process, &argv0);
+	size_t n = 0, i, k = 0;
+
+	if (!args || plan->engine->kind == ENGINE_NATIVE)
+		return args;
+	while (args[n])
+		n++;
+	argv = calloc(n + 8, sizeof(*argv));
+	if (!argv)
+		return NULL;
+	argv[k++] = plan->engine->path;
+	for (i = 0; engine_qemu_options[i]; i++)
+		argv[k++] = engine_qemu_options[i];
+	argv[k++] = "-0";
+	argv[k++] = argv0;
+	argv[k++] = elf;
+	for (i = 1; i < n; i++)
+		argv[k++] = args[i];
+	return (char **)argv;
+}
+
+/* The path of the restart ELF: the program's own, or that of a descriptor out of the way. */
+static int locate_restart(const struct launch_files *files, const struct plan *plan, char *path,
+			  size_t room)
+{
+	bool native = plan->engine->kind == ENGINE_NATIVE;
+	int fd;
+
+	if (*files->cover)
+		return snprintf(path, room, "%s", files->cover) < (int)room ? 0 : -1;
+	/* a kernel that executes it may close it; an engine has to open it */
+	fd = fcntl(files->restart, native ? F_DUPFD_CLOEXEC : F_DUPFD, plan->fds.next);
+	if (fd < 0)
+		return fail("cannot hold another open file: %s", strerror(errno));
+	snprintf(path, room, "/proc/self/fd/%d", fd);
+	return 0;
+}
+
+_Noreturn void launch_exec(const struct launch_files *files, const struct plan *plan,
+			   const struct slots *slots, const struct world *world, int status)
+{
+	char elf[4096], **argv;
+
+	reset_signals();
+	if (world_enter(world) || surroundings(plan) || keep_capabilities(plan) ||
+	    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
+	    locate_restart(files, plan, elf, sizeof(elf)))
+		_exit(EXIT_TOLD);
+	argv = command(plan, elf);
+	/* from here on our descriptors are where the program's were */
+	if (!argv || place_own(files, plan, status) || slots_place(slots, plan))
+		_exit(EXIT_TOLD);
+	clean_environment();
+	move_pids_away(plan->process);
+	execv(plan->engine->kind == ENGINE_NATIVE ? elf : plan->engine->path, argv);
+	fail("cannot run %s: %s", plan->engine->name, strerror(errno));
+	_exit(EXIT_TOLD);
+}

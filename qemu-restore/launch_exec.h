@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The process that becomes the program. */
+#ifndef LAUNCH_EXEC_H
+#define LAUNCH_EXEC_H
+
+#include "launch.h"
+
+/* exit status after a message of its own */
+#define EXIT_TOLD 126
+
+struct launch_files {
+	int restorer, restart;
+	int exe; /* the program's own, or -1 */
+	const char *cover; /* where the restart ELF is seen, or "" */
+};
+
+/* Put everything in its place and run the engine; on failure one line on stderr and the end. */
+_Noreturn void launch_exec(const struct launch_files *files, const struct plan *plan,
+			   const struct slots *slots, const struct world *world, int status);
+
+#endif

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Opens what the program had open, before anything else happens. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "launch.h"
+#include "oflags.h"
+#include "report.h"
+
+/* Above all numbers that the program or the restorer uses. */
+static int first_slot(const struct plan *plan)
+{
+	return plan->fds.next + 1;
+}
+
+int slots_make_room(const struct plan *plan)
+{
+	rlim_t want = first_slot(plan) + plan->nr_slots + 64;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return fail("cannot read the limit of open files: %s", strerror(errno));
+	if (limit.rlim_cur >= want)
+		return 0;
+	limit.rlim_cur = want;
+	if (limit.rlim_max < want)
+		limit.rlim_max = want;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return fail("cannot have %llu open files: %s (raise the limit: ulimit -Hn)",
+			    (unsigned long long)want, strerror(errno));
+	return 0;
+}
+
+/* Keep @fd under a number that is in nobody's way. */
+static int keep(struct slots *slots, const struct plan *plan, uint64_t slot, int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, first_slot(plan));
+
+	if (high < 0)
+		return fail("cannot hold another open file: %s", strerror(errno));
+	slots->fd[slot] = high;
+	return 0;
+}
+
+/* @rdev is the kernel's new_encode_dev() of the device */
+static bool is_device(const struct stat *st, uint64_t rdev)
+{
+	unsigned int ma = rdev >> 8 & 0xfff, mi = (rdev & 0xff) | (rdev >> 12 & ~0xffull);
+
+	return (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) && major(st->st_rdev) == ma &&
+	       (minor(st->st_rdev) == mi ||
+		ma >= 234); /* from there on numbers are given out at will */
+}
+
+static int check_opened(const struct plan_op *op, int fd, int pid)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return fail("cannot resume pid %d: %s: %s", pid, op->path, strerror(errno));
+	switch (op->arg[3]) {
+	case CHECK_REGULAR:
+		if (!S_ISREG(st.st_mode))
+			return fail("cannot resume pid %d: %s is no regular file any more", pid,
+				    op->path);
+		if ((uint64_t)st.st_size < op->arg[2] || (uint64_t)st.st_size < op->arg[4])
+			return fail("cannot resume pid %d: %s has only %lld bytes, %llu are needed "
+				    "(put the file back as it was at the checkpoint)",
+				    pid, op->path, (long long)st.st_size,
+				    (unsigned long long)(op->arg[2] > op->arg[4] ? op->arg[2]
+										 : op->arg[4]));
+		return 0;
+	case CHECK_UNCHANGED:
+		if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != op->arg[4] ||
+		    st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec != (int64_t)op->arg[5])
+			return fail(
+				"cannot resume pid %d: %s has changed since the checkpoint, and "
+				"a thin image does not hold it (make one without --thin)",
+				pid, op->path);
+		return 0;
+	case CHECK_DIRECTORY:
+		if (!S_ISDIR(st.st_mode))
+			return fail("cannot resume pid %d: %s is no directory any more", pid,
+				    op->path);
+		return 0;
+	case CHECK_DEVICE:
+		if (!is_device(&st, op->arg[5]))
+			return fail("cannot resume pid %d: %s is another device than it was", pid,
+				    op->path);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int open_path(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	int pid = plan->process->info.pid, flags = oflags_to_host(op->arg[1]), ret = -1;
+	int fd;
+
+	if (op->arg[3] == CHECK_CREATE && flags & O_ACCMODE)
+		flags |= O_CREAT;
+	fd = open(op->path, flags | O_NOCTTY | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return fail("cannot resume pid %d: %s: %s", pid, op->path, strerror(errno));
+	if (!check_opened(op, fd, pid)) {
+		if (op->arg[2] && lseek(fd, op->arg[2], SEEK_SET) < 0)
+			ret = fail("cannot resume pid %d: cannot seek in %s: %s", pid, op->path,
+				   strerror(errno));
+		else
+			ret = keep(slots, plan, op->arg[0], fd);
+	}
+	close(fd);
+	return ret;
+}
+
+static int open_pipe(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	int fds[2], ret, i;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return fail("cannot make a pipe: %s", strerror(errno));
+	if (op->arg[2] && fcntl(fds[1], F_SETPIPE_SZ, (int)op->arg[2]) < 0)
+		warn("cannot give %s its %llu bytes: %s", op->object,
+		     (unsigned long long)op->arg[2], strerror(errno));
+	for (i = 0; i < 2; i++)
+		fcntl(fds[i], F_SETFL, oflags_to_host(op->arg[3 + i]) & ~O_ACCMODE);
+	ret = keep(slots, plan, op->arg[0], fds[0]) || keep(slots, plan, op->arg[1], fds[1]) ? -1
+											     : 0;
+	close(fds[0]);
+	close(fds[1]);
+	return ret;
+}
+
+/* Put what was in a pipe back into it; it fits, because it fitted. */
+static int fill_pipe(const struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	int out = slots->fd[op->arg[0]],
+	    in = openat(plan->img->dir_fd, op->path, O_RDONLY | O_CLOEXEC);
+	int flags = fcntl(out, F_GETFL);
+	uint64_t left = op->arg[1];
+	char buf[65536];
+
+	if (in < 0)
+		return fail("cannot open %s of the image: %s", op->path, strerror(errno));
+	fcntl(out, F_SETFL, flags | O_NONBLOCK);
+	while (left) {
+		ssize_t n = read(in, buf, left < sizeof(buf) ? left : sizeof(buf));
+
+		if (n <= 0 || write(out, buf, n) != n)
+			break;
+		left -= n;
+	}
+	fcntl(out, F_SETFL, flags);
+	close(in);
+	if (left)
+		return fail("cannot put %llu bytes back into a pipe: %s", (unsigned long long)left,
+			    strerror(errno));
+	return 0;
+}
+
+int slots_open(struct slots *slots, const struct plan *plan)
+{
+	size_t i;
+	int ret = 0;
+
+	slots->nr = plan->nr_slots;
+	slots->fd = malloc((slots->nr + 1) * sizeof(*slots->fd));
+	if (!slots->fd)
+		return fail("cannot open the program's files: %s", strerror(errno));
+	for (i = 0; i < slots->nr; i++)
+		slots->fd[i] = -1;
+	for (i = 0; i < plan->nr_ops && !ret; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		if (op->kind == OP_OPEN)
+			ret = open_path(slots, plan, op);
+		else if (op->kind == OP_PIPE)
+			ret = open_pipe(slots, plan, op);
+		else if (op->kind == OP_FILL)
+			ret = fill_pipe(slots, plan, op);
+		else if (op->kind == OP_OWN && fcntl(op->arg[1], F_GETFD) < 0)
+			ret = fail(
+				"cannot resume pid %d: %s: qemu-resume's own descriptor %d is closed "
+				"(give a file in its place with --fd %d=PATH)",
+				plan->process->info.pid, op->object, (int)op->arg[1],
+				(int)op->arg[1]);
+		else if (op->kind == OP_OWN)
+			ret = keep(slots, plan, op->arg[0], op->arg[1]);
+	}
+	return ret;
+}
+
+void slots_close(struct slots *slots)
+{
+	size_t i;
+
+	for (i = 0; i < slots->nr; i++)
+		if (slots->fd[i] >= 0)
+			close(slots->fd[i]);
+	free(slots->fd);
+	slots->fd = NULL;
+	slots->nr = 0;
+}
+
+int slots_place(const struct slots *slots, const struct plan *plan)
+{
+	bool taken[3] = { false, false, true }; /* 2 stays ours until the program starts */
+	size_t i;
+	int fd;
+
+	for (i = 0; i < plan->nr_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		if (op->kind != OP_PLACE)
+			continue;
+		if (dup2(slots->fd[op->arg[0]], op->arg[1]) < 0)
+			return fail("cannot make fd %d: %s", (int)op->arg[1], strerror(errno));
+		if (op->arg[1] < 3)
+			taken[op->arg[1]] = true;
+	}
+	for (fd = 0; fd < 2; fd++)
+		if (!taken[fd] && fcntl(fd, F_GETFD) < 0 && dup2(2, fd) < 0)
+			return fail("cannot make fd %d: %s", fd, strerror(errno));
+	return 0;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The world of the program: a pid namespace, so that it has its pid again, with
+ * an init that reaps orphans; a mount namespace with that namespace's /proc; a
+ * time namespace, so that clocks go on and never back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "launch.h"
+#include "report.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+#define NS 1000000000ll
+
+/* what the init is told, and answers */
+#define WORD_READY 'r'
+#define WORD_UNCOVER 'u'
+#define WORD_ORPHANS 'o'
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+	size_t len = strlen(text);
+
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+		ret = -1;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * NS + t.tv_nsec;
+}
+
+/* An offset for the children's @clock so that it shows @want now. */
+static void add_offset(char *text, size_t room, const char *name, clockid_t clock, int64_t want)
+{
+	int64_t offset = want - clock_ns(clock), sec = offset / NS, nsec = offset % NS;
+	size_t len = strlen(text);
+
+	if (nsec < 0) {
+		sec--;
+		nsec += NS;
+	}
+	snprintf(text + len, room - len, "%s %lld %lld\n", name, (long long)sec, (long long)nsec);
+}
+
+static int set_clocks(const struct plan *plan)
+{
+	char text[128] = "";
+	size_t i;
+
+	for (i = 0; i < plan->nr_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		if (op->kind != OP_CLOCKS)
+			continue;
+		add_offset(text, sizeof(text), "monotonic", CLOCK_MONOTONIC, op->arg[0]);
+		add_offset(text, sizeof(text), "boottime", CLOCK_BOOTTIME, op->arg[1]);
+		if (write_file("/proc/self/timens_offsets", text))
+			return fail("cannot set the program's clocks: %s", strerror(errno));
+	}
+	return 0;
+}
+
+/* Not root: in a user namespace where this user is itself and may do the rest. */
+static int enter_user_namespace(const struct plan_host *host)
+{
+	char map[64];
+
+	if (unshare(CLONE_NEWUSER))
+		return fail("cannot make a user namespace: %s (run qemu-resume as root)",
+			    strerror(errno));
+	snprintf(map, sizeof(map), "%u %u 1", host->uid, host->uid);
+	if (write_file("/proc/self/uid_map", map) || write_file("/proc/self/setgroups", "deny"))
+		return fail("cannot map uid %u: %s", host->uid, strerror(errno));
+	snprintf(map, sizeof(map), "%u %u 1", host->gid, host->gid);
+	if (write_file("/proc/self/gid_map", map))
+		return fail("cannot map gid %u: %s", host->gid, strerror(errno));
+	return 0;
+}
+
+/*
+ * The restart ELF at the program's path: written to a tmpfs that is mounted
+ * where /proc was, bound from there. The binding outlives the tmpfs' own mount.
+ */
+static int cover_path(int restart, const char *cover)
+{
+	char buf[65536];
+	off_t at = 0;
+	ssize_t n;
+	int fd;
+
+	if (mount("restart", "/proc", "tmpfs", MS_NOSUID, "mode=0755"))
+		return -1;
+	fd = open("/proc/restart", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	while (fd >= 0 && (n = pread(restart, buf, sizeof(buf), at)) > 0 && write(fd, buf, n) == n)
+		at += n;
+	if (fd < 0 || close(fd) || mount("/proc/restart", cover, NULL, MS_BIND, NULL))
+		return -1;
+	return umount2("/proc", MNT_DETACH);
+}
+
+static void close_all_but(int fd)
+{
+	if (fd > 0)
+		syscall(SYS_close_range, 0, fd - 1, 0);
+	syscall(SYS_close_range, fd + 1, ~0u, 0);
+}
+
+/* Reap until the program's side says that it is over and nobody is left. */
+static _Noreturn void run_init(int control, const char *cover)
+{
+	char word;
+
+	signal(SIGCHLD, SIG_IGN); /* children are reaped by the kernel */
+	while (read(control, &word, 1) == 1) {
+		if (word == WORD_UNCOVER && *cover && umount2(cover, MNT_DETACH))
+			word = 0;
+		if (write(control, &word, 1) != 1)
+			break;
+	}
+	/* what the program left behind lives on; with SIGCHLD ignored this waits for all */
+	if (!waitpid(-1, NULL, __WALL | WNOHANG))
+		word = write(control, &(char){ WORD_ORPHANS }, 1);
+	close(control);
+	while (waitpid(-1, NULL, __WALL) >= 0 || errno == EINTR)
+		;
+	_exit(0);
+}
+
+static _Noreturn void init_main(const struct plan *plan, int control, int restart,
+				const char *cover)
+{
+	char word = WORD_READY;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_NAME, "xckpt-init");
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		fail("cannot make a mount namespace: %s", strerror(errno));
+	else if (*cover && cover_path(restart, cover))
+		fail("cannot show the program at %s: %s", cover, strerror(errno));
+	else if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		fail("cannot mount /proc: %s", strerror(errno));
+	else if (write(control, &word, 1) == 1) {
+		control = fcntl(control, F_DUPFD_CLOEXEC, 0);
+		close_all_but(control);
+		run_init(control, cover);
+	}
+	_exit(RECORD_EXIT_FAILURE);
+}
+
+int world_open(struct world *world, const struct plan *plan, int restart, const char *cover)
+{
+	int flags = CLONE_NEWPID, pair[2];
+	char word = 0;
+	size_t i;
+
+	world->init = -1;
+	for (i = 0; i < plan->nr_ops; i++)
+		if (plan->ops[i].kind == OP_NAMESPACES)
+			flags |= plan->ops[i].arg[0] & CLONE_NEWTIME;
+	if (!plan->host->root && enter_user_namespace(plan->host))
+		return -1;
+	if (unshare(flags))
+		return fail("cannot make namespaces: %s (run qemu-resume as root)",
+			    strerror(errno));
+	if (flags & CLONE_NEWTIME && set_clocks(plan))
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return fail("cannot make a socket: %s", strerror(errno));
+	world->init = fork();
+	if (!world->init) {
+		close(pair[0]);
+		init_main(plan, pair[1], restart, cover);
+	}
+	close(pair[1]);
+	world->control = pair[0];
+	if (world->init < 0)
+		return fail("cannot make a process: %s", strerror(errno));
+	world->pidfd = syscall(SYS_pidfd_open, world->init, 0); /* is close-on-exec */
+	if (read(pair[0], &word, 1) != 1 || word != WORD_READY || world->pidfd < 0) {
+		world_kill(world);
+		return -1;
+	}
+	return 0;
+}
+
+int world_enter(const struct world *world)
+{
+	if (setns(world->pidfd, CLONE_NEWNS))
+		return fail("cannot enter the program's mount namespace: %s", strerror(errno));
+	return 0;
+}
+
+void world_uncover(struct world *world)
+{
+	char word = WORD_UNCOVER;
+
+	if (write(world->control, &word, 1) != 1 || read(world->control, &word, 1) != 1 ||
+	    word != WORD_UNCOVER)
+		warn("cannot show the program's own file again: children that run it will fail");
+}
+
+static void reap_init(struct world *world)
+{
+	while (waitpid(world->init, NULL, 0) < 0 && errno == EINTR)
+		;
+	world->init = -1;
+}
+
+void world_kill(struct world *world)
+{
+	if (world->init > 0) {
+		kill(world->init, SIGKILL);
+		reap_init(world);
+	}
+	world_leave(world);
+}
+
+void world_leave(struct world *world)
+{
+	char word;
+
+	shutdown(world->control, SHUT_WR);
+	if (world->init > 0 && read(world->control, &word, 1) == 0)
+		reap_init(world);
+	close(world->control);
+	if (world->pidfd >= 0)
+		close(world->pidfd);
+}

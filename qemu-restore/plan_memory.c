@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Memory: first all that the engine has put there is swept away, then mapping by
+ * mapping comes from the image. Private anonymous memory is copied, because a
+ * private mapping of the core would show the core again after MADV_DONTNEED and
+ * its neighbours after mremap(); everything else is mapped from the core and
+ * read when it is touched.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plan.h"
+#include "vdso.h"
+
+#define STACK_GAP (1ull << 20)
+#define RLIMIT_STACK_X86 3
+
+struct mapping {
+	struct plan *plan;
+	const struct segment *s;
+	const char *name; /* for messages */
+	int tid;
+	uint64_t prot;
+};
+
+static struct plan_op *map(const struct mapping *m, uint64_t start, uint64_t end, uint64_t prot,
+			   uint64_t flags, int fd, uint64_t offset)
+{
+	struct plan_op *op;
+
+	if (m->s->vma.flags & XCKPT_VMA_NORESERVE)
+		flags |= X86_MAP_NORESERVE;
+	op = plan_syscall(m->plan, m->tid, NR_MMAP, start, end - start, prot,
+			  flags | X86_MAP_FIXED_NOREPLACE);
+	op->arg[4] = fd;
+	op->arg[5] = offset;
+	op->want = WANT_VALUE;
+	op->value = start;
+	op->object = m->name;
+	return op;
+}
+
+static void map_anonymous(const struct mapping *m, uint64_t start, uint64_t end, uint64_t prot,
+			  uint64_t sharing)
+{
+	if (start < end)
+		map(m, start, end, prot, sharing | X86_MAP_ANONYMOUS, -1, 0);
+}
+
+static void read_into(const struct mapping *m, int fd, uint64_t addr, uint64_t len, uint64_t offset)
+{
+	struct plan_op *op = plan_add(m->plan, OP_READ, m->tid);
+
+	op->arg[0] = fd;
+	op->arg[1] = addr;
+	op->arg[2] = len;
+	op->arg[3] = offset;
+	op->object = m->name;
+}
+
+/* What of the core's [offset, end) is data and no hole. */
+static void read_extents(const struct mapping *m, uint64_t offset, uint64_t end)
+{
+	int fd = m->plan->process->core_fd;
+
+	while (offset < end) {
+		off_t data = lseek(fd, offset, SEEK_DATA), hole;
+
+		if (data < 0)
+			return;
+		if ((uint64_t)data >= end)
+			return;
+		hole = lseek(fd, data, SEEK_HOLE);
+		if (hole < 0 || (uint64_t)hole > end)
+			hole = end;
+		/* page by page is what memory is; a smaller hole is not worth a call */
+		data = PAGE_DOWN(data) < offset ? offset : PAGE_DOWN(data);
+		read_into(m, m->plan->fds.core, m->s->start + (data - m->s->offset), hole - data,
+			  data);
+		offset = hole;
+	}
+}
+
+static void protect(const struct mapping *m, uint64_t now)
+{
+	if (now != m->prot)
+		plan_syscall(m->plan, m->tid, NR_MPROTECT, m->s->start, m->s->end - m->s->start,
+			     m->prot, 0)
+			->object = m->name;
+}
+
+static void map_eagerly(const struct mapping *m, uint64_t sharing)
+{
+	uint64_t prot = m->prot;
+
+	if (m->s->filesz)
+		prot |= X86_PROT_READ | X86_PROT_WRITE;
+	map_anonymous(m, m->s->start, m->s->end, prot, sharing);
+	read_extents(m, m->s->offset, m->s->offset + m->s->filesz);
+	protect(m, prot);
+}
+
+/* The whole pages from the core, the rest anonymous; a partial page is copied. */
+static void map_lazily(const struct mapping *m)
+{
+	uint64_t whole = m->s->start + PAGE_DOWN(m->s->filesz);
+	uint64_t rest = m->s->filesz - PAGE_DOWN(m->s->filesz);
+	uint64_t prot = m->prot | (rest ? X86_PROT_READ | X86_PROT_WRITE : 0);
+
+	if (whole > m->s->start)
+		map(m, m->s->start, whole, m->prot, X86_MAP_PRIVATE, m->plan->fds.core,
+		    m->s->offset);
+	map_anonymous(m, whole, m->s->end, prot, X86_MAP_PRIVATE);
+	if (rest) {
+		read_into(m, m->plan->fds.core, whole, rest, m->s->offset + (whole - m->s->start));
+		if (prot != m->prot)
+			plan_syscall(m->plan, m->tid, NR_MPROTECT, whole, m->s->end - whole,
+				     m->prot, 0)
+				->object = m->name;
+	}
+}
+
+/* Map the file itself: what is written to it must be seen by others, or it is not in the image. */
+static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t sharing, bool unchanged)
+{
+	struct plan *plan = m->plan;
+	const struct xckpt_vma *vma = &m->s->vma;
+	struct plan_op *open = plan_add(plan, OP_OPEN, 0), *fill;
+	int fd = plan->fds.next++;
+
+	open->arg[0] = plan->nr_slots;
+	open->arg[1] = x86_flags;
+	open->arg[3] = unchanged ? CHECK_UNCHANGED : CHECK_REGULAR;
+	open->arg[4] = unchanged ? vma->file_size : vma->pgoff + (m->s->end - m->s->start);
+	if (!unchanged && open->arg[4] > vma->file_size)
+		open->arg[4] = vma->file_size;
+	open->arg[5] = vma->file_mtime_ns;
+	open->path = m->s->path;
+	fill = plan_add(plan, OP_PLACE, 0);
+	fill->arg[0] = plan->nr_slots++;
+	fill->arg[1] = fd;
+	map(m, m->s->start, m->s->end, m->prot, sharing, fd, vma->pgoff);
+	plan_syscall(plan, m->tid, NR_CLOSE, fd, 0, 0, 0);
+}
+
+static void map_private_file(const struct mapping *m)
+{
+	bool missing = m->plan->img->thin && m->s->filesz < m->s->end - m->s->start &&
+		       !(m->s->vma.flags & XCKPT_VMA_DELETED) && *m->s->path == '/';
+	struct segment head = *m->s;
+	struct mapping whole = *m;
+
+	if (!missing) {
+		map_lazily(m);
+		return;
+	}
+	/* a thin image has at most the first page, the ELF header, and that is the file's */
+	if (m->s->filesz > IMAGE_PAGE_SIZE)
+		plan_issue(m->plan, false,
+			   "cannot resume pid %d: %s at %#llx is partly in the thin image "
+			   "(make one without --thin)",
+			   m->tid, m->s->path, (unsigned long long)m->s->start);
+	whole.s = &head;
+	map_file(&whole, 0, X86_MAP_PRIVATE, true);
+}
+
+static void map_vdso(const struct mapping *m)
+{
+	struct plan *plan = m->plan;
+	const struct image_process *p = plan->process;
+	uint64_t size = m->s->end - m->s->start;
+	uint64_t *busy = calloc(p->nr_threads + 1, sizeof(*busy));
+	size_t i, offset;
+
+	offset = buffer_add(&plan->vdso, NULL, size, IMAGE_PAGE_SIZE);
+	for (i = 0; busy && i < p->nr_threads; i++)
+		busy[i] = p->threads[i].regs.rip - m->s->start;
+	if (image_read_memory(p, m->s->start, plan->vdso.bytes + offset, size) ||
+	    vdso_patch(plan->vdso.bytes + offset, size, busy, busy ? p->nr_threads : 0) <= 0)
+		plan_issue(plan, false,
+			   "cannot resume pid %d: the image's [vdso] is not one that can be used "
+			   "(take the checkpoint anew)",
+			   p->info.pid);
+	free(busy);
+	map_anonymous(m, m->s->start, m->s->end, X86_PROT_READ | X86_PROT_WRITE, X86_MAP_PRIVATE);
+	/* the file offset is known when the file is laid out: pack.c adds it */
+	read_into(m, plan->fds.restorer, m->s->start, size, offset);
+	protect(m, X86_PROT_READ | X86_PROT_WRITE);
+}
+
+/* Room for the stack to grow: a mapping of its own, as no file mapping can grow. */
+static void reserve_stack(const struct mapping *m, uint64_t floor)
+{
+	uint64_t limit = m->plan->process->info.rlimit[RLIMIT_STACK_X86].cur;
+	uint64_t reserve = limit && limit < STACK_RESERVE ? PAGE_DOWN(limit) : STACK_RESERVE;
+	uint64_t lowest = m->s->end > reserve ? m->s->end - reserve : 0;
+
+	if (lowest < floor + STACK_GAP)
+		lowest = floor + STACK_GAP;
+	if (lowest < m->s->start)
+		map_anonymous(m, lowest, m->s->start, X86_PROT_READ | X86_PROT_WRITE,
+			      X86_MAP_PRIVATE | X86_MAP_NORESERVE);
+}
+
+/* What children inherit matters; the rest are hints. */
+static const struct {
+	uint32_t flag, advice;
+	const char *name; /* of what matters */
+	uint32_t probe;
+} advices[] = {
+	{ XCKPT_VMA_HUGEPAGE, 14, NULL, 0 },
+	{ XCKPT_VMA_NOHUGEPAGE, 15, NULL, 0 },
+	{ XCKPT_VMA_MERGEABLE, 12, NULL, 0 },
+	{ XCKPT_VMA_DONTDUMP, 16, NULL, 0 },
+	{ XCKPT_VMA_WIPEONFORK, 18, "MADV_WIPEONFORK", PROBE_WIPEONFORK },
+	{ XCKPT_VMA_DONTFORK, 10, "MADV_DONTFORK", PROBE_DONTFORK },
+};
+
+/* MAP_DROPPABLE, the state of the vDSO's getrandom(), which nobody uses any more */
+#define DROPPABLE (XCKPT_VMA_WIPEONFORK | XCKPT_VMA_DONTDUMP | XCKPT_VMA_NORESERVE)
+
+static void advise(const struct mapping *m)
+{
+	uint32_t flags = m->s->vma.flags;
+	uint64_t size = m->s->end - m->s->start;
+	struct plan_op *op;
+	size_t i;
+
+	for (i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
+		if (!(flags & advices[i].flag))
+			continue;
+		if (!(advices[i].probe & ~m->plan->engine->can.flags)) {
+			op = plan_syscall(m->plan, m->tid, NR_MADVISE, m->s->start, size,
+					  advices[i].advice, 0);
+			op->want = advices[i].name ? WANT_OK : WANT_ANY;
+		} else if ((flags & DROPPABLE) != DROPPABLE) {
+			plan_warning(
+				m->plan,
+				"pid %d: %s has no %s: children will inherit the memory at %#llx",
+				m->tid, m->plan->engine->name, advices[i].name,
+				(unsigned long long)m->s->start);
+		}
+	}
+	if (flags & XCKPT_VMA_LOCKED) {
+		op = plan_syscall(m->plan, m->tid, NR_MLOCK, m->s->start, size, 0, 0);
+		op->optional = true;
+		op->object = m->name;
+	}
+}
+
+static const char *name_of(const struct segment *s)
+{
+	if (*s->path)
+		return s->path;
+	if (s->vma.flags & XCKPT_VMA_HEAP)
+		return "[heap]";
+	if (s->vma.flags & XCKPT_VMA_STACK)
+		return "[stack]";
+	switch (s->vma.kind) {
+	case XCKPT_VMA_VDSO:
+		return "[vdso]";
+	case XCKPT_VMA_VVAR:
+		return "[vvar]";
+	default:
+		return "anonymous memory";
+	}
+}
+
+static void plan_segment(struct plan *plan, const struct segment *s, uint64_t floor)
+{
+	struct mapping m = { plan, s, name_of(s), plan->process->info.pid,
+			     s->vma.flags & (X86_PROT_READ | X86_PROT_WRITE | X86_PROT_EXEC) };
+	uint32_t flags = s->vma.flags;
+
+	if (flags & XCKPT_VMA_STACK)
+		reserve_stack(&m, floor);
+	switch (s->vma.kind) {
+	case XCKPT_VMA_VDSO:
+		map_vdso(&m);
+		break;
+	case XCKPT_VMA_VVAR:
+		map_anonymous(&m, s->start, s->end, m.prot, X86_MAP_PRIVATE);
+		break;
+	case XCKPT_VMA_FILE:
+		if (flags & XCKPT_VMA_SHARED && flags & XCKPT_VMA_MAYWRITE)
+			map_file(&m, 2, X86_MAP_SHARED, false); /* O_RDWR */
+		else
+			map_private_file(&m);
+		break;
+	case XCKPT_VMA_SHMEM:
+		map_eagerly(&m, flags & XCKPT_VMA_SHARED ? X86_MAP_SHARED : X86_MAP_PRIVATE);
+		break;
+	default:
+		map_eagerly(&m, X86_MAP_PRIVATE);
+	}
+	advise(&m);
+}
+
+static bool is_skipped(const struct segment *s)
+{
+	return s->start >= 1ull << 47 || s->vma.kind == XCKPT_VMA_SPECIAL;
+}
+
+/* The engine's heap has to begin and end where the program's did. */
+static void plan_brk(struct plan *plan)
+{
+	const struct xckpt_note_mm *mm = &plan->process->mm;
+	int tid = plan->process->info.pid;
+	uint64_t start = PAGE_DOWN(mm->start_brk), end = PAGE_UP(mm->brk);
+	struct plan_op *op;
+
+	if (plan->engine->kind == ENGINE_NATIVE || !mm->start_brk)
+		return;
+	op = plan_syscall(plan, tid, NR_BRK, mm->brk, 0, 0, 0);
+	op->want = WANT_VALUE;
+	op->value = mm->brk;
+	op->object = "[heap]";
+	if (end > start)
+		plan_syscall(plan, tid, NR_MUNMAP, start, end - start, 0, 0)->object = "[heap]";
+}
+
+void plan_memory(struct plan *plan)
+{
+	const struct image_process *p = plan->process;
+	uint64_t all = ~0ull, floor = 0;
+	struct plan_op *op;
+	size_t i, offset = buffer_add(&plan->data, &all, sizeof(all), 8);
+
+	op = plan_syscall(plan, p->info.pid, NR_RT_SIGPROCMASK, 0, offset, 0, sizeof(all));
+	op->refs = 1 << 1;
+	plan_add(plan, OP_SWEEP, p->info.pid);
+	plan_brk(plan);
+	for (i = 0; i < p->nr_segments; i++) {
+		if (is_skipped(&p->segments[i]))
+			continue;
+		plan_segment(plan, &p->segments[i], floor);
+		floor = p->segments[i].end;
+	}
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Threads: how they are made and what each does before it goes on. */
+#include <string.h>
+
+#include "plan.h"
+#include "regs.h"
+#include "xstate.h"
+
+#define CLONE_CHILD_CLEARTID_X86 0x200000u
+/* VM FS FILES SIGHAND THREAD SYSVSEM SETTLS */
+#define CLONE_BASE (0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x80000)
+
+#define ARCH_SET_GS 0x1001
+#define ARCH_SET_FS 0x1002
+#define PR_SET_PDEATHSIG 1
+#define PR_SET_DUMPABLE 4
+#define PR_SET_KEEPCAPS 8
+#define PR_SET_NAME 15
+#define PR_SET_TIMERSLACK 29
+#define PR_SET_NO_NEW_PRIVS 38
+#define PR_CAP_AMBIENT 47
+#define PR_CAP_AMBIENT_CLEAR_ALL 4
+#define ROBUST_LIST_SIZE 24
+#define RSEQ_FAILED 0xfffffffeu /* RSEQ_CPU_ID_REGISTRATION_FAILED */
+#define TIMER_SLACK_DEFAULT 50000
+#define CAPABILITY_VERSION_3 0x20080522
+
+void plan_clones(struct plan *plan)
+{
+	const struct image_process *p = plan->process;
+	size_t i;
+
+	for (i = 1; i < p->nr_threads; i++) {
+		const struct image_thread *t = &p->threads[i];
+		struct plan_op *op = plan_add(plan, OP_CLONE, p->info.pid);
+
+		op->arg[0] = op->arg[4] = i;
+		op->arg[1] = CLONE_BASE | (t->info.clear_child_tid ? CLONE_CHILD_CLEARTID_X86 : 0);
+		op->arg[2] = t->info.clear_child_tid;
+		op->arg[3] = t->regs.fs_base;
+		op->arg[5] = t->tid;
+		op->want = WANT_VALUE;
+		op->value = t->tid;
+	}
+}
+
+static void plan_identity(struct plan *plan, const struct image_thread *t, bool leader)
+{
+	char comm[16] = { 0 };
+	struct plan_op *op;
+
+	if (leader) {
+		plan_syscall(plan, t->tid, NR_SET_TID_ADDRESS, t->info.clear_child_tid, 0, 0, 0);
+		plan_syscall(plan, t->tid, NR_ARCH_PRCTL, ARCH_SET_FS, t->regs.fs_base, 0, 0);
+	}
+	if (t->regs.gs_base)
+		plan_syscall(plan, t->tid, NR_ARCH_PRCTL, ARCH_SET_GS, t->regs.gs_base, 0, 0);
+	memcpy(comm, *t->info.comm ? t->info.comm : plan->process->info.comm, 15);
+	op = plan_syscall(plan, t->tid, NR_PRCTL, PR_SET_NAME,
+			  buffer_add(&plan->data, comm, sizeof(comm), 1), 0, 0);
+	op->refs = 1 << 1;
+	op->optional = true;
+}
+
+/* What the kernel writes to on the thread's behalf. */
+static void plan_registrations(struct plan *plan, const struct image_thread *t, bool clear_cs)
+{
+	const struct engine *engine = plan->engine;
+	uint64_t rseq = t->info.rseq;
+	struct plan_op *op;
+
+	if (t->info.robust_list && engine->can.flags & PROBE_ROBUST_LIST)
+		plan_syscall(plan, t->tid, NR_SET_ROBUST_LIST, t->info.robust_list,
+			     ROBUST_LIST_SIZE, 0, 0);
+	if (!rseq)
+		return;
+	if (clear_cs) {
+		op = plan_add(plan, OP_POKE8, t->tid);
+		op->arg[0] = rseq + 8;
+		op->object = "rseq_cs";
+	}
+	if (engine->can.flags & PROBE_RSEQ) {
+		plan_syscall(plan, t->tid, NR_RSEQ, rseq, t->info.rseq_len, 0, t->info.rseq_sig);
+		return;
+	}
+	op = plan_add(plan, OP_POKE4, t->tid);
+	op->arg[0] = rseq + 4;
+	op->arg[1] = RSEQ_FAILED;
+	op->object = "rseq cpu_id";
+	op = plan_add(plan, OP_POKE4, t->tid);
+	op->arg[0] = rseq;
+	op->object = "rseq cpu_id_start";
+}
+
+static void plan_scheduling(struct plan *plan, const struct image_thread *t)
+{
+	const struct xckpt_note_thread *info = &t->info;
+	uint32_t priority = info->rt_priority;
+
+	if (info->policy) {
+		struct plan_op *op =
+			plan_syscall(plan, t->tid, NR_SCHED_SETSCHEDULER, 0, info->policy,
+				     buffer_add(&plan->data, &priority, sizeof(priority), 4), 0);
+
+		op->refs = 1 << 2;
+		op->optional = true;
+	}
+	if (info->nice)
+		plan_syscall(plan, t->tid, NR_SETPRIORITY, 0, 0, (int64_t)info->nice, 0)->optional =
+			true;
+	if (info->timer_slack_ns && info->timer_slack_ns != TIMER_SLACK_DEFAULT)
+		plan_syscall(plan, t->tid, NR_PRCTL, PR_SET_TIMERSLACK, info->timer_slack_ns, 0, 0)
+			->optional = true;
+}
+
+/* Queued while everything is blocked, in the order in which they came. */
+static void plan_pending(struct plan *plan, const struct image_thread *t, const uint8_t *pending,
+			 size_t n, bool shared)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const uint8_t *info = pending + i * XCKPT_SIGINFO_SIZE;
+		size_t offset = buffer_add(&plan->data, info, XCKPT_SIGINFO_SIZE, 8);
+		struct plan_op *op;
+		int32_t sig;
+
+		memcpy(&sig, info, sizeof(sig));
+		if (shared) {
+			op = plan_syscall(plan, t->tid, NR_RT_SIGQUEUEINFO, plan->process->info.pid,
+					  sig, offset, 0);
+			op->refs = 1 << 2;
+		} else {
+			op = plan_syscall(plan, t->tid, NR_RT_TGSIGQUEUEINFO,
+					  plan->process->info.pid, t->tid, sig, offset);
+			op->refs = 1 << 3;
+		}
+	}
+}
+
+static void plan_capabilities(struct plan *plan, const struct image_thread *t)
+{
+	const struct xckpt_note_process *info = &plan->process->info;
+	uint64_t e = info->cap_effective, p = info->cap_permitted, i = info->cap_inheritable;
+	uint32_t head[2] = { CAPABILITY_VERSION_3, 0 };
+	uint32_t data[6] = { e, p, i, e >> 32, p >> 32, i >> 32 };
+	struct plan_op *op;
+
+	op = plan_syscall(plan, t->tid, NR_CAPSET, buffer_add(&plan->data, head, sizeof(head), 8),
+			  buffer_add(&plan->data, data, sizeof(data), 8), 0, 0);
+	op->refs = 3;
+	op->optional = true;
+	op->object = "the capabilities";
+}
+
+static void plan_groups(struct plan *plan, int tid)
+{
+	const struct image_process *p = plan->process;
+	struct plan_op *op = plan_syscall(plan, tid, NR_SETGROUPS, p->nr_groups, 0, 0, 0);
+
+	op->object = "the supplementary groups";
+	if (p->nr_groups) {
+		op->arg[1] =
+			buffer_add(&plan->data, p->groups, p->nr_groups * sizeof(*p->groups), 4);
+		op->refs = 1 << 1;
+	}
+}
+
+/* After everything that needs privileges; every thread has credentials of its own. */
+static void plan_credentials(struct plan *plan, const struct image_thread *t)
+{
+	const struct xckpt_note_process *info = &plan->process->info;
+	const struct plan_host *host = plan->host;
+	bool other = info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
+		     info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
+	bool caps = info->euid && info->cap_permitted;
+	int tid = t->tid;
+
+	if (other && host->root) {
+		if (caps)
+			plan_syscall(plan, tid, NR_PRCTL, PR_SET_KEEPCAPS, 1, 0, 0);
+		plan_groups(plan, tid);
+		plan_syscall(plan, tid, NR_SETRESGID, info->gid, info->egid, info->sgid, 0);
+		plan_syscall(plan, tid, NR_SETRESUID, info->uid, info->euid, info->suid, 0);
+		if (caps)
+			plan_capabilities(plan, t);
+		if (info->dumpable == 1)
+			plan_syscall(plan, tid, NR_PRCTL, PR_SET_DUMPABLE, 1, 0, 0)->optional =
+				true;
+	}
+	if (!host->root) { /* what launch_exec.c kept */
+		plan_syscall(plan, tid, NR_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0);
+		plan_capabilities(plan, t);
+	}
+	if (info->flags & XCKPT_PROCESS_NO_NEW_PRIVS)
+		plan_syscall(plan, tid, NR_PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
+	if (t->info.pdeath_signal)
+		plan_syscall(plan, tid, NR_PRCTL, PR_SET_PDEATHSIG, t->info.pdeath_signal, 0, 0);
+}
+
+static void tell_lost_state(struct plan *plan, const struct image_thread *t,
+			    const struct xstate *xs)
+{
+	const struct engine *engine = plan->engine;
+	int pid = plan->process->info.pid;
+	unsigned int i;
+
+	for (i = 0; i < 63; i++) {
+		if (xs->lost >> i & 1)
+			plan_issue(plan, true,
+				   "cannot resume pid %d thread %d: %s state (%s) is live and %s "
+				   "has no %s (resume it natively on a CPU that has %s)",
+				   pid, t->tid, xstate_family(i), xstate_name(i), engine->name,
+				   xstate_family(i), xstate_family(i));
+		if (xs->unknown >> i & 1)
+			plan_issue(
+				plan, true,
+				"cannot resume pid %d thread %d: %s state (%s) lies at an unknown "
+				"place in its XSAVE area (resume it on a CPU of the same kind)",
+				pid, t->tid, xstate_family(i), xstate_name(i));
+	}
+}
+
+static void tell_problem(struct plan *plan, const struct image_thread *t, enum regs_problem problem)
+{
+	static const char *const text[] = {
+		[REGS_NOT_SYSCALL] = "it waits in a system call that was not made by SYSCALL",
+		[REGS_NO_CODE] = "its instructions are not in the image",
+		[REGS_OUTSIDE] = "its registers point outside user space",
+		[REGS_NOT_64BIT] = "it does not run 64-bit code",
+	};
+
+	if (problem)
+		plan_issue(plan, false,
+			   "cannot resume pid %d thread %d: %s (take the checkpoint anew)",
+			   plan->process->info.pid, t->tid, text[problem]);
+}
+
+/* The last record of a thread: its registers, in a frame that rt_sigreturn loads. */
+static void plan_start(struct plan *plan, const struct image_thread *t, const struct x86_regs *regs)
+{
+	uint8_t frame[FRAME_SIZE];
+	static struct xstate xs;
+	struct plan_op *op;
+
+	xstate_convert(t->xstate, t->xstate_size, plan->engine, &xs);
+	tell_lost_state(plan, t, &xs);
+	regs_frame(regs, &t->info, plan->engine->can.flags & PROBE_XSAVE, frame);
+	op = plan_add(plan, OP_START, t->tid);
+	op->arg[0] = buffer_add(&plan->keep, frame, sizeof(frame), 64);
+	op->arg[1] = buffer_add(&plan->keep, xs.area, xs.len, 64);
+	op->arg[2] = xs.mask;
+	op->arg[3] = regs->rip;
+	op->want = WANT_ANY;
+}
+
+/* The timers run from the moment when the program does. */
+static void plan_timers(struct plan *plan)
+{
+	const struct image_process *p = plan->process;
+	struct plan_op *op;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		const struct xckpt_timer_value *timer = &p->info.itimer[i];
+		uint64_t interval = (timer->interval_ns + 999) / 1000;
+		uint64_t value = (timer->value_ns + 999) / 1000;
+		uint64_t it[4] = { interval / 1000000, interval % 1000000, value / 1000000,
+				   value % 1000000 };
+
+		if (!timer->value_ns)
+			continue;
+		op = plan_syscall(plan, p->info.pid, NR_SETITIMER, i,
+				  buffer_add(&plan->data, it, sizeof(it), 8), 0, 0);
+		op->refs = 1 << 1;
+	}
+}
+
+void plan_thread(struct plan *plan, size_t n)
+{
+	const struct image_process *p = plan->process;
+	const struct image_thread *t = &p->threads[n];
+	struct x86_regs regs = t->regs;
+	bool restarted, clear_cs;
+	enum regs_problem problem;
+
+	problem = regs_restart(p, t, &regs, &restarted);
+	if (!problem)
+		problem = regs_check(&regs);
+	tell_problem(plan, t, problem);
+	regs_rseq_abort(p, t, &regs, &clear_cs);
+
+	plan_identity(plan, t, !n);
+	plan_registrations(plan, t, clear_cs);
+	plan_scheduling(plan, t);
+	if (!n)
+		plan_pending(plan, t, p->pending, p->nr_pending, true);
+	plan_pending(plan, t, t->pending, t->nr_pending, false);
+	if (!n)
+		plan_limits(plan);
+	plan_credentials(plan, t);
+	if (n) {
+		plan_add(plan, OP_WAIT, t->tid);
+	} else {
+		plan_add(plan, OP_BARRIER, t->tid);
+		plan_descriptor_flags(plan);
+		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.core, 0, 0, 0);
+		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.restorer, 0, 0, 0);
+		if (plan->engine->kind == ENGINE_NATIVE && plan->host->exe_exists)
+			plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.exe, 0, 0, 0);
+		plan_timers(plan);
+		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.status, 0, 0, 0);
+		plan_add(plan, OP_GO, t->tid);
+	}
+	plan_start(plan, t, &regs);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Asks the engine what it can do, with the instructions and system calls that a
+ * resume would use. Calls that would change something get arguments that a
+ * kernel which knows the call refuses in another way than with ENOSYS.
+ */
+#include "../restorer/syscalls.h"
+#include "probe.h"
+
+#define SYS_MMAP 9
+#define SYS_MADVISE 28
+#define SYS_PRCTL 157
+#define SYS_SET_ROBUST_LIST 273
+#define SYS_RSEQ 334
+#define SYS_CLONE3 435
+
+#define X86_ENOSYS 38
+#define PR_SET_MM 35
+#define PR_SET_MM_MAP_SIZE 15
+#define MADV_DONTFORK 10
+#define MADV_WIPEONFORK 18
+
+static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	__asm__ volatile("cpuid"
+			 : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+			 : "a"(leaf), "c"(sub));
+}
+
+static void probe_cpu(struct probe_result *p)
+{
+	static __attribute__((aligned(64))) uint8_t area[512];
+	uint32_t r[4], max_leaf, lo, hi;
+	int i;
+
+	cpuid(0, 0, r);
+	max_leaf = r[0];
+	cpuid(0x40000000, 0, r);
+	if (r[1] == 0x54474354 && r[2] == 0x43544743) /* "TCGTCGTCGTCG" */
+		p->flags |= PROBE_TCG;
+	__asm__ volatile("fxsave64 %0" : "=m"(area));
+	p->mxcsr_mask = *(uint32_t *)(area + 28);
+	if (!p->mxcsr_mask)
+		p->mxcsr_mask = 0xffbf;
+	if (max_leaf >= 7) {
+		cpuid(7, 0, r);
+		p->cpuid_7_ebx = r[1];
+		p->cpuid_7_ecx = r[2];
+	}
+	cpuid(1, 0, r);
+	if (!(r[2] & 1u << 27) || max_leaf < 0xd) /* OSXSAVE */
+		return;
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	p->xcr0 = lo | (uint64_t)hi << 32;
+	p->flags |= PROBE_XSAVE;
+	cpuid(0xd, 0, r);
+	p->xsave_size = r[1];
+	for (i = 2; i < PROBE_COMPONENTS; i++) {
+		if (!(p->xcr0 >> i & 1))
+			continue;
+		cpuid(0xd, i, r);
+		p->component[i].size = r[0];
+		p->component[i].offset = r[1];
+	}
+}
+
+static void probe_calls(struct probe_result *p)
+{
+	uint32_t size = 0;
+	int64_t page;
+
+	if (syscall4(SYS_RSEQ, 1, 0, 0, 0) != -X86_ENOSYS)
+		p->flags |= PROBE_RSEQ;
+	if (syscall3(SYS_SET_ROBUST_LIST, 0, 0, 0) != -X86_ENOSYS)
+		p->flags |= PROBE_ROBUST_LIST;
+	if (syscall3(SYS_CLONE3, 0, 0, 0) != -X86_ENOSYS)
+		p->flags |= PROBE_CLONE3;
+	if (!syscall6(SYS_PRCTL, PR_SET_MM, PR_SET_MM_MAP_SIZE, (uint64_t)&size, 0, 0, 0))
+		p->flags |= PROBE_MM_MAP;
+	page = syscall6(SYS_MMAP, 0, 4096, 3, 0x22, -1, 0);
+	/* an engine that ignores advice accepts nonsense, too */
+	if (page <= 0 || !syscall3(SYS_MADVISE, page, 4096, 0x7fff))
+		return;
+	if (!syscall3(SYS_MADVISE, page, 4096, MADV_DONTFORK))
+		p->flags |= PROBE_DONTFORK;
+	if (!syscall3(SYS_MADVISE, page, 4096, MADV_WIPEONFORK))
+		p->flags |= PROBE_WIPEONFORK;
+}
+
+void _start(void);
+void _start(void)
+{
+	static struct probe_result result;
+
+	result.magic = PROBE_MAGIC;
+	probe_cpu(&result);
+	probe_calls(&result);
+	syscall3(SYS_WRITE, 1, (uint64_t)&result, sizeof(result));
+	for (;;)
+		syscall3(SYS_EXIT_GROUP, 0, 0, 0);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string.h>
+
+#include "regs.h"
+
+/* in-kernel results of an interrupted call */
+#define ERESTARTSYS 512
+#define ERESTARTNOINTR 513
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516
+
+#define USER_CS 0x33
+#define USER_SS 0x2b
+#define USER_EFLAGS 0x250cd5ull /* what a program may set: ID, AC, RF, OF, DF, SF ... CF */
+#define EFLAGS_FIXED 0x202ull /* IF and bit 1 are always on */
+#define UC_FLAGS 6 /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
+#define UC_FP_XSTATE 1
+
+#define SS_DISABLE 2
+#define SS_AUTODISARM (1u << 31)
+
+enum regs_problem regs_restart(const struct image_process *p, const struct image_thread *t,
+			       struct x86_regs *regs, bool *restarted)
+{
+	uint8_t code[2];
+
+	*restarted = false;
+	if ((int64_t)regs->orig_rax < 0)
+		return REGS_GOOD;
+	switch (-(int64_t)regs->rax) {
+	case ERESTARTSYS:
+	case ERESTARTNOINTR:
+	case ERESTARTNOHAND:
+	case ERESTART_RESTARTBLOCK:
+		break;
+	default:
+		return REGS_GOOD;
+	}
+	if (image_read_memory(p, regs->rip - 2, code, sizeof(code)))
+		return REGS_NO_CODE;
+	if (code[0] != 0x0f || code[1] != 0x05)
+		return REGS_NOT_SYSCALL;
+	regs->rax = regs->orig_rax;
+	regs->rip -= 2;
+	*restarted = true;
+	return REGS_GOOD;
+}
+
+bool regs_rseq_abort(const struct image_process *p, const struct image_thread *t,
+		     struct x86_regs *regs, bool *cs)
+{
+	struct {
+		uint32_t version, flags;
+		uint64_t start_ip, post_commit_offset, abort_ip;
+	} seq;
+	uint64_t addr;
+	uint32_t sig;
+
+	*cs = false;
+	if (!t->info.rseq || image_read_memory(p, t->info.rseq + 8, &addr, sizeof(addr)) || !addr)
+		return false;
+	*cs = true;
+	if (image_read_memory(p, addr, &seq, sizeof(seq)))
+		return false;
+	if (regs->rip - seq.start_ip >= seq.post_commit_offset)
+		return false;
+	if (image_read_memory(p, seq.abort_ip - 4, &sig, sizeof(sig)) || sig != t->info.rseq_sig)
+		return false;
+	regs->rip = seq.abort_ip;
+	return true;
+}
+
+enum regs_problem regs_check(const struct x86_regs *regs)
+{
+	if (regs->cs != USER_CS || regs->ss != USER_SS)
+		return REGS_NOT_64BIT;
+	if (regs->rip >= USER_TOP || regs->rsp > USER_TOP || regs->fs_base >= USER_TOP ||
+	    regs->gs_base >= USER_TOP)
+		return REGS_OUTSIDE;
+	return REGS_GOOD;
+}
+
+void regs_frame(const struct x86_regs *r, const struct xckpt_note_thread *info, bool has_xsave,
+		uint8_t frame[FRAME_SIZE])
+{
+	uint64_t stack_flags =
+		info->altstack_size ? info->altstack_flags & SS_AUTODISARM : SS_DISABLE;
+	uint64_t flags = (r->eflags & USER_EFLAGS) | EFLAGS_FIXED;
+	/* sigcontext.cs, gs, fs, ss: 16 bits each */
+	uint64_t selectors = USER_CS | (uint64_t)USER_SS << 48;
+	const uint64_t words[] = {
+		0, /* return address */
+		UC_FLAGS | (has_xsave ? UC_FP_XSTATE : 0),
+		0, /* uc_flags, uc_link */
+		info->altstack_sp,
+		stack_flags,
+		info->altstack_size, /* uc_stack */
+		r->r8,
+		r->r9,
+		r->r10,
+		r->r11,
+		r->r12,
+		r->r13,
+		r->r14,
+		r->r15,
+		r->rdi,
+		r->rsi,
+		r->rbp,
+		r->rbx,
+		r->rdx,
+		r->rax,
+		r->rcx,
+		r->rsp,
+		r->rip,
+		flags,
+		selectors,
+		0,
+		0,
+		0,
+		0, /* err, trapno, oldmask, cr2 */
+		0, /* fpstate */
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0, /* reserved */
+		info->sigmask,
+	};
+
+	_Static_assert(sizeof(words) + 128 == FRAME_SIZE, "siginfo follows");
+	memset(frame, 0, FRAME_SIZE);
+	memcpy(frame, words, sizeof(words));
+}

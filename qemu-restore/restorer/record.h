@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What qemu-resume writes and the restorer reads: a head and a table of
+ * records, both in a file that is mapped at a free hole of the program's address
+ * space. The writer may be an ARM64 process, the reader always is x86-64 code:
+ * every field is little-endian and of fixed width.
+ *
+ *   hole            code                 from restorer.bin, read and execute
+ *   hole + code     head, frames,        read and write; stays, because
+ *                   XSAVE areas          rt_sigreturn reads it last of all
+ *   drop_start      records, strings     \ unmapped by the last thread that
+ *                   stacks (anonymous)   / leaves the restorer
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#define RECORD_MAGIC 0x72706b78 /* "xkpr" */
+#define RECORD_STACK_SIZE 8192
+#define RECORD_EXIT_FAILURE 125
+
+/* offsets in struct record_head that entry.S knows */
+#define HEAD_NR_THREADS 4
+#define HEAD_DROP_START 32
+#define HEAD_DROP_SIZE 40
+#define HEAD_LEFT 80
+
+/* kinds of records; the order is that of the table in entry.S */
+#define RECORD_SYSCALL 0 /* nr(arg[0] .. arg[5]) */
+#define RECORD_SWEEP 1 /* unmap everything but the hole */
+#define RECORD_READ 2 /* fd, address, length, offset: pread() until complete */
+#define RECORD_POKE4 3 /* address, value */
+#define RECORD_POKE8 4 /* address, value */
+#define RECORD_CLONE 5 /* stack, flags, child_tid, tls, first record, tid */
+#define RECORD_BARRIER 6 /* the first thread: wait for the others, report, await "go" */
+#define RECORD_WAIT 7 /* the others: arrive, wait for RECORD_GO */
+#define RECORD_GO 8 /* the first thread: open the barrier */
+#define RECORD_START 9 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
+#define RECORD_KINDS 10
+
+/* what the result must be */
+#define WANT_ANY 0
+#define WANT_OK 1 /* not an error */
+#define WANT_VALUE 2 /* equal to value */
+
+#define RECORD_OPTIONAL (1 << 0) /* failure is reported, then the next record is taken */
+
+#define STATUS_STARTED 1
+#define STATUS_FAILED 2
+#define STATUS_WARNING 3
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+struct record {
+	uint32_t kind;
+	uint32_t index; /* of the operation in the plan */
+	uint32_t want;
+	uint32_t flags;
+	uint64_t nr;
+	uint64_t arg[6];
+	uint64_t value;
+};
+_Static_assert(sizeof(struct record) == 80, "struct record");
+
+struct record_head {
+	uint32_t magic;
+	uint32_t nr_threads;
+	int32_t status_fd;
+	uint32_t keep_tables; /* the engine keeps GDT and IDT in visible pages */
+	uint64_t hole, hole_size;
+	uint64_t drop_start, drop_size;
+	uint64_t first; /* address of the first thread's first record */
+	uint64_t stack; /* top of its stack */
+	/* written by the restorer, on a cache line of its own */
+	uint32_t reserved[2];
+	uint32_t arrived; /* threads at the barrier */
+	uint32_t open;
+	uint32_t left; /* threads that need their stacks and records no more */
+	uint32_t padding[11];
+};
+_Static_assert(sizeof(struct record_head) == 128, "struct record_head");
+_Static_assert(__builtin_offsetof(struct record_head, nr_threads) == HEAD_NR_THREADS, "nr_threads");
+_Static_assert(__builtin_offsetof(struct record_head, drop_start) == HEAD_DROP_START, "drop_start");
+_Static_assert(__builtin_offsetof(struct record_head, drop_size) == HEAD_DROP_SIZE, "drop_size");
+_Static_assert(__builtin_offsetof(struct record_head, left) == HEAD_LEFT, "left");
+
+/* one message on the status socket */
+struct record_status {
+	uint32_t magic;
+	uint32_t kind; /* STATUS_* */
+	uint32_t index;
+	uint32_t reserved;
+	int64_t result;
+};
+_Static_assert(sizeof(struct record_status) == 24, "struct record_status");
+
+/* follows the code of stage1.S in the restart ELF */
+struct stage1_args {
+	uint64_t hole, hole_size;
+	uint64_t code_size; /* pages of code at the start of the file */
+	uint64_t file_size;
+	uint64_t file_fd;
+	uint64_t stack;
+};
+_Static_assert(sizeof(struct stage1_args) == 48, "struct stage1_args");
+#endif
+
+#endif

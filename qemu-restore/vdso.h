@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The image's vDSO, made to ask the kernel for everything. */
+#ifndef VDSO_H
+#define VDSO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Overwrite the entry of each function that @image (a vDSO of @len bytes, not
+ * trusted) exports with the system call of that name. A function whose
+ * overwritten bytes @busy (@nr_busy offsets, where threads stand) lies in is left
+ * as it is. Returns how many were overwritten, or -1 if it is no vDSO.
+ */
+int vdso_patch(uint8_t *image, size_t len, const uint64_t *busy, size_t nr_busy);
+
+#endif
