@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# check.sh   everything that a change must pass: unit tests here, then the tests
+# in VMs, two machines at a time. One line for each suite while it runs, details
+# in build/check/*.log, last line "N passed, N failed".
+
+. "$(dirname "$0")/lib.sh"
+
+LOGS=$TOP/build/check
+VM=$SELFTESTS/vm/run.sh
+O=${O:-$TOP/build/host}
+IN=selftests # scripts are named from the top, in VMs as well
+
+rm -rf "$LOGS"
+mkdir -p "$LOGS"
+
+# suite NAME COMMAND...: runs one, its output to NAME.log, then one line
+suite() {
+	local name=$1 status=0 counts start=$SECONDS
+	shift
+	"$@" >"$LOGS/$name.log" 2>&1 </dev/null 9<&- || status=$?
+	counts=$(counts_of "$LOGS/$name.log")
+	# a suite that fails without a failed case is one failure by itself
+	if [ "$status" -ne 0 ] && [[ $counts == *' 0' ]]; then
+		counts="${counts% *} 1"
+		echo "not ok - ended with status $status" >>"$LOGS/$name.log"
+	fi
+	echo "$counts" >"$LOGS/$name.count"
+	printf '%-28s %4d passed, %d failed  (%d s)\n' "$name" "${counts% *}" "${counts#* }" \
+		$((SECONDS - start))
+	if [ "$status" -ne 0 ]; then show_failures "$name"; fi
+}
+
+# Sums "N passed, N failed" of all scripts that ran; nothing at all is a failure.
+counts_of() {
+	tr -d '\r' <"$1" | awk '
+	/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; seen = 1 }
+	END { print passed + 0, seen ? failed + 0 : 1 }'
+}
+
+show_failures() {
+	local log=$LOGS/$1.log
+	if grep -q '^not ok' "$log"; then
+		awk '/^not ok/ { on = 1; print "    " $0; next } /^#/ && on { print "    " $0; next } { on = 0 }' \
+			"$log" | head -n 60
+	fi
+	tail -n 5 "$log" | sed 's/^/    | /'
+	echo "    all of it: $log"
+}
+
+unit_tests() {
+	suite "unit-$1" make -C "$TOP/$1" check O="$O"
+}
+
+# in_vm NAME "OPTION..." LINE: a shell line in a VM, in the top folder
+in_vm() {
+	local name=$1 line=$3 options
+	read -r -a options <<<"$2"
+	suite "$name" "$VM" --timeout 1500 "${options[@]}" -- \
+		"cd '$TOP' && status=0; $line exit \$status"
+}
+
+# run LINE...: for the VM's shell: all of them, remembering a failure
+run() {
+	local line
+	for line; do printf '%s || status=1; ' "$line"; done
+}
+
+# shellcheck disable=SC2016 # for the VM's shell
+load='insmod $XCKPT_KO'
+# shellcheck disable=SC2016
+kernel_tests='$XCKPT_TOP/build/$XCKPT_SUITE-amd64/tests'
+
+trixie_amd64() {
+	in_vm trixie-move '--suite trixie --mem 3072' \
+		"$(run "$IN/move.sh dump" "$IN/move.sh resume native" "$IN/move.sh resume qemu")"
+	in_vm trixie-stream '--suite trixie' \
+		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh")"
+	: >"$LOGS/images-ready"
+	in_vm trixie-errors '--suite trixie --mem 3072' "$(run "$IN/errors.sh")"
+}
+
+bookworm_amd64() {
+	in_vm bookworm-kernel '--suite bookworm' "$(run "$load" \
+		"$kernel_tests/freeze" "$kernel_tests/states" "$kernel_tests/refuse" "$kernel_tests/core")"
+	in_vm bookworm-move '--suite bookworm --mem 3072' \
+		"$(run "$IN/move.sh dump" "$IN/move.sh resume native")"
+	in_vm bookworm-errors '--suite bookworm --mem 3072' "$(run "$IN/errors.sh")"
+}
+
+trixie_kernel() {
+	in_vm trixie-kernel '--suite trixie' "$(run "$load" \
+		"$kernel_tests/freeze" "$kernel_tests/states" "$kernel_tests/refuse" "$kernel_tests/core")"
+}
+
+trixie_arm64() {
+	in_vm arm64-move '--suite trixie --arch arm64 --mem 3072' \
+		"$(run "$IN/move.sh resume qemu" "$IN/move.sh stream qemu")"
+}
+
+# The machines are prepared one after the other, so that two suites do not build
+# the same thing at once.
+prepare() {
+	local options
+	for options in '--suite trixie' '--suite bookworm' '--suite trixie --arch arm64'; do
+		read -r -a options <<<"$options"
+		"$VM" --timeout 300 "${options[@]}" -- true ||
+			die "cannot boot a machine: run.sh ${options[*]} -- true"
+	done >"$LOGS/prepare.log" 2>&1
+}
+
+unit_tests userland
+unit_tests qemu-restore
+prepare || { tail -n 5 "$LOGS/prepare.log"; die 'no machines'; }
+export XCKPT_NO_BUILD=1
+(
+	trixie_amd64
+	trixie_kernel
+) &
+trixie=$!
+(
+	bookworm_amd64
+	wait_for 1800 test -e "$LOGS/images-ready" && trixie_arm64
+) &
+bookworm=$!
+wait "$trixie" || true
+wait "$bookworm" || true
+
+# One count for each suite there is; a missing one is a failure.
+suites=(unit-userland unit-qemu-restore trixie-move trixie-stream trixie-errors trixie-kernel
+	bookworm-kernel bookworm-move bookworm-errors arm64-move)
+passed=0 failed=0
+for name in "${suites[@]}"; do
+	if read -r p f 2>/dev/null <"$LOGS/$name.count"; then
+		passed=$((passed + p)) failed=$((failed + f))
+	else
+		echo "$name did not run"
+		failed=$((failed + 1))
+	fi
+done
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* CORE of /dev/xckpt: the file itself and what is in it. Root, module loaded. */
+#include <elf.h>
+#include <sys/procfs.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "session.h"
+#include "xckpt_image.h"
+
+#define AREA (4ul << 20)
+#define MAGIC 0x5ca1ab1e0ddba11ull
+#define MARKED 0x7e57ab1e5ea1edull
+
+static char *area; /* private, every second page touched */
+static char *shared_map; /* shared anonymous */
+
+static struct {
+	int fd;
+	struct xckpt_core info;
+	Elf64_Ehdr eh;
+	Elf64_Phdr *ph;
+	char *notes;
+	size_t notes_size;
+} core;
+
+static void *marked_thread(void *arg)
+{
+	/* its rbx and xmm7 are known for ever */
+	asm volatile("mov %0, %%rbx\n"
+		     "movq %%rbx, %%xmm7\n"
+		     "1: incq %1\n"
+		     "jmp 1b\n"
+		     :
+		     : "r"(MARKED), "m"(shared[1])
+		     : "rbx", "xmm7");
+	return NULL;
+}
+
+static void with_memory(void)
+{
+	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	madvise(area, AREA, MADV_NOHUGEPAGE);
+	shared_map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (size_t i = 0; i < AREA; i += 8192)
+		*(uint64_t *)(area + i) = MAGIC + i;
+	memcpy(shared_map + 4096, "shared", 6);
+	/* reserved, never touched */
+	mmap(NULL, 1ul << 40, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	shared[10] = (uintptr_t)area;
+	shared[11] = (uintptr_t)shared_map;
+	in_thread(marked_thread, 0);
+	in_thread(pausing_thread, 0);
+	count_forever(0);
+}
+
+/* Freezes a fresh target and reads its core's head into @core. */
+static pid_t open_core(int fd, uint32_t flags)
+{
+	struct xckpt_freeze f;
+	pid_t pid;
+
+	share_counters();
+	pid = target(with_memory);
+	EXPECT(moves(1, 1));
+	ASSERT(!freeze(fd, pid, &f));
+	core.info = (struct xckpt_core){ .size = sizeof(core.info), .pid = pid, .flags = flags };
+	ASSERT(!ioctl(fd, XCKPT_IOCTL_CORE, &core.info));
+	core.fd = core.info.out_fd;
+	ASSERT(pread(core.fd, &core.eh, sizeof(core.eh), 0) == sizeof(core.eh));
+	core.ph = calloc(core.eh.e_phnum, sizeof(*core.ph));
+	ASSERT(pread(core.fd, core.ph, core.eh.e_phnum * sizeof(*core.ph),
+		     (off_t)core.eh.e_phoff) == (ssize_t)(core.eh.e_phnum * sizeof(*core.ph)));
+	ASSERT(core.ph[0].p_type == PT_NOTE);
+	core.notes_size = core.ph[0].p_filesz;
+	core.notes = malloc(core.notes_size);
+	ASSERT(pread(core.fd, core.notes, core.notes_size, (off_t)core.ph[0].p_offset) ==
+	       (ssize_t)core.notes_size);
+	return pid;
+}
+
+/* The n-th note of a type: its description, or NULL. */
+static const void *note(uint32_t type, unsigned int n, size_t *size)
+{
+	size_t at = 0;
+
+	while (at + sizeof(Elf64_Nhdr) <= core.notes_size) {
+		const Elf64_Nhdr *nh = (const void *)(core.notes + at);
+		size_t desc = at + sizeof(*nh) + ((nh->n_namesz + 3u) & ~3u);
+
+		if (nh->n_type == type && n-- == 0) {
+			*size = nh->n_descsz;
+			return core.notes + desc;
+		}
+		at = desc + ((nh->n_descsz + 3u) & ~3u);
+	}
+	return NULL;
+}
+
+static unsigned int nr_notes(uint32_t type)
+{
+	unsigned int n = 0;
+	size_t size;
+
+	while (note(type, n, &size))
+		n++;
+	return n;
+}
+
+static const Elf64_Phdr *segment_of(uint64_t addr)
+{
+	for (int i = 1; i < core.eh.e_phnum; i++)
+		if (addr >= core.ph[i].p_vaddr && addr < core.ph[i].p_vaddr + core.ph[i].p_memsz)
+			return &core.ph[i];
+	return NULL;
+}
+
+TEST(it_is_an_elf_core)
+{
+	open_core(session(), 0);
+	EXPECT(!memcmp(core.eh.e_ident, ELFMAG, SELFMAG));
+	EXPECT(core.eh.e_type == ET_CORE && core.eh.e_machine == EM_X86_64);
+	EXPECT(core.eh.e_phnum == core.info.out_nr_segments + 1 ||
+	       core.eh.e_phnum == core.info.out_nr_segments);
+	for (int i = 1; i < core.eh.e_phnum; i++) {
+		EXPECT(core.ph[i].p_type == PT_LOAD);
+		EXPECT(core.ph[i].p_vaddr % 4096 == 0 && core.ph[i].p_offset % 4096 == 0);
+		EXPECT(core.ph[i].p_filesz <= core.ph[i].p_memsz);
+		EXPECT(core.ph[i].p_offset + core.ph[i].p_filesz <= core.info.out_size);
+		EXPECT(i == 1 ||
+		       core.ph[i].p_vaddr >= core.ph[i - 1].p_vaddr + core.ph[i - 1].p_memsz);
+	}
+}
+
+TEST(it_is_a_regular_file_that_cannot_be_written)
+{
+	struct stat st;
+	char c = 0;
+
+	open_core(session(), 0);
+	ASSERT(!fstat(core.fd, &st));
+	EXPECT(S_ISREG(st.st_mode) && (uint64_t)st.st_size == core.info.out_size);
+	EXPECT((fcntl(core.fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
+	EXPECT(fcntl(core.fd, F_GETFD) == FD_CLOEXEC);
+	EXPECT(pwrite(core.fd, &c, 1, 0) == -1);
+	EXPECT(ftruncate(core.fd, 0) == -1);
+	EXPECT(pread(core.fd, &c, 1, st.st_size) == 0);
+}
+
+TEST(notes_of_process_and_threads)
+{
+	static const uint32_t own[] = { XCKPT_NT_PROCESS, XCKPT_NT_MM, XCKPT_NT_VMA,
+					XCKPT_NT_SIGACTION, XCKPT_NT_FILE };
+	const struct xckpt_note_process *process;
+	const struct xckpt_note_table *vmas;
+	size_t size;
+	pid_t pid = open_core(session(), 0);
+
+	EXPECT(core.info.out_nr_threads == 3);
+	EXPECT(nr_notes(NT_PRSTATUS) == 3 && nr_notes(NT_FPREGSET) == 3);
+	EXPECT(nr_notes(XCKPT_NT_THREAD) == 3 && nr_notes(NT_PRPSINFO) == 1);
+	EXPECT(nr_notes(NT_AUXV) == 1 && nr_notes(NT_FILE) == 1);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		EXPECT(nr_notes(own[i]) == 1);
+	process = note(XCKPT_NT_PROCESS, 0, &size);
+	ASSERT(process && size >= sizeof(*process));
+	EXPECT(process->pid == pid && process->ppid == getpid() && process->nr_threads == 3);
+	vmas = note(XCKPT_NT_VMA, 0, &size);
+	ASSERT(vmas && size >= sizeof(*vmas));
+	EXPECT(vmas->nr_entries == core.info.out_nr_segments);
+}
+
+TEST(registers_are_those_of_the_thread)
+{
+	const struct elf_prstatus *status;
+	const struct user_fpregs_struct *fp;
+	int found = 0;
+	size_t size;
+
+	open_core(session(), 0);
+	for (unsigned int i = 0; (status = note(NT_PRSTATUS, i, &size)); i++) {
+		const struct user_regs_struct *regs = (const void *)status->pr_reg;
+
+		if (regs->rbx != MARKED)
+			continue;
+		found++;
+		fp = note(NT_FPREGSET, i, &size);
+		ASSERT(fp && size == sizeof(*fp));
+		EXPECT(!memcmp((const char *)fp->xmm_space + 7 * 16, &regs->rbx, 8));
+		EXPECT(segment_of(regs->rip) && segment_of(regs->rip)->p_flags & PF_X);
+		EXPECT(segment_of(regs->rsp) && regs->fs_base);
+	}
+	EXPECT(found == 1);
+}
+
+/* What the core has of a segment, against the memory of the frozen process. */
+static void compare_segment(int mem, const Elf64_Phdr *ph)
+{
+	static char a[65536], b[65536];
+
+	for (uint64_t at = 0; at < ph->p_filesz; at += sizeof(a)) {
+		size_t len = ph->p_filesz - at < sizeof(a) ? ph->p_filesz - at : sizeof(a);
+		ssize_t got = pread(mem, b, len, (off_t)(ph->p_vaddr + at));
+
+		ASSERT(pread(core.fd, a, len, (off_t)(ph->p_offset + at)) == (ssize_t)len);
+		/* past the end of a mapped file there is nothing to read */
+		if (got > 0)
+			EXPECT(!memcmp(a, b, (size_t)got));
+	}
+}
+
+TEST(memory_is_that_of_the_process)
+{
+	char path[64];
+	int mem;
+	pid_t pid = open_core(session(), 0);
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	mem = open(path, O_RDONLY);
+	ASSERT(mem >= 0);
+	for (int i = 1; i < core.eh.e_phnum; i++)
+		compare_segment(mem, &core.ph[i]);
+}
+
+TEST(every_touched_page_is_there)
+{
+	const Elf64_Phdr *ph;
+	uint64_t word;
+	char text[6];
+
+	open_core(session(), 0);
+	ph = segment_of(shared[10]);
+	ASSERT(ph);
+	for (size_t i = 0; i < AREA; i += 8192) {
+		off_t at = (off_t)(ph->p_offset + shared[10] - ph->p_vaddr + i);
+
+		ASSERT(pread(core.fd, &word, 8, at) == 8);
+		EXPECT(word == MAGIC + i);
+		if (i + 4104 <= ph->p_filesz && EXPECT(pread(core.fd, &word, 8, at + 4096) == 8))
+			EXPECT(word == 0);
+	}
+	ph = segment_of(shared[11]);
+	ASSERT(ph && ph->p_filesz >= 4096 + 6);
+	EXPECT(pread(core.fd, text, 6, (off_t)(ph->p_offset + shared[11] - ph->p_vaddr + 4096)) ==
+	       6);
+	EXPECT(!memcmp(text, "shared", 6));
+}
+
+TEST(holes_are_holes)
+{
+	off_t at = 0, data = 0, hole = 0;
+	uint64_t total = 0;
+	uint64_t start;
+
+	open_core(session(), 0);
+	/* untouched pages of the area are no data: about half of it */
+	start = segment_of(shared[10])->p_offset;
+	EXPECT(lseek(core.fd, (off_t)start + 4096, SEEK_HOLE) == (off_t)start + 4096);
+	while ((data = lseek(core.fd, at, SEEK_DATA)) >= 0) {
+		hole = lseek(core.fd, data, SEEK_HOLE);
+		ASSERT(data >= at && hole > data);
+		total += (uint64_t)(hole - data);
+		at = hole;
+	}
+	EXPECT(errno == ENXIO);
+	EXPECT(total == core.info.out_data_bytes);
+	EXPECT(total >= AREA / 2 && total < AREA / 2 + (64u << 20));
+	EXPECT(core.info.out_size > total);
+}
+
+TEST(it_can_be_opened_again_by_its_proc_name)
+{
+	char path[64], a[4096], b[4096];
+	int again;
+
+	open_core(session(), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", core.fd);
+	again = open(path, O_RDONLY);
+	ASSERT(again >= 0);
+	EXPECT(pread(core.fd, a, 4096, 0) == 4096 && read(again, b, 4096) == 4096);
+	EXPECT(!memcmp(a, b, 4096));
+	EXPECT(lseek(again, 0, SEEK_CUR) == 4096 && lseek(core.fd, 0, SEEK_CUR) == 0);
+	again = open(path, O_RDWR);
+	EXPECT(again == -1 || write(again, a, 1) == -1);
+}
+
+TEST(after_the_thaw_it_is_stale)
+{
+	int fd = session();
+	char c;
+
+	open_core(fd, 0);
+	EXPECT(pread(core.fd, &c, 1, 0) == 1);
+	ASSERT(!thaw(fd));
+	EXPECT(pread(core.fd, &c, 1, 0) == -1 && errno == ESTALE);
+	EXPECT(moves(0, 1));
+}
+
+TEST(thin_leaves_out_clean_file_pages)
+{
+	uint64_t whole;
+	int fd = session();
+
+	open_core(fd, 0);
+	whole = core.info.out_data_bytes;
+	EXPECT(!thaw(fd));
+	open_core(fd, XCKPT_CORE_THIN);
+	EXPECT(core.info.out_data_bytes < whole);
+	EXPECT(core.info.out_data_bytes >= AREA / 2);
+}
+
+TEST(only_processes_of_the_group)
+{
+	struct xckpt_core other = { .size = sizeof(other), .pid = getpid() };
+	int fd = session();
+
+	open_core(fd, 0);
+	EXPECT(ioctl(fd, XCKPT_IOCTL_CORE, &other) == -1 && errno == ESRCH);
+	other = (struct xckpt_core){ .size = sizeof(other), .pid = 1 };
+	EXPECT(ioctl(fd, XCKPT_IOCTL_CORE, &other) == -1 && errno == ESRCH);
+}
+
+TEST(reading_a_killed_process_fails_cleanly)
+{
+	static char buf[65536];
+	int status, fd = session();
+	pid_t pid = open_core(fd, 0);
+	ssize_t got;
+
+	kill(pid, SIGKILL);
+	EXPECT(waitpid(pid, &status, 0) == pid);
+	got = pread(core.fd, buf, sizeof(buf), (off_t)segment_of(shared[10])->p_offset);
+	EXPECT(got == -1 || got == (ssize_t)sizeof(buf));
+	EXPECT(!thaw(fd));
+}

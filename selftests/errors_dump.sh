@@ -1,0 +1,284 @@
+# shellcheck shell=bash disable=SC2154 # DIR, IMAGES and PID are set by errors.sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# How xckpt-dump fails. Sourced by errors.sh, which runs the dump_error_*.
+
+dump_error_arguments() {
+	local args
+	for args in '' '-p 1' '-o x' '-p x -o x' '-p -1 -o x' '-p 0 -o x' '-p 1 -o x --nonsense' \
+		'-p 1 -o x --kill --leave-stopped' '-p 1 -o x y' '-p 1 -o x --timeout 0'; do
+		# shellcheck disable=SC2086 # words
+		run xckpt-dump $args
+		result $((STATUS != 2)) "misuse: xckpt-dump $args" "$STATUS $(<"$DIR/err")"
+	done
+}
+
+dump_error_targets() {
+	local out=$IMAGES/image
+	refused 'no such process' '^xckpt-dump: .*pid 4194303: No such process' \
+		xckpt-dump -p 4194303 -o "$out"
+	refused 'a kernel thread' '^xckpt-dump: cannot freeze pid 2 \(kthreadd\).*kernel thread' \
+		xckpt-dump -p 2 -o "$out"
+	refused 'pid 1' '^xckpt-dump: cannot freeze pid 1 .*(init process|started from)' \
+		xckpt-dump -p 1 -o "$out"
+	refused 'its own ancestor' "^xckpt-dump: cannot freeze pid $$ .*(started from|its descendants)" \
+		xckpt-dump -p $$ -o "$out"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	refused 'itself' '^xckpt-dump: cannot freeze pid [0-9]+ .*itself' \
+		sh -c 'exec xckpt-dump -p $$ -o "$0"' "$out"
+}
+
+dump_error_thread() {
+	local task tid
+	ticker blocked
+	for task in "/proc/$PID/task/"*; do
+		tid=${task##*/}
+		[ "$tid" != "$PID" ] || continue
+		refused 'a thread' "^xckpt-dump: cannot dump pid $tid: it is a thread" \
+			xckpt-dump -p "$tid" -o "$IMAGES/image"
+	done
+	goes_on 'a thread'
+	end_ticker
+}
+
+dump_error_32_bit() {
+	python3 "$SELFTESTS/spoil.py" elf32 "$DIR/elf32"
+	setsid "$DIR/elf32" </dev/null >/dev/null 2>&1 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	if ! wait_for 5 in_state "$PID" S; then
+		skip 'a 32-bit program' 'this kernel runs none'
+		return
+	fi
+	refused 'a 32-bit program' "^xckpt-dump: cannot freeze pid $PID .*32-bit" \
+		xckpt-dump -p "$PID" -o "$IMAGES/image"
+	end_ticker
+}
+
+dump_error_not_root() {
+	ticker
+	chmod 1777 "$IMAGES"
+	refused 'not root' '^xckpt-dump: cannot open /dev/xckpt: Permission denied \(.*root' \
+		setpriv --reuid 65534 --regid 65534 --clear-groups xckpt-dump -p "$PID" \
+		-o "$IMAGES/image"
+	goes_on 'not root'
+	end_ticker
+}
+
+dump_error_no_module() {
+	ticker
+	unload_module
+	refused 'no module' '^xckpt-dump: cannot open /dev/xckpt: .*\(load the module' \
+		xckpt-dump -p "$PID" -o "$IMAGES/image"
+	load_module
+	goes_on 'no module'
+	end_ticker
+}
+
+dump_error_output() {
+	local kind
+	ticker
+	mkdir "$DIR/there" && : >"$DIR/file" && ln -sfn nowhere "$DIR/link"
+	for kind in there file link; do
+		refused "output exists ($kind)" "^xckpt-dump: cannot write $DIR/$kind: File exists" \
+			xckpt-dump -p "$PID" -o "$DIR/$kind"
+	done
+	refused 'no parent of the output' \
+		"^xckpt-dump: cannot write $DIR/no/image: .*No such file or directory" \
+		xckpt-dump -p "$PID" -o "$DIR/no/image"
+	refused 'a file as parent of the output' \
+		"^xckpt-dump: cannot write $DIR/file/image: .*Not a directory" \
+		xckpt-dump -p "$PID" -o "$DIR/file/image"
+	goes_on 'output'
+	end_ticker
+}
+
+dump_error_disk_full() {
+	ticker mib=24
+	mount -t tmpfs -o size=8m small "$IMAGES"
+	refused 'disk full' "^xckpt-dump: cannot write $IMAGES/image.*: No space left on device" \
+		xckpt-dump -p "$PID" -o "$IMAGES/image"
+	umount "$IMAGES"
+	goes_on 'disk full'
+	end_ticker
+}
+
+dump_error_full_device_as_stream() {
+	ticker
+	run sh -c "xckpt-dump -p $PID -o - >/dev/full"
+	judge 'stream to a full device' '^xckpt-dump: cannot write .*No space left on device'
+	goes_on 'stream to a full device'
+	end_ticker
+}
+
+dump_error_broken_pipe() {
+	ticker mib=4
+	run bash -c "xckpt-dump -p $PID -o - | head -c 1000 >/dev/null; exit \${PIPESTATUS[0]}"
+	# ended by SIGPIPE, as programs are, or by an error with its line
+	[ "$STATUS" -ne 141 ] || { STATUS=1 && echo 'xckpt-dump: Broken pipe' >"$DIR/err"; }
+	judge 'a pipe nobody reads' '^xckpt-dump: .*Broken pipe'
+	goes_on 'a pipe nobody reads'
+	end_ticker
+}
+
+dump_error_timeout() {
+	ticker stuck
+	refused 'a thread that cannot stop' \
+		"^xckpt-dump: cannot freeze pid $PID \(ticker\): pid [0-9]+ \(ticker\) did not stop in time" \
+		xckpt-dump -p "$PID" -o "$IMAGES/image" --timeout 500
+	goes_on 'a thread that cannot stop'
+	end_ticker
+}
+
+# A shell's background processes ignore SIGINT; these do not.
+background() {
+	exec env --default-signal=INT,QUIT xckpt-dump "$@"
+}
+
+# Starts a dump into a pipe that is full: it stands still in the middle. Sets
+# DUMPER. Descriptor 8 keeps the pipe from breaking.
+blocked_dump() {
+	rm -f "$DIR/fifo"
+	mkfifo "$DIR/fifo"
+	exec 8<>"$DIR/fifo"
+	background -p "$PID" -o - >"$DIR/fifo" 2>"$DIR/err" 8<&- 9<&- &
+	DUMPER=$!
+	STARTED+=("$DUMPER")
+	wait_for 30 stands_still || die 'the dump does not freeze its target'
+}
+
+stands_still() {
+	local n m
+	read -r n <"$DIR/tick"
+	nap 0.3
+	read -r m <"$DIR/tick"
+	[ "$n" = "$m" ]
+}
+
+has_ended() {
+	! alive "$1" || in_state "$1" Z
+}
+
+# Waits for the end of the dump, not for ever: its status in STATUS.
+dumper_ends() {
+	wait_for 60 has_ended "$DUMPER" || kill -KILL "$DUMPER"
+	STATUS=0
+	wait "$DUMPER" 2>/dev/null || STATUS=$?
+}
+
+dump_error_ended_by_a_signal() {
+	local signal
+	ticker mib=8
+	for signal in KILL INT TERM HUP; do
+		blocked_dump
+		kill "-$signal" "$DUMPER"
+		dumper_ends
+		exec 8<&-
+		result $((STATUS == 0)) "ended by SIG$signal: not a success" "status $STATUS"
+		goes_on "ended by SIG$signal"
+	done
+	end_ticker
+}
+
+# Whether the unfinished image has so many KiB.
+has_written() {
+	local kib
+	kib=$(du -s "$IMAGES" 2>/dev/null | cut -f1)
+	[ "${kib:-0}" -ge "$1" ]
+}
+
+dump_error_interrupted_while_writing() {
+	local signal
+	ticker mib=160
+	for signal in INT KILL; do
+		background -p "$PID" -o "$IMAGES/image" >/dev/null 2>"$DIR/err" 9<&- &
+		DUMPER=$!
+		STARTED+=("$DUMPER")
+		wait_for 60 has_written 1024 || true
+		kill "-$signal" "$DUMPER" 2>/dev/null || true
+		dumper_ends
+		if [ "$STATUS" -eq 0 ]; then
+			fail "SIG$signal while writing" 'the dump was over before'
+		elif [ -e "$IMAGES/image" ]; then
+			fail "SIG$signal while writing" 'half an image has its final name'
+		elif [ "$signal" = INT ] && ! nothing_left; then
+			fail "SIG$signal while writing" "it left $(ls -A "$IMAGES")"
+		else
+			pass "SIG$signal while writing"
+		fi
+		rm -rf "$IMAGES" && mkdir "$IMAGES"
+		goes_on "SIG$signal while writing"
+	done
+	end_ticker
+}
+
+dump_error_target_killed() {
+	ticker mib=8
+	blocked_dump
+	kill -KILL "$PID"
+	STATUS=0
+	wait "$PID" 2>/dev/null || STATUS=$?
+	result $((STATUS != 137)) 'a frozen program can be killed' "status $STATUS"
+	# reading on is not to hang and not to look like a success
+	cat <&8 >/dev/null 9<&- &
+	local drain=$!
+	STARTED+=("$drain")
+	dumper_ends
+	exec 8<&-
+	kill "$drain" 2>/dev/null || true
+	judge 'its dump fails' '^xckpt-dump: '
+}
+
+dump_error_two_at_once() {
+	ticker mib=8
+	blocked_dump
+	cp "$DIR/err" "$DIR/err.first"
+	refused 'two dumps at once' \
+		"^xckpt-dump: cannot freeze pid $PID .*frozen by another session" \
+		xckpt-dump -p "$PID" -o "$IMAGES/image"
+	result "$(stands_still && echo 0 || echo 1)" 'the first dump still holds it'
+	kill -KILL "$DUMPER"
+	dumper_ends
+	exec 8<&-
+	goes_on 'two dumps at once'
+	end_ticker
+}
+
+# Programs that end while they are dumped: a good image or a clear error.
+dump_error_program_ends() {
+	local i good=0 errors=0 wrong='' pid
+	for ((i = 0; i < 50; i++)); do
+		setsid "$TESTS/mayfly" $((RANDOM * 5)) $((i % 7)) </dev/null >"$DIR/mayfly" 2>&1 9<&- &
+		pid=$!
+		run xckpt-dump -q -p "$pid" -o "$IMAGES/image"
+		if [ "$STATUS" -eq 0 ] && xckpt-info "$IMAGES/image" >/dev/null 2>"$DIR/err"; then
+			good=$((good + 1))
+		elif [ "$STATUS" -ne 0 ] && [ "$STATUS" -lt 124 ] && nothing_left &&
+			[ "$(grep -c '^xckpt-dump: ' "$DIR/err")" = 1 ]; then
+			errors=$((errors + 1))
+		else
+			wrong+="$i: status $STATUS: $(head -n 3 "$DIR/err")"$'\n'
+		fi
+		rm -rf "$IMAGES" && mkdir "$IMAGES"
+		wait "$pid" || wrong+="$i: the program ended with $?"$'\n'
+	done
+	result "$((${#wrong} != 0))" \
+		"programs that end meanwhile ($good images, $errors clear errors)" "$wrong"
+}
+
+dump_error_socket() {
+	ticker socket
+	run xckpt-dump -p "$PID" -o "$IMAGES/image"
+	result "$((STATUS != 0))" 'a socket: dumped all the same' "$(<"$DIR/err")"
+	result "$(grep -q 'warning: .*fd 10 (socket:.*sockets cannot be resumed' "$DIR/err" && echo 0 || echo 1)" \
+		'a socket: warned of by name' "$(<"$DIR/err")"
+	rm -rf "$DIR/with-socket" && mv "$IMAGES/image" "$DIR/with-socket"
+	refused 'a socket: not with --kill' \
+		"^xckpt-dump: cannot kill pid $PID .*fd 10 \(socket:.*--force" \
+		xckpt-dump -p "$PID" -o "$IMAGES/image" --kill
+	goes_on 'a socket: not with --kill'
+	run xckpt-dump -q -p "$PID" -o "$IMAGES/image" --kill --force
+	result "$((STATUS != 0))" 'a socket: with --kill --force' "$(<"$DIR/err")"
+	rm -rf "$IMAGES/image"
+	wait "$PID" 2>/dev/null || true
+}

@@ -1,0 +1,187 @@
+# shellcheck shell=bash disable=SC2154 # DIR, IMAGES and PID are set by errors.sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# How qemu-resume fails. Sourced by errors.sh, which runs the resume_error_*.
+
+GOOD=''
+
+# A good image of a small program, once; its core's path in CORE.
+good_image() {
+	GOOD=$DIR/good
+	if [ ! -d "$GOOD" ]; then
+		ticker
+		xckpt-dump -q -p "$PID" -o "$GOOD" --kill
+		wait "$PID" 2>/dev/null || true
+	fi
+	CORE=$(echo "$GOOD"/*.core)
+	CORE=${CORE##*/}
+}
+
+# A copy of it to be spoiled.
+copy_good() {
+	good_image
+	BAD=$DIR/bad
+	rm -rf "$BAD"
+	cp -r --sparse=always "$GOOD" "$BAD"
+}
+
+# resume_refused NAME PATTERN [ARGUMENT...]: of the copy, unless arguments say
+resume_refused() {
+	local name=$1 pattern=$2
+	shift 2
+	[ $# -gt 0 ] || set -- --engine native "$BAD"
+	refused "$name" "^qemu-resume: .*$pattern" qemu-resume "$@"
+}
+
+resume_error_truncated_core() {
+	local size length
+	good_image
+	size=$(stat -c %s "$GOOD/$CORE")
+	for length in 0 10 64 200 $((size / 2)) $((size - 1)); do
+		copy_good
+		truncate -s "$length" "$BAD/$CORE"
+		resume_refused "core cut to $length of $size bytes" "$CORE"
+	done
+}
+
+# flips PART COUNT: each of COUNT bytes of a part, alone
+flips() {
+	local part=$1 offset lines bad=0 seen=0 detail=''
+	good_image
+	while read -r offset; do
+		copy_good
+		python3 "$SELFTESTS/spoil.py" flip "$BAD/$CORE" "$offset"
+		run qemu-resume --engine native "$BAD"
+		mapfile -t lines <"$DIR/err"
+		seen=$((seen + 1))
+		if [ "$STATUS" -eq 0 ] || [ "$STATUS" -ge 126 ] || [ "${#lines[@]}" -ne 1 ] ||
+			! [[ ${lines[0]} =~ ^qemu-resume:.*$CORE ]]; then
+			bad=$((bad + 1))
+			detail+="byte $offset: status $STATUS: ${lines[*]:0:2}"$'\n'
+		fi
+	done < <(python3 "$SELFTESTS/spoil.py" offsets "$GOOD/$CORE" "$part" "$2")
+	result "$((bad != 0 || seen == 0))" "a wrong byte in the core's $part ($seen tried)" "$detail"
+}
+
+resume_error_wrong_bytes() {
+	flips head 13
+	flips phdrs 12
+	flips notes 20
+	flips contents 16
+}
+
+resume_error_other_machine() {
+	copy_good
+	python3 "$SELFTESTS/spoil.py" machine "$BAD/$CORE" 183
+	resume_refused 'a core of arm64' '(x86-64|machine|architecture)'
+}
+
+resume_error_manifest() {
+	copy_good
+	rm "$BAD/group.json"
+	resume_refused 'no manifest' 'group\.json.*(missing|No such file)'
+	: >"$BAD/group.json"
+	resume_refused 'an empty manifest' 'group\.json'
+	head -c 300 "$GOOD/group.json" >"$BAD/group.json"
+	resume_refused 'half a manifest' 'group\.json'
+	tr '{}' '[]' <"$GOOD/group.json" >"$BAD/group.json"
+	resume_refused 'a garbled manifest' 'group\.json'
+	echo '{}' >"$BAD/group.json"
+	resume_refused 'a manifest without anything' 'group\.json'
+	head -c 4096 /dev/urandom >"$BAD/group.json"
+	resume_refused 'noise as manifest' 'group\.json'
+}
+
+resume_error_no_image() {
+	mkdir -p "$DIR/empty"
+	resume_refused 'no such image' '/nonexistent.*No such file' /nonexistent
+	resume_refused 'an empty folder' "$DIR/empty" "$DIR/empty"
+	resume_refused 'a text file' '/etc/passwd' /etc/passwd
+	resume_refused 'a program' '/bin/ls' /bin/ls
+	resume_refused 'a device' '/dev/null' /dev/null
+}
+
+resume_error_arguments() {
+	good_image
+	run qemu-resume
+	result "$((STATUS == 0 || STATUS >= 126))" 'misuse: qemu-resume' "$STATUS $(<"$DIR/err")"
+	run qemu-resume --engine nonsense "$GOOD"
+	result "$((STATUS == 0 || STATUS >= 126))" 'an engine nobody knows' "$STATUS $(<"$DIR/err")"
+	run qemu-resume --nonsense "$GOOD"
+	result "$((STATUS == 0 || STATUS >= 126))" 'misuse: --nonsense' "$STATUS $(<"$DIR/err")"
+}
+
+resume_error_engine() {
+	local tool
+	good_image
+	tool=$(command -v qemu-resume)
+	resume_refused 'an engine that is not there' '/nonexistent/qemu.*No such file' \
+		--engine qemu --qemu /nonexistent/qemu "$GOOD"
+	resume_refused 'an engine that is none' '(/bin/true|engine)' \
+		--engine qemu --qemu /bin/true "$GOOD"
+	mkdir -p "$DIR/path"
+	refused 'no engine on PATH' '^qemu-resume: .*qemu-x86_64' \
+		env PATH="$DIR/path" "$tool" --engine qemu "$GOOD"
+}
+
+resume_error_socket() {
+	if [ ! -d "$DIR/with-socket" ]; then
+		ticker socket
+		xckpt-dump -q -p "$PID" -o "$DIR/with-socket"
+		end_ticker
+	fi
+	resume_refused 'a socket' 'fd 10.*socket:' --engine native "$DIR/with-socket"
+}
+
+resume_error_tree() {
+	ticker child
+	xckpt-dump -q -p "$PID" -o "$DIR/tree"
+	end_ticker
+	resume_refused 'a program with a child' 'process' --engine native "$DIR/tree"
+}
+
+resume_error_files() {
+	good_image
+	: >"$DIR/ticker.out"
+	resume_refused 'an open file that is shorter now' "$DIR/ticker\.out" --engine native "$GOOD"
+	mv "$DIR/ticker.out" "$DIR/ticker.out.away"
+	resume_refused 'an open file that is gone' "$DIR/ticker\.out.*No such file" \
+		--engine native "$GOOD"
+	mkdir "$DIR/ticker.out"
+	resume_refused 'a folder in place of an open file' "$DIR/ticker\.out" --engine native "$GOOD"
+	rmdir "$DIR/ticker.out"
+	echo 'a line before' >"$DIR/ticker.out"
+}
+
+resume_error_stream() {
+	local kind size
+	ticker
+	xckpt-dump -q -p "$PID" -o - --kill >"$DIR/stream.tar"
+	wait "$PID" 2>/dev/null || true
+	size=$(stat -c %s "$DIR/stream.tar")
+	for kind in 0 100 5000 $((size / 2)) $((size * 9 / 10)); do
+		run sh -c "head -c $kind '$DIR/stream.tar' | TMPDIR='$IMAGES' qemu-resume --engine native -"
+		judge "a stream cut to $kind of $size bytes" '^qemu-resume: '
+	done
+	run sh -c "head -c 100000 /dev/urandom | TMPDIR='$IMAGES' qemu-resume --engine native -"
+	judge 'noise as a stream' '^qemu-resume: '
+	for kind in absolute dotdot symlink hardlink device; do
+		run sh -c "python3 '$SELFTESTS/spoil.py' hostile $kind '$DIR/escaped' |
+			TMPDIR='$IMAGES' qemu-resume --engine native -"
+		judge "a hostile stream ($kind)" '^qemu-resume: '
+	done
+	result "$([ ! -e "$DIR/escaped" ] && echo 0 || echo 1)" 'nothing was written elsewhere'
+}
+
+# The cases above mean something only if the good image itself is good.
+resume_error_none_with_the_good_image() {
+	good_image
+	[ -s "$DIR/ticker.out" ] || echo 'a line before' >"$DIR/ticker.out"
+	printf '%020d\n' 0 >"$DIR/tick"
+	setsid qemu-resume --engine native "$GOOD" </dev/null >"$DIR/out" 2>"$DIR/err" 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	result "$(wait_for 60 ticks_beyond 3 && echo 0 || echo 1)" 'the good image runs' \
+		"$(<"$DIR/err")"
+	end_ticker
+}

@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# observe.sh   what an image looks like from outside: its size, and what tools
+# that know nothing of xckpt make of a core. In a VM with the module.
+
+. "$(dirname "$0")/lib.sh"
+. "$SELFTESTS/victim.sh"
+
+DIR=$(mktemp -d /tmp/xckpt-observe.XXXXXX)
+trap 'rm -rf "$DIR"' EXIT
+
+# begin NAME: starts a victim and waits for its first point; sets PID
+begin() {
+	victim_prepare "$1"
+	victim_start "$1"
+	victim_wait "$1" "$PID" 1 || die "$1 does not reach its point"
+}
+
+end() {
+	kill -KILL "$PID"
+	wait "$PID" 2>/dev/null || true
+}
+
+# What an image must hold of a process, in bytes: of a mapped file all that is
+# mapped, since it is to run where that file is not; of other memory what is in
+# memory or swap.
+memory_in_use() {
+	awk '
+	/^[0-9a-f]+-[0-9a-f]+ / { file = $5 != 0; name = $6; next }
+	name ~ /^\[v(var|syscall)/ { next }
+	$1 == "Size:" && file { sum += $2 }
+	($1 == "Rss:" || $1 == "Swap:") && !file { sum += $2 }
+	END { printf "%d\n", sum * 1024 }
+	' "/proc/$1/smaps"
+}
+
+allocated() {
+	du -s -B1 "$1" | cut -f1
+}
+
+# Reserved memory costs neither time nor room.
+observe_size() {
+	local start ms used size
+	begin bigmap
+	used=$(memory_in_use "$PID")
+	start=$EPOCHREALTIME
+	xckpt-dump -q -p "$PID" -o "$DIR/bigmap"
+	ms=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+	size=$(allocated "$DIR/bigmap")
+	result $((ms >= 3000)) "1 TiB reserved: dumped in $ms ms (less than 3000)"
+	result $((size > used + (1 << 20))) \
+		"1 TiB reserved: image of $((size >> 10)) KiB for $((used >> 10)) KiB in use"
+	result $((size < used / 4)) 'and there is something in it'
+	end
+	rm -rf "$DIR/bigmap"
+}
+
+observe_gdb() {
+	local core out word missing=''
+	begin threads
+	xckpt-dump -q -p "$PID" -o "$DIR/threads"
+	core=$DIR/threads/$PID.core
+	end
+	out=$(gdb -nx -batch -ex 'set debuginfod enabled off' -ex 'thread apply all bt' \
+		-ex 'info registers rip' "$WORK_TOP/threads/threads" "$core" 2>&1) || true
+	for word in worker sleeper futex_waiter pipe_reader poller deadline_waiter main; do
+		grep -q "[ #].*\b$word (" <<<"$out" || missing+=" $word"
+	done
+	result "$((${#missing} != 0))" 'gdb: backtraces of all threads' "no frame of$missing in:
+$(grep -v '^\[New' <<<"$out")"
+	result $(($(grep -c '^Thread ' <<<"$out") != 9)) 'gdb: nine threads' "$out"
+	result "$(grep -qi 'warning.*\(core\|section\|note\)' <<<"$out" && echo 1 || echo 0)" \
+		'gdb: no complaint about the core' "$(grep -i warning <<<"$out")"
+}
+
+observe_readelf() {
+	local core out
+	core=$(echo "$DIR"/threads/*.core)
+	if out=$(readelf -n -l -h "$core" 2>&1 >"$DIR/readelf") && [ -z "$out" ]; then
+		pass 'readelf: no complaint'
+	else
+		fail 'readelf: no complaint' "$out"
+	fi
+	result $(($(grep -c NT_PRSTATUS "$DIR/readelf") != 9)) 'readelf: a status of each thread'
+	result "$(grep -q 'Type: *CORE' "$DIR/readelf" && echo 0 || echo 1)" 'readelf: a core'
+	result "$(eu_readelf "$core")" 'eu-readelf: no complaint'
+}
+
+# 0 when it is not there: then binutils' word is all there is
+eu_readelf() {
+	if ! command -v eu-readelf >/dev/null || eu-readelf -n -l "$1" >/dev/null 2>&1; then
+		echo 0
+	else
+		echo 1
+	fi
+}
+
+observe_sparse_copy() {
+	local core
+	begin memory
+	xckpt-dump -q -p "$PID" -o "$DIR/memory"
+	end
+	core=$(echo "$DIR"/memory/*.core)
+	cp --sparse=always "$core" "$DIR/copy"
+	result "$(cmp -s "$core" "$DIR/copy" && echo 0 || echo 1)" 'a sparse copy is the same'
+	result $(($(stat -c '%b*%B' "$core") >= $(stat -c %s "$core"))) 'the core has holes'
+	rm -rf "$DIR/memory" "$DIR/copy"
+}
+
+observe_private() {
+	local loose
+	loose=$(find "$DIR/threads" -perm /077)
+	result "$((${#loose} != 0))" 'nobody else can read an image' "$loose"
+}
+
+observe_info() {
+	local core
+	core=$(echo "$DIR"/threads/*.core)
+	result "$(xckpt-info "$DIR/threads" | grep -q threads && echo 0 || echo 1)" \
+		'xckpt-info names the program' "$(xckpt-info "$DIR/threads" 2>&1)"
+	result "$(xckpt-info --json "$DIR/threads" | python3 -m json.tool >/dev/null && echo 0 || echo 1)" \
+		'xckpt-info --json is JSON'
+	result "$(xckpt-info "$core" >/dev/null && echo 0 || echo 1)" 'xckpt-info of a core'
+}
+
+load_module
+tap_main observe_size observe_gdb observe_readelf observe_sparse_copy observe_private observe_info

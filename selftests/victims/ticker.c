@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ticker FILE [OPTION]...: runs until it is killed and writes how far it counted
+ * to the start of FILE, so that anybody sees whether it runs. What it is to be
+ * hard for a dump with:
+ *   mib=N     holds N MiB of dirty memory
+ *   socket    has one end of a socket pair, as descriptor 10
+ *   child     has a child that ticks too, into FILE.child
+ *   stuck     a second thread waits in vfork() for a process outside its tree
+ *   blocked   sleeps for good in read(2) of an empty pipe, in a second thread
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "victim.h"
+
+static _Noreturn void tick(const char *path)
+{
+	const struct timespec pause = { 0, 2000000 };
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	char text[32];
+
+	if (fd < 0)
+		die(path);
+	for (unsigned long n = 0;; n++) {
+		int len = snprintf(text, sizeof(text), "%020lu\n", n);
+
+		if (pwrite(fd, text, (size_t)len, 0) != len)
+			die(path);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void hold_memory(size_t size)
+{
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	for (size_t i = 0; i < size; i += 8)
+		*(uint64_t *)(p + i) = work(i, 1);
+}
+
+static void hold_sockets(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || dup2(pair[0], 10) != 10)
+		die("socketpair");
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static _Noreturn int sit(void *arg)
+{
+	/* dies with its group; it is this program's sibling, not its child */
+	for (;;)
+		pause();
+}
+
+static void *get_stuck(void *arg)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+
+	if (clone(sit, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PARENT, NULL) < 0)
+		die("clone");
+	return NULL;
+}
+
+static void *get_blocked(void *arg)
+{
+	int pair[2];
+	char c;
+
+	if (pipe(pair) || read(pair[0], &c, 1) < 0)
+		die("pipe");
+	return NULL;
+}
+
+static void start(void *(*fn)(void *))
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, fn, NULL))
+		die("pthread_create");
+}
+
+int main(int argc, char **argv)
+{
+	char child[4096];
+
+	if (argc < 2)
+		return 2;
+	for (int i = 2; i < argc; i++) {
+		if (!strncmp(argv[i], "mib=", 4)) {
+			hold_memory(strtoul(argv[i] + 4, NULL, 0) << 20);
+		} else if (!strcmp(argv[i], "socket")) {
+			hold_sockets();
+		} else if (!strcmp(argv[i], "child")) {
+			snprintf(child, sizeof(child), "%s.child", argv[1]);
+			if (!fork()) {
+				prctl(PR_SET_PDEATHSIG, SIGKILL);
+				tick(child);
+			}
+		} else if (!strcmp(argv[i], "stuck")) {
+			start(get_stuck);
+		} else if (!strcmp(argv[i], "blocked")) {
+			start(get_blocked);
+		} else {
+			return 2;
+		}
+	}
+	tick(argv[1]);
+}
