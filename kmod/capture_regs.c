@@ -2,6 +2,7 @@
 /* What is one per thread: registers, FPU state, signal mask, pending signals. */
 #include <linux/elf.h>
 #include <linux/elfcore.h>
+#include <linux/kallsyms.h>
 #include <linux/regset.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -74,15 +75,42 @@ static void add_siginfo(struct notes *notes)
 	notes_put(notes, "CORE", NT_SIGINFO, &none, sizeof(none));
 }
 
+/*
+ * Which call a restart block belongs to: after a second interruption orig_ax is
+ * restart_syscall's, but the argument registers are still the first one's. The
+ * functions are static, so they are told by their names. One serves two calls:
+ * nanosleep(2) has a pointer where clock_nanosleep(2) has a clock's number.
+ */
+static u32 restart_nr(const struct restart_block *block, const struct pt_regs *regs)
+{
+	char name[KSYM_NAME_LEN];
+
+	/* it may be about to make that call (ax), or to leave it (orig_ax) */
+	if (regs->orig_ax != __NR_restart_syscall && regs->ax != __NR_restart_syscall)
+		return regs->orig_ax;
+	snprintf(name, sizeof(name), "%ps", block->fn);
+	if (strstarts(name, "do_restart_poll"))
+		return __NR_poll;
+	if (strstarts(name, "futex_wait_restart"))
+		return __NR_futex;
+	if (strstarts(name, "hrtimer_nanosleep_restart"))
+		return regs->di < PAGE_SIZE ? __NR_clock_nanosleep : __NR_nanosleep;
+	if (strstarts(name, "posix_cpu_nsleep_restart") ||
+	    strstarts(name, "alarm_timer_nsleep_restart"))
+		return __NR_clock_nanosleep;
+	return __NR_restart_syscall;
+}
+
 /* Where a call interrupted by the freeze goes on, if it keeps that in the kernel. */
 static void fill_restart(struct xckpt_note_thread *note, struct task_struct *task,
 			 const struct pt_regs *regs)
 {
 	struct restart_block *block = &task->restart_block;
 
-	if (regs->ax != -ERESTART_RESTARTBLOCK)
+	note->restart_nr = restart_nr(block, regs);
+	if (regs->ax != -ERESTART_RESTARTBLOCK && regs->ax != __NR_restart_syscall)
 		return;
-	switch (regs->orig_ax) {
+	switch (note->restart_nr) {
 	case __NR_nanosleep:
 	case __NR_clock_nanosleep:
 		note->restart = XCKPT_RESTART_NANOSLEEP;

@@ -9,6 +9,8 @@
 #define ERESTARTNOHAND 514
 #define ERESTART_RESTARTBLOCK 516
 
+#define NR_RESTART_SYSCALL 219
+
 #define USER_CS 0x33
 #define USER_SS 0x2b
 #define USER_EFLAGS 0x250cd5ull /* what a program may set: ID, AC, RF, OF, DF, SF ... CF */
@@ -19,12 +21,27 @@
 #define SS_DISABLE 2
 #define SS_AUTODISARM (1u << 31)
 
+/* restart_syscall(2) goes on from what the old kernel kept: make the call itself again. */
+static uint64_t call_nr(const struct image_thread *t, uint64_t nr)
+{
+	return nr == NR_RESTART_SYSCALL && t->info.restart_nr ? t->info.restart_nr : nr;
+}
+
+static bool at_syscall(const struct image_process *p, uint64_t rip)
+{
+	uint8_t code[2];
+
+	return !image_read_memory(p, rip, code, sizeof(code)) && code[0] == 0x0f && code[1] == 0x05;
+}
+
 enum regs_problem regs_restart(const struct image_process *p, const struct image_thread *t,
 			       struct x86_regs *regs, bool *restarted)
 {
 	uint8_t code[2];
 
 	*restarted = false;
+	if (regs->rax == NR_RESTART_SYSCALL && at_syscall(p, regs->rip))
+		regs->rax = call_nr(t, regs->rax);
 	if ((int64_t)regs->orig_rax < 0)
 		return REGS_GOOD;
 	switch (-(int64_t)regs->rax) {
@@ -40,7 +57,7 @@ enum regs_problem regs_restart(const struct image_process *p, const struct image
 		return REGS_NO_CODE;
 	if (code[0] != 0x0f || code[1] != 0x05)
 		return REGS_NOT_SYSCALL;
-	regs->rax = regs->orig_rax;
+	regs->rax = call_nr(t, regs->orig_rax);
 	regs->rip -= 2;
 	*restarted = true;
 	return REGS_GOOD;

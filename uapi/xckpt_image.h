@@ -245,7 +245,7 @@ struct xckpt_note_thread {
 	__u32 rt_priority;
 	__u32 restart;		/* enum xckpt_restart */
 	__s32 restart_clock;	/* CLOCK_* */
-	__u32 __reserved;
+	__u32 restart_nr;	/* the call itself: orig_rax may be restart_syscall(2) */
 	__u64 restart_expires_ns;
 	char comm[16];
 };

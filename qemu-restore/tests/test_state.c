@@ -33,6 +33,17 @@ static void test_restart(void)
 			   regs.rip == 0x401000 && regs.rax == 35,
 		   "-%d starts the call again", again[i]);
 	}
+	t->info.restart_nr = 7;
+	regs.rip = 0x401002;
+	regs.rax = -516;
+	regs.orig_rax = 219;
+	ok(!regs_restart(&s.p, t, &regs, &restarted) && regs.rip == 0x401000 && regs.rax == 7,
+	   "restart_syscall becomes the call that it goes on with");
+	regs.rip = 0x401000;
+	regs.rax = 219;
+	ok(!regs_restart(&s.p, t, &regs, &restarted) && regs.rip == 0x401000 && regs.rax == 7,
+	   "also when it is about to be made");
+	regs.orig_rax = 35;
 	regs.rip = 0x401002;
 	regs.rax = -4;
 	ok(!regs_restart(&s.p, t, &regs, &restarted) && !restarted && regs.rip == 0x401002,
