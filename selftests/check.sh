@@ -35,7 +35,7 @@ suite() {
 # Sums "N passed, N failed" of all scripts that ran; nothing at all is a failure.
 counts_of() {
 	tr -d '\r' <"$1" | awk '
-	/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; seen = 1 }
+	/^(# )?[0-9]+ passed, [0-9]+ failed$/ { sub(/^# /, ""); passed += $1; failed += $3; seen = 1 }
 	END { print passed + 0, seen ? failed + 0 : 1 }'
 }
 

@@ -251,6 +251,10 @@ esac
 victims=("$@")
 if [ $# -eq 0 ] && [ "$command" = stream ]; then
 	victims=(counter python3)
+	# resumed at once and where it was: nothing is copied
+	[ -z "${XCKPT_KO:-}" ] || mapfile -t -O 2 victims < <(staying_names)
+elif [ $# -eq 0 ] && [ "$command" = resume ]; then
+	mapfile -t victims < <(movable_names)
 elif [ $# -eq 0 ]; then
 	mapfile -t victims < <(victim_names)
 fi

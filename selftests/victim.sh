@@ -11,6 +11,15 @@ victim_names() {
 	sed -n 's/^\([a-z0-9]\+\) *|.*/\1/p' "$SELFTESTS/victims.list"
 }
 
+# Those whose files may be copied; those whose files may not.
+movable_names() {
+	grep -v '| stays$' "$SELFTESTS/victims.list" | sed -n 's/^\([a-z0-9]\+\) *|.*/\1/p'
+}
+
+staying_names() {
+	sed -n 's/^\([a-z0-9]\+\) *|.*| stays$/\1/p' "$SELFTESTS/victims.list"
+}
+
 # victim_field NAME N: the N-th field of its line
 victim_field() {
 	local line fields
