@@ -2,17 +2,16 @@
 /* What is one per thread: registers, FPU state, signal mask, pending signals. */
 #include <linux/elf.h>
 #include <linux/elfcore.h>
-#include <linux/kallsyms.h>
 #include <linux/regset.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 #include <linux/signal.h>
 #include <asm/fpu/xcr.h>
-#include <asm/syscall.h>
 
 #include "capture.h"
 #include "compat/task.h"
 #include "device.h"
+#include "restart.h"
 #include "symbols.h"
 
 u64 xckpt_xfeatures(void)
@@ -75,65 +74,6 @@ static void add_siginfo(struct notes *notes)
 	notes_put(notes, "CORE", NT_SIGINFO, &none, sizeof(none));
 }
 
-/*
- * Which call a restart block belongs to: after a second interruption orig_ax is
- * restart_syscall's, but the argument registers are still the first one's. The
- * functions are static, so they are told by their names. One serves two calls:
- * nanosleep(2) has a pointer where clock_nanosleep(2) has a clock's number.
- */
-static u32 restart_nr(const struct restart_block *block, const struct pt_regs *regs)
-{
-	char name[KSYM_NAME_LEN];
-
-	/* it may be about to make that call (ax), or to leave it (orig_ax) */
-	if (regs->orig_ax != __NR_restart_syscall && regs->ax != __NR_restart_syscall)
-		return regs->orig_ax;
-	snprintf(name, sizeof(name), "%ps", block->fn);
-	if (strstarts(name, "do_restart_poll"))
-		return __NR_poll;
-	if (strstarts(name, "futex_wait_restart"))
-		return __NR_futex;
-	if (strstarts(name, "hrtimer_nanosleep_restart"))
-		return regs->di < PAGE_SIZE ? __NR_clock_nanosleep : __NR_nanosleep;
-	if (strstarts(name, "posix_cpu_nsleep_restart") ||
-	    strstarts(name, "alarm_timer_nsleep_restart"))
-		return __NR_clock_nanosleep;
-	return __NR_restart_syscall;
-}
-
-/* Where a call interrupted by the freeze goes on, if it keeps that in the kernel. */
-static void fill_restart(struct xckpt_note_thread *note, struct task_struct *task,
-			 const struct pt_regs *regs)
-{
-	struct restart_block *block = &task->restart_block;
-
-	note->restart_nr = restart_nr(block, regs);
-	if (regs->ax != -ERESTART_RESTARTBLOCK && regs->ax != __NR_restart_syscall)
-		return;
-	switch (note->restart_nr) {
-	case __NR_nanosleep:
-	case __NR_clock_nanosleep:
-		note->restart = XCKPT_RESTART_NANOSLEEP;
-		note->restart_clock = block->nanosleep.clockid;
-		note->restart_expires_ns = block->nanosleep.expires;
-		break;
-	case __NR_futex:
-		note->restart = XCKPT_RESTART_FUTEX;
-		note->restart_clock = CLOCK_MONOTONIC;
-		note->restart_expires_ns = block->futex.time;
-		break;
-	case __NR_poll:
-		note->restart = XCKPT_RESTART_POLL;
-		note->restart_clock = CLOCK_MONOTONIC;
-		if (block->poll.has_timeout)
-			note->restart_expires_ns =
-				block->poll.tv_sec * NSEC_PER_SEC + block->poll.tv_nsec;
-		break;
-	default:
-		note->restart = XCKPT_RESTART_OTHER;
-	}
-}
-
 static void add_thread_note(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
 			    u32 state)
 {
@@ -162,7 +102,7 @@ static void add_thread_note(struct notes *notes, struct task_struct *task, struc
 	note.policy = task->policy;
 	note.nice = task_nice(task);
 	note.rt_priority = task->rt_priority;
-	fill_restart(&note, task, regs);
+	restart_describe(&note, task, regs);
 	get_task_comm(note.comm, task);
 	notes_put(notes, XCKPT_NOTE_NAME, XCKPT_NT_THREAD, &note, sizeof(note));
 }

@@ -13,6 +13,7 @@
 #include <asm/vdso.h>
 
 #include "freeze.h"
+#include "restart.h"
 #include "symbols.h"
 #include "trace.h"
 
@@ -84,6 +85,8 @@ static void park(struct callback_head *work)
 	struct group *group = member->group;
 	enum member_state state;
 
+	if (!(current->flags & PF_EXITING))
+		restart_interrupted(current_pt_regs());
 	spin_lock(&members_lock);
 	state = park_decide(member);
 	member->parked_ns = ktime_get_ns();

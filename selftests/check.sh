@@ -70,7 +70,11 @@ run() {
 # shellcheck disable=SC2016 # for the VM's shell
 load='insmod $XCKPT_KO'
 # shellcheck disable=SC2016
-kernel_tests='$XCKPT_TOP/build/$XCKPT_SUITE-amd64/tests'
+kernel_tests=()
+for name in freeze states transparency refuse core; do
+	# shellcheck disable=SC2016
+	kernel_tests+=('$XCKPT_TOP/build/$XCKPT_SUITE-amd64/tests/'"$name")
+done
 
 trixie_amd64() {
 	in_vm trixie-move '--suite trixie --mem 3072' \
@@ -82,16 +86,14 @@ trixie_amd64() {
 }
 
 bookworm_amd64() {
-	in_vm bookworm-kernel '--suite bookworm' "$(run "$load" \
-		"$kernel_tests/freeze" "$kernel_tests/states" "$kernel_tests/refuse" "$kernel_tests/core")"
+	in_vm bookworm-kernel '--suite bookworm' "$(run "$load" "${kernel_tests[@]}")"
 	in_vm bookworm-move '--suite bookworm --mem 3072' \
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native")"
 	in_vm bookworm-errors '--suite bookworm --mem 3072' "$(run "$IN/errors.sh")"
 }
 
 trixie_kernel() {
-	in_vm trixie-kernel '--suite trixie' "$(run "$load" \
-		"$kernel_tests/freeze" "$kernel_tests/states" "$kernel_tests/refuse" "$kernel_tests/core")"
+	in_vm trixie-kernel '--suite trixie' "$(run "$load" "${kernel_tests[@]}")"
 }
 
 trixie_arm64() {
