@@ -21,6 +21,7 @@ for ((i = 0; i < $1; i++)); do
 	printf '%d %d %d\n' "$i" "${seen[key$i]}" "${#seen[@]}"
 done
 [ "$pid" = "$$" ] && echo 'pid kept'
+# shellcheck disable=SC2116 # a subshell in a subshell is the point
 echo "from a subshell: $(echo "${#list[@]} $((seen[key3] + 1))")"
 (exit 3) || echo "a subshell ended with $?"
 /bin/echo 'an external program'

@@ -2,7 +2,7 @@
 /*
  * cleanmap FILE [LINES]: maps a file privately and reads all of it: memory that
  * an image holds although nobody wrote to it. A few pages are written to.
- * LINES of 0: waits to be killed.
+ * LINES of 0: one every few milliseconds, until it is killed.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -36,8 +36,10 @@ int main(int argc, char **argv)
 	close(fd);
 	before = sum(p, (size_t)st.st_size);
 	say("read %jx", (uintmax_t)before);
-	while (!lines)
-		pause();
+	while (!lines) {
+		usleep(2000);
+		say("running");
+	}
 	for (unsigned int i = 0; i < lines; i++) {
 		work(i, STEP);
 		if (i % 10 == 0)
