@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@ const char *const engine_qemu_options[] = { "-cpu", "max", NULL };
 
 /* The signal frames that a QEMU reads know no more than these. */
 #define TCG_XFEATURES 0x7ull
+
+#define PROBE_PATIENCE 60 /* seconds, for an emulated machine under load */
 
 static char *find_on_path(const char *name)
 {
@@ -61,6 +64,7 @@ static _Noreturn void exec_probe(const struct engine *engine, int elf, int out)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0); /* to be ended with all that it may start */
 	dup2(out, 1);
 	elf = dup(elf); /* without close-on-exec */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", elf);
@@ -72,21 +76,32 @@ static _Noreturn void exec_probe(const struct engine *engine, int elf, int out)
 	_exit(127);
 }
 
-static ssize_t read_all(int fd, void *buf, size_t len)
+/* Read until the end; *@late tells that it did not come in good time. */
+static size_t read_all(int fd, void *buf, size_t len, bool *late)
 {
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	char more[64];
 	size_t done = 0;
 	ssize_t n;
 
-	while (done < len && (n = read(fd, (char *)buf + done, len - done)) > 0)
+	for (;;) {
+		*late = poll(&ready, 1, PROBE_PATIENCE * 1000) <= 0;
+		if (*late)
+			return done;
+		n = done < len ? read(fd, (char *)buf + done, len - done)
+			       : read(fd, more, sizeof(more));
+		if (n <= 0)
+			return done;
 		done += n;
-	return done;
+	}
 }
 
 static int run_probe(struct engine *engine)
 {
 	size_t size = blob_probe_end - blob_probe;
 	int status = 0, fds[2], elf = memfd_create("probe", MFD_CLOEXEC);
-	ssize_t n = 0;
+	bool late = false;
+	size_t n = 0;
 	pid_t pid;
 
 	if (elf < 0 || write(elf, blob_probe, size) != (ssize_t)size || pipe2(fds, O_CLOEXEC))
@@ -97,13 +112,20 @@ static int run_probe(struct engine *engine)
 	close(fds[1]);
 	close(elf);
 	if (pid > 0) {
-		n = read_all(fds[0], &engine->can, sizeof(engine->can));
+		n = read_all(fds[0], &engine->can, sizeof(engine->can), &late);
+		if (late && kill(-pid, SIGKILL))
+			kill(pid, SIGKILL);
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 	}
 	close(fds[0]);
 	if (n == sizeof(engine->can) && engine->can.magic == PROBE_MAGIC && !status)
 		return 0;
+	if (late)
+		return fail(
+			"cannot probe %s: it does not end within %d seconds (name a qemu-x86_64 "
+			"with --qemu)",
+			engine->name, PROBE_PATIENCE);
 	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return fail("cannot run %s: it cannot be executed on this machine%s", engine->name,
 			    engine->path ? "" : " (use --engine qemu)");

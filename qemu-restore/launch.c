@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "launch.h"
+#include "launch_cover.h"
 #include "launch_exec.h"
 #include "pack.h"
 #include "report.h"
@@ -77,13 +79,40 @@ static int reap(pid_t pid)
 	return status;
 }
 
+/* Those that wait until front() passes them on mean us as long as there is no program. */
+static int interrupted_by(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct sigaction action;
+	sigset_t pending;
+	size_t i;
+
+	sigpending(&pending);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigismember(&pending, signals[i]) && !sigaction(signals[i], NULL, &action) &&
+		    action.sa_handler != SIG_IGN)
+			return signals[i];
+	return 0;
+}
+
+/* Restoring takes as long as it takes, but not against the user's will. */
+static bool next_status(const struct launched *l, struct record_status *status)
+{
+	struct pollfd ready = { .fd = l->status, .events = POLLIN };
+
+	while (!poll(&ready, 1, 200))
+		if (interrupted_by())
+			return false;
+	return read(l->status, status, sizeof(*status)) == sizeof(*status) &&
+	       status->magic == RECORD_MAGIC;
+}
+
 static enum outcome listen_to(struct launched *l, const struct plan *plan, bool last)
 {
 	struct record_status status;
 	int end;
 
-	while (read(l->status, &status, sizeof(status)) == sizeof(status) &&
-	       status.magic == RECORD_MAGIC) {
+	while (next_status(l, &status)) {
 		if (status.kind == STATUS_STARTED)
 			return STARTED;
 		if (status.kind == STATUS_WARNING) {
@@ -102,6 +131,11 @@ static enum outcome listen_to(struct launched *l, const struct plan *plan, bool 
 	}
 	kill(l->pid, SIGKILL);
 	end = reap(l->pid);
+	if (interrupted_by()) {
+		fail("cannot resume pid %d: interrupted (%s)", plan->process->info.pid,
+		     strsignal(interrupted_by()));
+		return FAILED;
+	}
 	if (!last && plan->engine->kind == ENGINE_QEMU && end != EXIT_TOLD << 8)
 		return COLLISION;
 	if (WIFEXITED(end) && WEXITSTATUS(end) == EXIT_STAGE1)
@@ -115,8 +149,8 @@ static enum outcome listen_to(struct launched *l, const struct plan *plan, bool 
 	return FAILED;
 }
 
-static enum outcome attempt(struct launched *l, const struct launch_files *files,
-			    const struct plan *plan, const struct slots *slots, bool last)
+static enum outcome attempt(struct launched *l, struct launch_files *files, const struct plan *plan,
+			    const struct slots *slots, bool last)
 {
 	enum outcome outcome;
 	int pair[2];
@@ -145,8 +179,10 @@ static enum outcome attempt(struct launched *l, const struct launch_files *files
 /* Natively the kernel is told which file the program is; an engine goes by the path. */
 static const char *path_to_cover(const struct plan *plan)
 {
-	return plan->engine->kind == ENGINE_QEMU && plan->host->exe_exists ? plan->process->exe
-									   : "";
+	const struct engine *engine = plan->engine;
+	bool kept = plan->host->exe_exists || engine->can.flags & PROBE_EXE_NAME;
+
+	return engine->kind == ENGINE_QEMU && kept ? plan->process->exe : "";
 }
 
 int launch(struct launched *l, struct plan *plan, const struct slots *slots)
@@ -155,25 +191,33 @@ int launch(struct launched *l, struct plan *plan, const struct slots *slots)
 				      .restart = pack_restart_elf(plan),
 				      .exe = -1,
 				      .cover = path_to_cover(plan) };
+	struct cover cover = { .path = files.cover,
+			       .engine = plan->engine->path,
+			       .restart = files.restart };
 	enum outcome outcome = FAILED;
+	char *made = NULL;
 	int i;
 
 	if (files.restorer < 0 || files.restart < 0)
 		return -1;
 	if (plan->engine->kind == ENGINE_NATIVE && plan->host->exe_exists)
 		files.exe = open(plan->process->exe, O_RDONLY | O_CLOEXEC);
-	if (world_open(&l->world, plan, files.restart, files.cover))
+	if (*files.cover)
+		made = cover_prepare(files.cover);
+	if (world_open(&l->world, plan, &cover))
 		goto out;
 	for (i = 1; i <= ATTEMPTS; i++) {
+		files.again = i > 1;
 		outcome = attempt(l, &files, plan, slots, i == ATTEMPTS);
+		if (*files.cover)
+			world_uncover(&l->world);
 		if (outcome != COLLISION)
 			break;
 	}
 	if (outcome != STARTED)
 		world_kill(&l->world);
-	else if (*files.cover)
-		world_uncover(&l->world);
 out:
+	cover_forget(made);
 	close(files.restorer);
 	close(files.restart);
 	if (files.exe >= 0)
@@ -186,5 +230,16 @@ int launch_go(struct launched *l)
 	ssize_t n = write(l->status, "g", 1);
 
 	close(l->status);
-	return n == 1 ? 0 : -1;
+	if (n == 1)
+		return 0;
+	launch_abort(l);
+	return fail("cannot resume the program: it ended before its start");
+}
+
+void launch_abort(struct launched *l)
+{
+	/* its namespace does not end before it is waited for, and that is for us to do */
+	kill(l->pid, SIGKILL);
+	reap(l->pid);
+	world_kill(&l->world);
 }

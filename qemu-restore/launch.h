@@ -21,6 +21,8 @@ int slots_place(const struct slots *slots, const struct plan *plan);
 /* Raise RLIMIT_NOFILE so that all of that fits. */
 int slots_make_room(const struct plan *plan);
 
+struct cover;
+
 /* The world the program lives in: namespaces and their init, launch_world.c */
 struct world {
 	pid_t init;
@@ -28,12 +30,13 @@ struct world {
 	int control; /* socket to it */
 };
 
-/* Make it; with @restart shown at the path @cover, or "" for nowhere. */
-int world_open(struct world *world, const struct plan *plan, int restart, const char *cover);
+/* Make it; its init keeps @cover. */
+int world_open(struct world *world, const struct plan *plan, struct cover *cover);
 /* In the child: enter the mount namespace. */
 int world_enter(const struct world *world);
-/* Take the restart ELF away from the program's path. */
-void world_uncover(struct world *world);
+/* Show the restart ELF at the program's path; returns an error number. Take it away. */
+int world_cover(const struct world *world);
+void world_uncover(const struct world *world);
 /* Kill all that is in it. */
 void world_kill(struct world *world);
 /* Let it live until its last process has ended. */
@@ -50,10 +53,14 @@ struct launched {
 int launch(struct launched *l, struct plan *plan, const struct slots *slots);
 /* Let it run. */
 int launch_go(struct launched *l);
+/* End it, and all that it has started. */
+void launch_abort(struct launched *l);
 
 /* Stay in front of the program until it ends; returns what to exit with. front.c */
 int front(struct launched *l, const struct plan *plan, int verifier, pid_t verifier_pid);
 /* Block the signals that front() waits for. */
 void front_prepare(void);
+/* Where there is to be no front() after all. */
+void front_end(void);
 
 #endif

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "launch_cover.h"
 #include "launch_exec.h"
 #include "report.h"
 
@@ -185,32 +187,62 @@ static char **command(const struct plan *plan, const char *elf)
 	return (char **)argv;
 }
 
-/* The path of the restart ELF: the program's own, or that of a descriptor out of the way. */
-static int locate_restart(const struct launch_files *files, const struct plan *plan, char *path,
-			  size_t room)
+/*
+ * What the program finds as /proc/self/exe. Under an engine that is the path of
+ * the restart ELF, so it is shown at the program's; natively the kernel is told
+ * a file, and where there is none here, one that has its name at least.
+ */
+static const char *show_program(struct launch_files *files, const struct plan *plan,
+				const struct world *world)
 {
-	bool native = plan->engine->kind == ENGINE_NATIVE;
-	int fd;
+	const char *exe = plan->process->exe;
+	int error = 0;
 
 	if (*files->cover)
-		return snprintf(path, room, "%s", files->cover) < (int)room ? 0 : -1;
-	/* a kernel that executes it may close it; an engine has to open it */
-	fd = fcntl(files->restart, native ? F_DUPFD_CLOEXEC : F_DUPFD, plan->fds.next);
+		error = world_cover(world);
+	else if (plan->engine->kind == ENGINE_NATIVE && *exe && files->exe < 0)
+		error = (files->exe = cover_name(exe)) < 0 ? errno : 0;
+	if (!error)
+		return files->cover;
+	if (!files->again)
+		warn("%s is not on this machine and cannot be shown there: %s: the program will "
+		     "not find itself by /proc/self/exe",
+		     exe, strerror(error));
+	if (plan->engine->kind == ENGINE_NATIVE)
+		files->exe = files->restart;
+	return "";
+}
+
+/* The path of the restart ELF: the program's own, or that of a descriptor out of the way. */
+static int locate_restart(struct launch_files *files, const struct plan *plan,
+			  const struct world *world, char *path, size_t room)
+{
+	const char *cover = show_program(files, plan, world);
+	int fd;
+
+	if (*cover)
+		return snprintf(path, room, "%s", cover) < (int)room ? 0 : -1;
+	if (plan->engine->kind == ENGINE_NATIVE) /* the kernel may close what it executes */
+		fd = fcntl(files->restart, F_DUPFD_CLOEXEC, plan->fds.next);
+	else /* an engine has to open it, the restorer closes it */
+		fd = dup2(files->restart, plan->fds.restart);
 	if (fd < 0)
 		return fail("cannot hold another open file: %s", strerror(errno));
 	snprintf(path, room, "/proc/self/fd/%d", fd);
 	return 0;
 }
 
-_Noreturn void launch_exec(const struct launch_files *files, const struct plan *plan,
+_Noreturn void launch_exec(struct launch_files *files, const struct plan *plan,
 			   const struct slots *slots, const struct world *world, int status)
 {
 	char elf[4096], **argv;
 
 	reset_signals();
+	/* the image's comes later; an engine in the image's way may be elsewhere the next time */
+	personality(PER_LINUX);
 	if (world_enter(world) || surroundings(plan) || keep_capabilities(plan) ||
 	    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
-	    locate_restart(files, plan, elf, sizeof(elf)))
+	    locate_restart(files, plan, world, elf, sizeof(elf)))
 		_exit(EXIT_TOLD);
 	argv = command(plan, elf);
 	/* from here on our descriptors are where the program's were */

@@ -11,11 +11,12 @@
 struct launch_files {
 	int restorer, restart;
 	int exe; /* the program's own, or -1 */
-	const char *cover; /* where the restart ELF is seen, or "" */
+	const char *cover; /* where the restart ELF is to be seen, or "" */
+	bool again; /* what was told need not be told again */
 };
 
 /* Put everything in its place and run the engine; on failure one line on stderr and the end. */
-_Noreturn void launch_exec(const struct launch_files *files, const struct plan *plan,
+_Noreturn void launch_exec(struct launch_files *files, const struct plan *plan,
 			   const struct slots *slots, const struct world *world, int status);
 
 #endif

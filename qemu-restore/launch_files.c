@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "build_id.h"
 #include "launch.h"
 #include "oflags.h"
 #include "report.h"
@@ -58,6 +59,21 @@ static bool is_device(const struct stat *st, uint64_t rdev)
 		ma >= 234); /* from there on numbers are given out at will */
 }
 
+/* Size and time may be those of another build: of a distribution's other architecture, say. */
+static int check_build(const struct plan_op *op, int fd, int pid)
+{
+	char id[BUILD_ID_ROOM];
+
+	if (!op->build_id || !*op->build_id)
+		return 0;
+	build_id_read(fd, id);
+	if (!strcmp(id, op->build_id))
+		return 0;
+	return fail("cannot resume pid %d: %s has build-id %s, at the checkpoint it had %s, and "
+		    "a thin image does not hold it (make one without --thin)",
+		    pid, op->path, *id ? id : "none", op->build_id);
+}
+
 static int check_opened(const struct plan_op *op, int fd, int pid)
 {
 	struct stat st;
@@ -83,7 +99,7 @@ static int check_opened(const struct plan_op *op, int fd, int pid)
 				"cannot resume pid %d: %s has changed since the checkpoint, and "
 				"a thin image does not hold it (make one without --thin)",
 				pid, op->path);
-		return 0;
+		return check_build(op, fd, pid);
 	case CHECK_DIRECTORY:
 		if (!S_ISDIR(st.st_mode))
 			return fail("cannot resume pid %d: %s is no directory any more", pid,

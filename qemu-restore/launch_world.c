@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "launch.h"
+#include "launch_cover.h"
 #include "report.h"
 
 #ifndef CLONE_NEWTIME
@@ -30,6 +31,7 @@
 
 /* what the init is told, and answers */
 #define WORD_READY 'r'
+#define WORD_COVER 'c'
 #define WORD_UNCOVER 'u'
 #define WORD_ORPHANS 'o'
 
@@ -101,44 +103,32 @@ static int enter_user_namespace(const struct plan_host *host)
 	return 0;
 }
 
-/*
- * The restart ELF at the program's path: written to a tmpfs that is mounted
- * where /proc was, bound from there. The binding outlives the tmpfs' own mount.
- */
-static int cover_path(int restart, const char *cover)
+/* Keep @a and @b only, as 0 and 1. */
+static int close_all_but(int a, int b)
 {
-	char buf[65536];
-	off_t at = 0;
-	ssize_t n;
-	int fd;
-
-	if (mount("restart", "/proc", "tmpfs", MS_NOSUID, "mode=0755"))
+	a = fcntl(a, F_DUPFD_CLOEXEC, 2);
+	b = fcntl(b, F_DUPFD_CLOEXEC, 2);
+	if (a < 0 || b < 0 || dup2(a, 0) < 0 || dup2(b, 1) < 0)
 		return -1;
-	fd = open("/proc/restart", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	while (fd >= 0 && (n = pread(restart, buf, sizeof(buf), at)) > 0 && write(fd, buf, n) == n)
-		at += n;
-	if (fd < 0 || close(fd) || mount("/proc/restart", cover, NULL, MS_BIND, NULL))
-		return -1;
-	return umount2("/proc", MNT_DETACH);
+	return syscall(SYS_close_range, 2, ~0u, 0);
 }
 
-static void close_all_but(int fd)
+/* Do as told, reaping, until the program's side says that it is over and nobody is left. */
+static _Noreturn void run_init(struct cover *cover)
 {
-	if (fd > 0)
-		syscall(SYS_close_range, 0, fd - 1, 0);
-	syscall(SYS_close_range, fd + 1, ~0u, 0);
-}
-
-/* Reap until the program's side says that it is over and nobody is left. */
-static _Noreturn void run_init(int control, const char *cover)
-{
+	const int control = 0;
 	char word;
 
+	cover->restart = 1;
 	signal(SIGCHLD, SIG_IGN); /* children are reaped by the kernel */
 	while (read(control, &word, 1) == 1) {
-		if (word == WORD_UNCOVER && *cover && umount2(cover, MNT_DETACH))
-			word = 0;
-		if (write(control, &word, 1) != 1)
+		char answer[2] = { word };
+
+		if (word == WORD_COVER)
+			answer[1] = cover_on(cover);
+		else if (word == WORD_UNCOVER)
+			answer[1] = cover_off(cover);
+		if (write(control, answer, sizeof(answer)) != sizeof(answer))
 			break;
 	}
 	/* what the program left behind lives on; with SIGCHLD ignored this waits for all */
@@ -150,8 +140,7 @@ static _Noreturn void run_init(int control, const char *cover)
 	_exit(0);
 }
 
-static _Noreturn void init_main(const struct plan *plan, int control, int restart,
-				const char *cover)
+static _Noreturn void init_main(int control, struct cover *cover)
 {
 	char word = WORD_READY;
 	sigset_t all;
@@ -161,19 +150,14 @@ static _Noreturn void init_main(const struct plan *plan, int control, int restar
 	prctl(PR_SET_NAME, "xckpt-init");
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		fail("cannot make a mount namespace: %s", strerror(errno));
-	else if (*cover && cover_path(restart, cover))
-		fail("cannot show the program at %s: %s", cover, strerror(errno));
 	else if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		fail("cannot mount /proc: %s", strerror(errno));
-	else if (write(control, &word, 1) == 1) {
-		control = fcntl(control, F_DUPFD_CLOEXEC, 0);
-		close_all_but(control);
-		run_init(control, cover);
-	}
+	else if (write(control, &word, 1) == 1 && !close_all_but(control, cover->restart))
+		run_init(cover);
 	_exit(RECORD_EXIT_FAILURE);
 }
 
-int world_open(struct world *world, const struct plan *plan, int restart, const char *cover)
+int world_open(struct world *world, const struct plan *plan, struct cover *cover)
 {
 	int flags = CLONE_NEWPID, pair[2];
 	char word = 0;
@@ -195,7 +179,7 @@ int world_open(struct world *world, const struct plan *plan, int restart, const 
 	world->init = fork();
 	if (!world->init) {
 		close(pair[0]);
-		init_main(plan, pair[1], restart, cover);
+		init_main(pair[1], cover);
 	}
 	close(pair[1]);
 	world->control = pair[0];
@@ -216,13 +200,32 @@ int world_enter(const struct world *world)
 	return 0;
 }
 
-void world_uncover(struct world *world)
+/* Have the init do something; returns an error number. */
+static int ask(const struct world *world, char word)
 {
-	char word = WORD_UNCOVER;
+	unsigned char answer[2] = { 0 };
+	ssize_t n;
 
-	if (write(world->control, &word, 1) != 1 || read(world->control, &word, 1) != 1 ||
-	    word != WORD_UNCOVER)
-		warn("cannot show the program's own file again: children that run it will fail");
+	if (write(world->control, &word, 1) != 1)
+		return errno;
+	do /* a child that was killed may have left an answer of its own unread */
+		n = read(world->control, answer, sizeof(answer));
+	while ((n < 0 && errno == EINTR) || (n > 0 && answer[0] != word));
+	return n == sizeof(answer) ? answer[1] : EPIPE;
+}
+
+int world_cover(const struct world *world)
+{
+	return ask(world, WORD_COVER);
+}
+
+void world_uncover(const struct world *world)
+{
+	int error = ask(world, WORD_UNCOVER);
+
+	if (error)
+		warn("cannot show the program's own file again: children that run it will fail: %s",
+		     strerror(error));
 }
 
 static void reap_init(struct world *world)

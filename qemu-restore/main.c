@@ -2,12 +2,16 @@
 /* qemu-resume: make the process of an image run again, here, in the foreground. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "image.h"
@@ -16,7 +20,7 @@
 #include "report.h"
 #include "space.h"
 
-#define VERIFY_FIRST (64ull << 20) /* bytes of clean contents that are checked before the start */
+#define VERIFY_FIRST (64ull << 20) /* bytes of file-backed contents that are checked before the start */
 
 struct objections {
 	const struct options *options;
@@ -48,6 +52,38 @@ static int check_image(const struct image *img, const struct options *options)
 	return o.refused ? -1 : 0;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void look_at_privileges(struct plan_host *host)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	static gid_t groups[65536]; /* the kernel's NGROUPS_MAX */
+	int i, n = getgroups(65536, groups);
+
+	host->groups = groups;
+	host->nr_groups = n > 0 ? n : 0;
+	qsort(groups, host->nr_groups, sizeof(groups[0]), compare_ids);
+	host->securebits = prctl(PR_GET_SECUREBITS);
+	for (i = 0; i < 64; i++) {
+		if (prctl(PR_CAPBSET_READ, i) == 1)
+			host->cap_bset |= 1ull << i;
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) == 1)
+			host->cap_ambient |= 1ull << i;
+	}
+	if (!syscall(SYS_capget, &head, data))
+		host->cap_inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
+	/* as root's program starts */
+	host->cap_permitted = host->securebits & SECBIT_NOROOT
+				      ? host->cap_ambient
+				      : host->cap_inheritable | host->cap_bset;
+}
+
 static void look_around(struct plan_host *host, const struct options *options,
 			const struct image_process *p)
 {
@@ -55,6 +91,7 @@ static void look_around(struct plan_host *host, const struct options *options,
 	int i;
 
 	memset(host, 0, sizeof(*host));
+	look_at_privileges(host);
 	host->root = !geteuid();
 	host->uid = getuid();
 	host->gid = getgid();
@@ -77,7 +114,7 @@ static void look_around(struct plan_host *host, const struct options *options,
 }
 
 /* Returns -1 if one of the plan's complaints stands. */
-static int tell_issues(const struct plan *plan, bool force)
+static int refuse(const struct plan *plan, bool force)
 {
 	int ret = 0;
 	size_t i;
@@ -85,22 +122,28 @@ static int tell_issues(const struct plan *plan, bool force)
 	for (i = 0; i < plan->nr_issues; i++) {
 		const struct issue *issue = &plan->issues[i];
 
-		if (issue->warning) {
-			warn("%s", issue->text);
-		} else if (issue->forceable && force) {
-			warn("forced: %s", issue->text);
-		} else {
-			/* "... (REMEDY)" */
-			fail("%.*s%s", (int)strlen(issue->text) - 1, issue->text,
-			     issue->forceable ? ", or --force to go on without)" : ")");
-			ret = -1;
-		}
+		if (issue->warning || (issue->forceable && force))
+			continue;
+		/* "... (REMEDY)" */
+		ret = fail("%.*s%s", (int)strlen(issue->text) - 1, issue->text,
+			   issue->forceable ? ", or --force to go on without)" : ")");
 	}
-	if (*plan->process->exe && !plan->host->exe_exists)
-		warn("%s is not on this machine: the program will not find itself by "
-		     "/proc/self/exe",
-		     plan->process->exe);
 	return ret;
+}
+
+/* What the program will miss; of interest only if it runs. */
+static void tell_warnings(const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->nr_issues; i++) {
+		const struct issue *issue = &plan->issues[i];
+
+		if (issue->warning)
+			warn("%s", issue->text);
+		else if (issue->forceable)
+			warn("forced: %s", issue->text);
+	}
 }
 
 /* A process that checks the rest of the image once the program runs. */
@@ -126,28 +169,44 @@ static pid_t fork_verifier(struct image *img, int *go)
 	return pid;
 }
 
-static int run(struct plan *plan, struct image *img, const struct options *options)
+/* Check the image and make the program stand before its first instruction. */
+static int start(struct launched *l, struct plan *plan, struct image *img, pid_t *verifier, int *go)
 {
 	struct slots slots = { 0 };
-	struct launched l = { 0 };
-	int go = -1, ret = -1;
 	uint64_t left = 0;
-	pid_t verifier = -1;
+	int ret = -1;
 
-	front_prepare();
 	if (image_verify(img, sysconf(_SC_NPROCESSORS_ONLN), VERIFY_FIRST, &left))
-		return RECORD_EXIT_FAILURE;
-	if (left && (verifier = fork_verifier(img, &go)) < 0)
-		return fail("cannot check the image: %s", strerror(errno)), RECORD_EXIT_FAILURE;
+		return -1;
+	if (left && (*verifier = fork_verifier(img, go)) < 0)
+		return fail("cannot check the image: %s", strerror(errno));
 	if (!slots_make_room(plan) && !slots_open(&slots, plan))
-		ret = launch(&l, plan, &slots);
+		ret = launch(l, plan, &slots);
 	if (slots.fd)
 		slots_close(&slots);
+	return ret;
+}
+
+static int run(struct plan *plan, struct image *img, const struct options *options)
+{
+	struct launched l = { 0 };
+	pid_t verifier = -1;
+	int go = -1, ret;
+
+	front_prepare();
+	ret = start(&l, plan, img, &verifier, &go);
 	if (options->received)
 		image_remove(options->received);
-	if (ret || launch_go(&l))
-		return RECORD_EXIT_FAILURE;
-	return front(&l, plan, go, verifier);
+	if (!ret)
+		tell_warnings(plan);
+	if (!ret && !launch_go(&l))
+		return front(&l, plan, go, verifier);
+	front_end();
+	if (verifier > 0) {
+		close(go);
+		waitpid(verifier, NULL, 0);
+	}
+	return RECORD_EXIT_FAILURE;
 }
 
 static int resume(struct options *options)
@@ -167,8 +226,11 @@ static int resume(struct options *options)
 		if (options->print_plan)
 			plan_print(plan);
 		fflush(stdout);
-		if (!tell_issues(plan, options->force))
-			ret = options->print_plan ? 0 : run(plan, img, options);
+		ret = refuse(plan, options->force) ? RECORD_EXIT_FAILURE : 0;
+		if (!ret && options->print_plan)
+			tell_warnings(plan);
+		else if (!ret)
+			ret = run(plan, img, options);
 		plan_free(plan);
 	}
 	image_close(img);

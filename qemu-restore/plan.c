@@ -104,8 +104,8 @@ static void choose_descriptors(struct plan *plan)
 	for (i = 0; i < p->nr_fds; i++)
 		if (p->fds[i].fd >= first)
 			first = p->fds[i].fd + 1;
-	plan->fds =
-		(struct plan_fds){ first, first + 1, first + 2, first + 3, first + 4, first + 5 };
+	plan->fds = (struct plan_fds){ first,	  first + 1, first + 2, first + 3,
+				       first + 4, first + 5, first + 6 };
 }
 
 static void plan_surroundings(struct plan *plan)
@@ -163,6 +163,12 @@ static void check_process(struct plan *plan)
 			   "cannot resume pid %d: it ran as uid %u: Operation not permitted "
 			   "(run qemu-resume as root or as that user)",
 			   p->info.pid, p->info.uid);
+	if (engine->kind == ENGINE_QEMU && *p->exe && !plan->host->exe_exists &&
+	    !(engine->can.flags & PROBE_EXE_NAME))
+		plan_warning(plan,
+			     "pid %d: %s is not on this machine: the program will not find itself "
+			     "by /proc/self/exe (a newer QEMU than %s, from 8.0 on, remembers it)",
+			     p->info.pid, p->exe, engine->name);
 	if (engine->kind == ENGINE_NATIVE && !(engine->can.flags & PROBE_MM_MAP))
 		plan_issue(plan, false,
 			   "cannot resume pid %d natively: this kernel has no PR_SET_MM_MAP "

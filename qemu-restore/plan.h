@@ -74,6 +74,7 @@ struct plan_op {
 	uint64_t value;
 	const char *path; /* NULL, or what is opened, entered ... */
 	const char *object; /* NULL, or what it is for */
+	const char *build_id; /* NULL, or that of what is opened; "" is any */
 	uint8_t refs; /* bit n: arg[n] is an offset in plan.data */
 	bool optional; /* failure is a warning */
 };
@@ -93,13 +94,18 @@ struct plan_host {
 	bool stdin_taken; /* the image came from there */
 	bool exe_exists; /* at the image's path */
 	struct xckpt_rlimit rlimit[XCKPT_NR_RLIMITS];
+	/* what qemu-resume's own children start with */
+	uint64_t cap_permitted, cap_inheritable, cap_ambient, cap_bset;
+	uint32_t securebits;
+	const uint32_t *groups; /* supplementary, ascending */
+	size_t nr_groups;
 	const char **override; /* by fd; NULL beyond and where there is none */
 	size_t nr_override;
 };
 
 /* Descriptors of ours in the program until it starts; all above the image's. */
 struct plan_fds {
-	int status, restorer, core, exe, park2;
+	int status, restorer, core, exe, park2, restart;
 	int next; /* further ones: files to be mapped */
 };
 
@@ -146,6 +152,7 @@ void plan_process(struct plan *plan); /* plan_process.c: one per process */
 void plan_limits(struct plan *plan);
 void plan_thread(struct plan *plan, size_t n); /* plan_thread.c: its tail */
 void plan_clones(struct plan *plan); /* the other threads */
+void plan_credentials(struct plan *plan, const struct image_thread *t); /* plan_credentials.c */
 bool plan_hole(struct plan *plan); /* plan_hole.c: choose ->hole, ->restart */
 
 /* x86-64 system calls that the plan uses */
@@ -173,6 +180,7 @@ enum {
 	NR_SETRESUID = 117,
 	NR_SETRESGID = 119,
 	NR_SET_TID_ADDRESS = 218,
+	NR_TGKILL = 234,
 	NR_SET_ROBUST_LIST = 273,
 	NR_RT_TGSIGQUEUEINFO = 297,
 	NR_PRLIMIT64 = 302,

@@ -137,6 +137,8 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t shari
 		open->arg[4] = vma->file_size;
 	open->arg[5] = vma->file_mtime_ns;
 	open->path = m->s->path;
+	if (unchanged)
+		open->build_id = image_build_id(plan->img, m->s);
 	fill = plan_add(plan, OP_PLACE, 0);
 	fill->arg[0] = plan->nr_slots++;
 	fill->arg[1] = fd;

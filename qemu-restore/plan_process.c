@@ -31,7 +31,7 @@ static void plan_layout(struct plan *plan)
 			      mm->start_stack,	    mm->arg_start,
 			      mm->arg_end,	    mm->env_start,
 			      mm->env_end,	    0,
-			      n * sizeof(uint64_t), plan->host->exe_exists ? plan->fds.exe : -1 };
+			      n * sizeof(uint64_t), *p->exe ? plan->fds.exe : -1 };
 	size_t auxv, offset;
 	struct plan_op *op;
 

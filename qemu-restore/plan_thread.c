@@ -4,6 +4,7 @@
 
 #include "plan.h"
 #include "regs.h"
+#include "xckpt.h"
 #include "xstate.h"
 
 #define CLONE_CHILD_CLEARTID_X86 0x200000u
@@ -12,18 +13,14 @@
 
 #define ARCH_SET_GS 0x1001
 #define ARCH_SET_FS 0x1002
-#define PR_SET_PDEATHSIG 1
-#define PR_SET_DUMPABLE 4
-#define PR_SET_KEEPCAPS 8
+#define ARCH_REQ_XCOMP_PERM 0x1023
+#define XTILEDATA 18
+#define X86_SIGSTOP 19
 #define PR_SET_NAME 15
 #define PR_SET_TIMERSLACK 29
-#define PR_SET_NO_NEW_PRIVS 38
-#define PR_CAP_AMBIENT 47
-#define PR_CAP_AMBIENT_CLEAR_ALL 4
 #define ROBUST_LIST_SIZE 24
 #define RSEQ_FAILED 0xfffffffeu /* RSEQ_CPU_ID_REGISTRATION_FAILED */
 #define TIMER_SLACK_DEFAULT 50000
-#define CAPABILITY_VERSION_3 0x20080522
 
 void plan_clones(struct plan *plan)
 {
@@ -138,66 +135,6 @@ static void plan_pending(struct plan *plan, const struct image_thread *t, const 
 	}
 }
 
-static void plan_capabilities(struct plan *plan, const struct image_thread *t)
-{
-	const struct xckpt_note_process *info = &plan->process->info;
-	uint64_t e = info->cap_effective, p = info->cap_permitted, i = info->cap_inheritable;
-	uint32_t head[2] = { CAPABILITY_VERSION_3, 0 };
-	uint32_t data[6] = { e, p, i, e >> 32, p >> 32, i >> 32 };
-	struct plan_op *op;
-
-	op = plan_syscall(plan, t->tid, NR_CAPSET, buffer_add(&plan->data, head, sizeof(head), 8),
-			  buffer_add(&plan->data, data, sizeof(data), 8), 0, 0);
-	op->refs = 3;
-	op->optional = true;
-	op->object = "the capabilities";
-}
-
-static void plan_groups(struct plan *plan, int tid)
-{
-	const struct image_process *p = plan->process;
-	struct plan_op *op = plan_syscall(plan, tid, NR_SETGROUPS, p->nr_groups, 0, 0, 0);
-
-	op->object = "the supplementary groups";
-	if (p->nr_groups) {
-		op->arg[1] =
-			buffer_add(&plan->data, p->groups, p->nr_groups * sizeof(*p->groups), 4);
-		op->refs = 1 << 1;
-	}
-}
-
-/* After everything that needs privileges; every thread has credentials of its own. */
-static void plan_credentials(struct plan *plan, const struct image_thread *t)
-{
-	const struct xckpt_note_process *info = &plan->process->info;
-	const struct plan_host *host = plan->host;
-	bool other = info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
-		     info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
-	bool caps = info->euid && info->cap_permitted;
-	int tid = t->tid;
-
-	if (other && host->root) {
-		if (caps)
-			plan_syscall(plan, tid, NR_PRCTL, PR_SET_KEEPCAPS, 1, 0, 0);
-		plan_groups(plan, tid);
-		plan_syscall(plan, tid, NR_SETRESGID, info->gid, info->egid, info->sgid, 0);
-		plan_syscall(plan, tid, NR_SETRESUID, info->uid, info->euid, info->suid, 0);
-		if (caps)
-			plan_capabilities(plan, t);
-		if (info->dumpable == 1)
-			plan_syscall(plan, tid, NR_PRCTL, PR_SET_DUMPABLE, 1, 0, 0)->optional =
-				true;
-	}
-	if (!host->root) { /* what launch_exec.c kept */
-		plan_syscall(plan, tid, NR_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0);
-		plan_capabilities(plan, t);
-	}
-	if (info->flags & XCKPT_PROCESS_NO_NEW_PRIVS)
-		plan_syscall(plan, tid, NR_PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
-	if (t->info.pdeath_signal)
-		plan_syscall(plan, tid, NR_PRCTL, PR_SET_PDEATHSIG, t->info.pdeath_signal, 0, 0);
-}
-
 static void tell_lost_state(struct plan *plan, const struct image_thread *t,
 			    const struct xstate *xs)
 {
@@ -237,21 +174,50 @@ static void tell_problem(struct plan *plan, const struct image_thread *t, enum r
 }
 
 /* The last record of a thread: its registers, in a frame that rt_sigreturn loads. */
-static void plan_start(struct plan *plan, const struct image_thread *t, const struct x86_regs *regs)
+static void plan_start(struct plan *plan, const struct image_thread *t, const struct x86_regs *regs,
+		       const struct xstate *xs)
 {
 	uint8_t frame[FRAME_SIZE];
-	static struct xstate xs;
 	struct plan_op *op;
 
-	xstate_convert(t->xstate, t->xstate_size, plan->engine, &xs);
-	tell_lost_state(plan, t, &xs);
 	regs_frame(regs, &t->info, plan->engine->can.flags & PROBE_XSAVE, frame);
 	op = plan_add(plan, OP_START, t->tid);
 	op->arg[0] = buffer_add(&plan->keep, frame, sizeof(frame), 64);
-	op->arg[1] = buffer_add(&plan->keep, xs.area, xs.len, 64);
-	op->arg[2] = xs.mask;
+	op->arg[1] = buffer_add(&plan->keep, xs->area, xs->len, 64);
+	op->arg[2] = xs->mask;
 	op->arg[3] = regs->rip;
 	op->want = WANT_ANY;
+}
+
+/* Tile registers are for those who asked for them, as the program once did. */
+static void plan_xstate(struct plan *plan, const struct image_thread *t, struct xstate *xs)
+{
+	xstate_convert(t->xstate, t->xstate_size, plan->img, plan->engine, xs);
+	tell_lost_state(plan, t, xs);
+	if (xs->live >> XTILEDATA & 1)
+		plan_syscall(plan, t->tid, NR_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XTILEDATA, 0, 0)
+			->object = "permission for AMX";
+}
+
+static bool was_stopped(const struct image_process *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->nr_threads; i++)
+		if (p->threads[i].info.state == XCKPT_TASK_STOPPED)
+			return true;
+	return p->info.flags & XCKPT_PROCESS_STOPPED;
+}
+
+/*
+ * The last thing before all go: whoever sends itself SIGSTOP does not come back
+ * from that call before SIGCONT, and the others are still held by the barrier.
+ */
+static void plan_stop(struct plan *plan, const struct image_thread *t)
+{
+	if (was_stopped(plan->process))
+		plan_syscall(plan, t->tid, NR_TGKILL, plan->process->info.pid, t->tid, X86_SIGSTOP,
+			     0);
 }
 
 /* The timers run from the moment when the program does. */
@@ -280,6 +246,7 @@ void plan_thread(struct plan *plan, size_t n)
 {
 	const struct image_process *p = plan->process;
 	const struct image_thread *t = &p->threads[n];
+	static struct xstate xs;
 	struct x86_regs regs = t->regs;
 	bool restarted, clear_cs;
 	enum regs_problem problem;
@@ -290,6 +257,7 @@ void plan_thread(struct plan *plan, size_t n)
 	tell_problem(plan, t, problem);
 	regs_rseq_abort(p, t, &regs, &clear_cs);
 
+	plan_xstate(plan, t, &xs);
 	plan_identity(plan, t, !n);
 	plan_registrations(plan, t, clear_cs);
 	plan_scheduling(plan, t);
@@ -306,11 +274,14 @@ void plan_thread(struct plan *plan, size_t n)
 		plan_descriptor_flags(plan);
 		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.core, 0, 0, 0);
 		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.restorer, 0, 0, 0);
-		if (plan->engine->kind == ENGINE_NATIVE && plan->host->exe_exists)
+		/* where the restart ELF is seen by its path there is none */
+		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.restart, 0, 0, 0)->want = WANT_ANY;
+		if (plan->engine->kind == ENGINE_NATIVE && *p->exe)
 			plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.exe, 0, 0, 0);
 		plan_timers(plan);
 		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.status, 0, 0, 0);
+		plan_stop(plan, t);
 		plan_add(plan, OP_GO, t->tid);
 	}
-	plan_start(plan, t, &regs);
+	plan_start(plan, t, &regs, &xs);
 }

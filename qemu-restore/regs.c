@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "regs.h"
 
@@ -34,6 +36,34 @@ static bool at_syscall(const struct image_process *p, uint64_t rip)
 	return !image_read_memory(p, rip, code, sizeof(code)) && code[0] == 0x0f && code[1] == 0x05;
 }
 
+/* From the file itself, where a thin image refers to it. */
+static int read_file(const struct segment *s, uint64_t addr, void *buf, size_t len)
+{
+	int fd = *s->path == '/' ? open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+	ssize_t n = -1;
+
+	if (fd >= 0) {
+		n = pread(fd, buf, len, s->vma.pgoff + (addr - s->start));
+		close(fd);
+	}
+	return n == (ssize_t)len ? 0 : -1;
+}
+
+/* What the program has in memory; not for what may straddle two mappings. */
+static int read_program(const struct image_process *p, uint64_t addr, void *buf, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < p->nr_segments; i++) {
+		const struct segment *s = &p->segments[i];
+
+		if (s->vma.kind == XCKPT_VMA_FILE && addr >= s->start + s->filesz &&
+		    addr < s->end && len <= s->end - addr)
+			return read_file(s, addr, buf, len);
+	}
+	return image_read_memory(p, addr, buf, len);
+}
+
 enum regs_problem regs_restart(const struct image_process *p, const struct image_thread *t,
 			       struct x86_regs *regs, bool *restarted)
 {
@@ -53,7 +83,7 @@ enum regs_problem regs_restart(const struct image_process *p, const struct image
 	default:
 		return REGS_GOOD;
 	}
-	if (image_read_memory(p, regs->rip - 2, code, sizeof(code)))
+	if (read_program(p, regs->rip - 2, code, sizeof(code)))
 		return REGS_NO_CODE;
 	if (code[0] != 0x0f || code[1] != 0x05)
 		return REGS_NOT_SYSCALL;
@@ -74,14 +104,14 @@ bool regs_rseq_abort(const struct image_process *p, const struct image_thread *t
 	uint32_t sig;
 
 	*cs = false;
-	if (!t->info.rseq || image_read_memory(p, t->info.rseq + 8, &addr, sizeof(addr)) || !addr)
+	if (!t->info.rseq || read_program(p, t->info.rseq + 8, &addr, sizeof(addr)) || !addr)
 		return false;
 	*cs = true;
-	if (image_read_memory(p, addr, &seq, sizeof(seq)))
+	if (read_program(p, addr, &seq, sizeof(seq)))
 		return false;
 	if (regs->rip - seq.start_ip >= seq.post_commit_offset)
 		return false;
-	if (image_read_memory(p, seq.abort_ip - 4, &sig, sizeof(sig)) || sig != t->info.rseq_sig)
+	if (read_program(p, seq.abort_ip - 4, &sig, sizeof(sig)) || sig != t->info.rseq_sig)
 		return false;
 	regs->rip = seq.abort_ip;
 	return true;

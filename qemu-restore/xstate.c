@@ -78,9 +78,23 @@ static size_t layout_end(const struct probe_component *layout, uint64_t features
 	return end;
 }
 
-/* The size of the whole area and XCR0 tell whose layout it has. */
-static const struct probe_component *layout_of(const uint8_t *note, size_t len,
-					       const struct engine *engine)
+static const struct probe_component *layout_told(const struct image *img)
+{
+	static struct probe_component layout[PROBE_COMPONENTS];
+	size_t i;
+
+	memset(layout, 0, sizeof(layout));
+	for (i = 0; i < img->nr_xstate; i++)
+		if (img->xstate[i].component < PROBE_COMPONENTS)
+			layout[img->xstate[i].component] =
+				(struct probe_component){ img->xstate[i].offset,
+							  img->xstate[i].size };
+	return layout;
+}
+
+/* For an image that does not tell: the size of the whole area and XCR0 give it away. */
+static const struct probe_component *layout_guessed(const uint8_t *note, size_t len,
+						    const struct engine *engine)
 {
 	uint64_t xcr0 = get64(note + SW_BYTES);
 
@@ -142,8 +156,8 @@ static void describe_frame(struct xstate *out, uint64_t features)
 	out->len += 4;
 }
 
-void xstate_convert(const uint8_t *note, size_t len, const struct engine *engine,
-		    struct xstate *out)
+void xstate_convert(const uint8_t *note, size_t len, const struct image *img,
+		    const struct engine *engine, struct xstate *out)
 {
 	const struct probe_component *from = NULL;
 	uint64_t live = X87_SSE, bv;
@@ -158,7 +172,7 @@ void xstate_convert(const uint8_t *note, size_t len, const struct engine *engine
 	memset(out->area + SW_BYTES, 0, FX_SIZE - SW_BYTES);
 	if (len >= HEADER_END) {
 		live = get64(note + HEADER);
-		from = layout_of(note, len, engine);
+		from = img->nr_xstate ? layout_told(img) : layout_guessed(note, len, engine);
 	}
 	bv = live & X87_SSE;
 	for (i = 2; i < 63; i++) {
@@ -174,6 +188,7 @@ void xstate_convert(const uint8_t *note, size_t len, const struct engine *engine
 		return;
 	}
 	put(out->area + HEADER, bv, 8);
+	out->live = bv;
 	out->mask = engine->xfeatures;
 	out->len = layout_end(engine->can.component, bv | (engine->xfeatures & 4));
 	describe_frame(out, bv | X87_SSE);

@@ -16,7 +16,7 @@
 #define PROBE_DONTFORK (1u << 5) /* madvise(MADV_DONTFORK) works */
 #define PROBE_WIPEONFORK (1u << 6)
 #define PROBE_CLONE3 (1u << 7)
-#define PROBE_MLOCK (1u << 8)
+#define PROBE_EXE_NAME (1u << 8) /* remembers the path that it was started with */
 
 struct probe_component {
 	uint32_t offset, size;

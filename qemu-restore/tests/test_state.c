@@ -13,6 +13,29 @@
 
 static struct synth s;
 
+/* Code that is in its file only. */
+static void test_restart_thin(struct x86_regs *regs)
+{
+	struct segment *seg = &s.segments[0];
+	char path[] = "/tmp/xckpt-code-XXXXXX";
+	int fd = mkstemp(path);
+	bool restarted;
+
+	if (fd < 0 || pwrite(fd, "\x0f\x05", 2, 0x3030) != 2)
+		abort();
+	seg->filesz = 0;
+	seg->path = path;
+	seg->vma.pgoff = 0x3000;
+	regs->rip = 0x401032;
+	ok(!regs_restart(&s.p, s.threads, regs, &restarted) && restarted && regs->rip == 0x401030,
+	   "code of a thin image is its file's");
+	unlink(path);
+	close(fd);
+	regs->rax = -512;
+	regs->rip = 0x401032;
+	ok(regs_restart(&s.p, s.threads, regs, &restarted) == REGS_NO_CODE, "where that still is");
+}
+
 static void test_restart(void)
 {
 	static const int again[] = { 512, 513, 514, 516 };
@@ -59,6 +82,7 @@ static void test_restart(void)
 		abort();
 	regs.rip = 0x401022;
 	ok(regs_restart(&s.p, t, &regs, &restarted) == REGS_NOT_SYSCALL, "both bytes count");
+	test_restart_thin(&regs);
 	regs.rip = 0x10;
 	ok(regs_restart(&s.p, t, &regs, &restarted) == REGS_NO_CODE, "only where there is code");
 }
@@ -116,19 +140,19 @@ static void test_xstate(void)
 
 	synth_init(&s, ENGINE_QEMU);
 	amd_area(0xe7);
-	xstate_convert(s.xstate, 2432, &s.engine, &xs);
+	xstate_convert(s.xstate, 2432, &s.img, &s.engine, &xs);
 	memcpy(&bv, xs.area + 512, 8);
 	ok(!xs.lost && !xs.unknown && bv == 7 && xs.len == 836, "initial AVX-512 state is dropped");
 	ok(xs.area[600] == 0xaa, "AVX is kept");
 	s.xstate[900] = 1;
-	xstate_convert(s.xstate, 2432, &s.engine, &xs);
+	xstate_convert(s.xstate, 2432, &s.img, &s.engine, &xs);
 	ok(xs.lost == 1 << 6, "a live ZMM_Hi256 is seen");
 	amd_area(0xe7);
-	xstate_convert(s.xstate, 2400, &s.engine, &xs);
+	xstate_convert(s.xstate, 2400, &s.img, &s.engine, &xs);
 	ok(xs.unknown == 0xe4, "an unknown layout is told");
 	amd_area(7);
 	s.xstate[26] = 0xff;
-	xstate_convert(s.xstate, 832, &s.engine, &xs);
+	xstate_convert(s.xstate, 832, &s.img, &s.engine, &xs);
 	ok(!xs.area[26], "bits of MXCSR that would fault are cleared");
 	s.engine.xfeatures = s.engine.can.xcr0 = 0xe7;
 	s.engine.can.component[5] = (struct probe_component){ 1088, 64 };
@@ -137,8 +161,66 @@ static void test_xstate(void)
 	s.engine.can.xsave_size = 2688;
 	amd_area(0xe7);
 	s.xstate[896] = 0x5c;
-	xstate_convert(s.xstate, 2432, &s.engine, &xs);
+	xstate_convert(s.xstate, 2432, &s.img, &s.engine, &xs);
 	ok(xs.area[1152] == 0x5c && xs.len == 2692, "one CPU's layout becomes another's");
+}
+
+/* Where the image tells its layout, the size of its areas means nothing. */
+static void test_xstate_told(void)
+{
+	static const struct image_component told[] = {
+		{ 2, 576, 256 }, { 5, 960, 64 }, { 6, 1024, 512 }, { 9, 2560, 8 }
+	};
+	static struct xstate xs;
+	uint64_t bv;
+
+	synth_init(&s, ENGINE_NATIVE);
+	s.img.xstate = told;
+	s.img.nr_xstate = 4;
+	s.engine.xfeatures = s.engine.can.xcr0 = 0x2e7;
+	s.engine.can.component[5] = (struct probe_component){ 832, 64 };
+	s.engine.can.component[6] = (struct probe_component){ 896, 512 };
+	s.engine.can.component[9] = (struct probe_component){ 2432, 8 };
+	amd_area(0x267);
+	s.xstate[960] = 0x11;
+	s.xstate[1024] = 0x22;
+	s.xstate[2560] = 0x33;
+	xstate_convert(s.xstate, 3000, &s.img, &s.engine, &xs);
+	memcpy(&bv, xs.area + 512, 8);
+	ok(!xs.lost && !xs.unknown && bv == 0x267 && xs.live == bv, "a layout that is told");
+	ok(xs.area[576] == 0xaa && xs.area[832] == 0x11 && xs.area[896] == 0x22 &&
+		   xs.area[2432] == 0x33 && xs.len == 2444,
+	   "every component is at this CPU's offset");
+	amd_area(0x80);
+	xstate_convert(s.xstate, 3000, &s.img, &s.engine, &xs);
+	ok(xs.unknown == 0x80, "a component that it leaves out is unknown");
+	amd_area(0x200);
+	xstate_convert(s.xstate, 2560, &s.img, &s.engine, &xs);
+	ok(xs.unknown == 0x200, "and one that lies behind the end");
+}
+
+static void test_tiles(void)
+{
+	static const struct image_component told[] = { { 18, 2816, 1024 } };
+	const struct plan_op *op;
+	struct plan *plan;
+
+	synth_init(&s, ENGINE_NATIVE);
+	synth_program(&s);
+	s.img.xstate = told;
+	s.img.nr_xstate = 1;
+	s.engine.xfeatures = s.engine.can.xcr0 = 0x60007;
+	s.engine.can.component[18] = (struct probe_component){ 2816, 1024 };
+	amd_area(1 << 18);
+	s.threads[0].xstate_size = 3840;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	op = find_call(plan, NR_ARCH_PRCTL, 0x1023);
+	ok(op && op->arg[1] == 18 && op < find_op(plan, OP_START, 0), "tiles are asked for");
+	plan_free(plan);
+	amd_area(7);
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(!find_call(plan, NR_ARCH_PRCTL, 0x1023), "where they are in use");
+	plan_free(plan);
 }
 
 static void test_avx512_refusal(void)
@@ -253,6 +335,8 @@ int main(void)
 	test_restart();
 	test_rseq();
 	test_xstate();
+	test_xstate_told();
+	test_tiles();
 	test_avx512_refusal();
 	test_oflags();
 	test_vdso();

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The machine a dump is taken on, and the files a thin image refers to. */
+#include "build_id.h"
 #include "dump.h"
 #include "report.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
+#define XSTATE_MAX 63u /* components that XCR0 can have */
 
 static const char *cpu_value(struct dump *d, const char *line, const char *key)
 {
@@ -50,6 +55,27 @@ static void describe_cpu(struct dump *d)
 		fclose(f);
 }
 
+/*
+ * Offsets differ between makers of CPUs, so the image tells its own. The cores
+ * have the areas in the standard format, whatever the kernel itself uses.
+ */
+static int describe_xstate(struct dump *d)
+{
+#ifdef __x86_64__
+	struct manifest *m = &d->priv.manifest;
+	unsigned int size, offset, ecx, edx;
+
+	m->xstate = arena_alloc(&d->priv.arena, XSTATE_MAX, sizeof(*m->xstate));
+	if (!m->xstate)
+		return -1;
+	for (uint32_t i = 2; i < XSTATE_MAX; i++)
+		if (d->xfeatures >> i & 1 &&
+		    __get_cpuid_count(0xd, i, &size, &offset, &ecx, &edx) && size && offset)
+			m->xstate[m->nr_xstate++] = (struct image_component){ i, offset, size };
+#endif
+	return 0;
+}
+
 int describe_host(struct dump *d)
 {
 	struct manifest *m = &d->priv.manifest;
@@ -62,54 +88,14 @@ int describe_host(struct dump *d)
 	if (!m->kernel || !m->machine)
 		return -1;
 	describe_cpu(d);
-	return 0;
-}
-
-static const char *note_build_id(struct dump *d, Elf_Data *data)
-{
-	size_t pos = 0, name, desc;
-	GElf_Nhdr nh;
-
-	while (data && (pos = gelf_getnote(data, pos, &nh, &name, &desc)) > 0) {
-		const unsigned char *id = (const unsigned char *)data->d_buf + desc;
-		char hex[129];
-
-		if (nh.n_type != NT_GNU_BUILD_ID || nh.n_namesz != 4 ||
-		    memcmp((char *)data->d_buf + name, "GNU", 4) != 0 || nh.n_descsz > 64)
-			continue;
-		hex[0] = 0;
-		for (size_t i = 0; i < nh.n_descsz; i++)
-			snprintf(hex + 2 * i, 3, "%02x", id[i]);
-		return arena_strdup(&d->priv.arena, hex);
-	}
-	return NULL;
-}
-
-static const char *build_id(struct dump *d, int fd)
-{
-	const char *id = NULL;
-	size_t nr = 0;
-	GElf_Phdr ph;
-	Elf *elf;
-
-	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (elf && elf_kind(elf) == ELF_K_ELF && elf_getphdrnum(elf, &nr) == 0) {
-		for (size_t i = 0; i < nr && !id; i++)
-			if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE)
-				id = note_build_id(d,
-						   elf_getdata_rawchunk(elf, (int64_t)ph.p_offset,
-									ph.p_filesz, ELF_T_NHDR));
-	}
-	elf_end(elf);
-	return id ? id : "";
+	return describe_xstate(d);
 }
 
 static int add_mapped(struct dump *d, const struct image_process *p, const struct segment *s)
 {
 	struct manifest *m = &d->priv.manifest;
 	struct manifest_mapped *f = &m->mapped[m->nr_mapped++];
-	char path[96];
+	char path[96], id[BUILD_ID_ROOM];
 	int fd;
 
 	/* its name may lead elsewhere by now, or from here */
@@ -119,10 +105,13 @@ static int add_mapped(struct dump *d, const struct image_process *p, const struc
 	f->path = s->path;
 	f->size = s->vma.file_size;
 	f->mtime_ns = s->vma.file_mtime_ns;
-	f->build_id = fd >= 0 ? build_id(d, fd) : "";
-	if (fd >= 0)
-		close(fd);
-	return 0;
+	f->build_id = "";
+	if (fd < 0)
+		return 0;
+	build_id_read(fd, id);
+	close(fd);
+	f->build_id = arena_strdup(&d->priv.arena, id);
+	return f->build_id ? 0 : -1;
 }
 
 /* Every file once, however often it is mapped. */

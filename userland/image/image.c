@@ -215,6 +215,8 @@ static int fill(struct image *img, struct image_priv *priv, const char *path)
 	img->kernel = m->kernel;
 	img->clocks = m->clocks;
 	img->xfeatures = m->xfeatures;
+	img->xstate = m->xstate;
+	img->nr_xstate = m->nr_xstate;
 	if (core && check_member(priv, core))
 		return -1;
 	if (check_sizes(img, priv) || check_files(img, priv))
@@ -256,6 +258,18 @@ void image_close(struct image *img)
 	arena_free(&priv->arena);
 	free(priv);
 	free(img);
+}
+
+const char *image_build_id(const struct image *img, const struct segment *s)
+{
+	const struct manifest *m = image_manifest(img);
+
+	for (size_t i = 0; i < m->nr_mapped; i++)
+		if (m->mapped[i].size == s->vma.file_size &&
+		    m->mapped[i].mtime_ns == s->vma.file_mtime_ns &&
+		    strcmp(m->mapped[i].path, s->path) == 0)
+			return m->mapped[i].build_id;
+	return "";
 }
 
 const struct segment *image_find_segment(const struct image_process *p, uint64_t addr)

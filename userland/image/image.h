@@ -103,6 +103,12 @@ struct image_clocks {
 	int64_t realtime_ns, monotonic_ns, boottime_ns;
 };
 
+/* Where a state component lies in the XSAVE areas of an image. */
+struct image_component {
+	uint32_t component; /* 2 to 62 */
+	uint32_t offset, size; /* bytes; in an area that is not compacted */
+};
+
 struct image {
 	int dir_fd; /* the image's directory, O_PATH or O_RDONLY */
 	const char *name; /* as the user gave it, for messages */
@@ -111,6 +117,8 @@ struct image {
 	const char *tool, *kernel;
 	struct image_clocks clocks;
 	uint64_t xfeatures; /* XCR0 of the machine it was taken on */
+	const struct image_component *xstate; /* ascending */
+	size_t nr_xstate; /* 0: the manifest does not tell */
 	struct image_process *processes; /* parents before children */
 	size_t nr_processes;
 	struct open_file *files;
@@ -136,7 +144,7 @@ void image_close(struct image *img);
 
 /*
  * Compare contents with the manifest's checksums, using up to @jobs threads.
- * With @lazy_from > 0, clean file-backed contents beyond the first @lazy_from
+ * With @lazy_from > 0, file-backed contents beyond the first @lazy_from
  * bytes of them are left out and *@left (bytes) tells how many; a later call
  * with @lazy_from 0 checks everything. Returns 0, or -1 after one line on
  * stderr that names file and offset.
@@ -146,6 +154,12 @@ int image_verify(struct image *img, unsigned int jobs, uint64_t lazy_from, uint6
 /* Copy @len bytes of process memory at @addr; zero where the image has none.
  * Returns 0, or -1 if part of the range is not mapped or cannot be read. */
 int image_read_memory(const struct image_process *p, uint64_t addr, void *buf, size_t len);
+
+/*
+ * The build-id, in hex, that the file of segment @s had at the checkpoint: what a
+ * thin image refers to. "" when it had none.
+ */
+const char *image_build_id(const struct image *img, const struct segment *s);
 
 /*
  * Unpack a tar stream (as xckpt-dump -o - writes it) from @fd into a new

@@ -50,13 +50,13 @@ static const struct image_process *process_of(const struct image *img, const cha
 	return NULL;
 }
 
-static bool is_clean(const struct segment *s)
+/* What a resume maps from the core, and so reads only when the program touches it. */
+static bool is_lazy(const struct segment *s)
 {
-	return s->vma.kind == XCKPT_VMA_FILE &&
-	       (!(s->vma.flags & XCKPT_VMA_WRITE) || (s->vma.flags & XCKPT_VMA_SHARED));
+	return s->vma.kind == XCKPT_VMA_FILE;
 }
 
-/* Bytes of clean file-backed contents in a block that holds nothing else, or 0. */
+/* Bytes of file-backed contents in a block that holds nothing else, or 0. */
 static uint64_t lazy_bytes(const struct image_process *p, uint64_t block)
 {
 	uint64_t end = block + CHECKSUM_BLOCK, bytes = 0;
@@ -74,7 +74,7 @@ static uint64_t lazy_bytes(const struct image_process *p, uint64_t block)
 			break;
 		if (s->offset + s->filesz <= block)
 			continue;
-		if (!is_clean(s))
+		if (!is_lazy(s))
 			return 0;
 		from = s->offset > block ? s->offset : block;
 		to = s->offset + s->filesz < end ? s->offset + s->filesz : end;

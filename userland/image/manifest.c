@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 #define MANIFEST_MAX_SIZE ((off_t)256 << 20)
+/* of a state component's place in an XSAVE area */
+#define XSAVE_HEADER_END 576
+#define XSAVE_LIMIT (1 << 20)
 
 struct reading {
 	const char *action;
@@ -218,6 +221,28 @@ static void read_checksums(struct reading *r, const json_t *o, struct manifest *
 		read_sum(r, json_array_get(files, i), &m->sums[i]);
 }
 
+/* [[component, offset, size], ...]; not in images of the first versions. */
+static void read_xstate(struct reading *r, const json_t *cpu, struct manifest *m)
+{
+	const json_t *a;
+
+	if (!json_object_get(cpu, "xstate"))
+		return;
+	a = get_array(r, cpu, "xstate", sizeof(*m->xstate), &m->xstate, &m->nr_xstate);
+	for (size_t i = 0; a && i < m->nr_xstate && !r->bad; i++) {
+		const json_t *entry = json_array_get(a, i);
+		json_int_t v[3];
+
+		for (size_t j = 0; j < 3; j++)
+			v[j] = json_integer_value(json_array_get(entry, j));
+		m->xstate[i] =
+			(struct image_component){ (uint32_t)v[0], (uint32_t)v[1], (uint32_t)v[2] };
+		if (v[0] < 2 || v[0] > 62 || (i && v[0] <= m->xstate[i - 1].component) ||
+		    v[1] < XSAVE_HEADER_END || v[1] > XSAVE_LIMIT || v[2] < 1 || v[2] > XSAVE_LIMIT)
+			bad(r, "xstate", "is no list of state components");
+	}
+}
+
 static void read_machine(struct reading *r, const json_t *o, struct manifest *m)
 {
 	const json_t *cpu = json_object_get(o, "cpu"), *clocks = json_object_get(o, "clocks");
@@ -241,6 +266,7 @@ static void read_machine(struct reading *r, const json_t *o, struct manifest *m)
 	m->cpu_vendor = get_string(r, cpu, "vendor");
 	m->cpu_model = get_string(r, cpu, "model");
 	m->xfeatures = get_hex(r, "xfeatures", json_object_get(cpu, "xfeatures"));
+	read_xstate(r, cpu, m);
 	m->clocks.realtime_ns = (int64_t)get_u64(r, clocks, "realtime_ns");
 	m->clocks.monotonic_ns = (int64_t)get_u64(r, clocks, "monotonic_ns");
 	m->clocks.boottime_ns = (int64_t)get_u64(r, clocks, "boottime_ns");

@@ -64,6 +64,8 @@ struct manifest {
 	const char *tool, *kernel, *machine;
 	const char *cpu_vendor, *cpu_model, *cpu_flags; /* flags: separated by blanks */
 	uint64_t xfeatures;
+	struct image_component *xstate; /* where XSAVE puts what; none: not known */
+	size_t nr_xstate;
 	struct image_clocks clocks;
 	int root_pid;
 	struct manifest_process *processes;

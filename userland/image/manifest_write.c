@@ -45,6 +45,18 @@ static json_t *words(const char *s)
 	return array;
 }
 
+static json_t *format_xstate(const struct manifest *m)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < m->nr_xstate; i++)
+		json_array_append_new(array,
+				      json_pack("[I, I, I]", (json_int_t)m->xstate[i].component,
+						(json_int_t)m->xstate[i].offset,
+						(json_int_t)m->xstate[i].size));
+	return array;
+}
+
 static json_t *format_process(const struct manifest_process *p)
 {
 	json_t *o =
@@ -168,15 +180,15 @@ char *manifest_format(const struct manifest *m, size_t *len)
 	char *text = NULL;
 	json_t *o;
 
-	o = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:i, s:{s:o, s:o, s:o, s:o},"
+	o = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:i, s:{s:o, s:o, s:o, s:o, s:o},"
 		      " s:{s:I, s:I, s:I}, s:i}",
 		      "format", MANIFEST_FORMAT, "version", IMAGE_FORMAT_VERSION, "mode",
 		      m->thin ? "thin" : "self-contained", "tool", bytes(m->tool), "kernel",
 		      bytes(m->kernel), "machine", bytes(m->machine), "page_size",
 		      (int)IMAGE_PAGE_SIZE, "cpu", "vendor", bytes(m->cpu_vendor), "model",
 		      bytes(m->cpu_model), "flags", words(m->cpu_flags), "xfeatures",
-		      hex("0x%" PRIx64, m->xfeatures), "clocks", "realtime_ns",
-		      (json_int_t)m->clocks.realtime_ns, "monotonic_ns",
+		      hex("0x%" PRIx64, m->xfeatures), "xstate", format_xstate(m), "clocks",
+		      "realtime_ns", (json_int_t)m->clocks.realtime_ns, "monotonic_ns",
 		      (json_int_t)m->clocks.monotonic_ns, "boottime_ns",
 		      (json_int_t)m->clocks.boottime_ns, "root", m->root_pid);
 	if (o && format_tables(m, o) && add_checksum(o) == 0)

@@ -311,6 +311,7 @@ void image_make(const char *dir, const struct spec *spec)
 	struct manifest m = {
 		.tool = "test", .kernel = "k", .machine = "x86_64", .root_pid = spec->pid
 	};
+	struct image_component xstate[] = { { 2, 576, 256 }, { 9, 2432, 8 } };
 	struct manifest_process mp = { .state = "parked", .comm = "victim" };
 	struct manifest_file sum = { 0 };
 	size_t len;
@@ -335,6 +336,8 @@ void image_make(const char *dir, const struct spec *spec)
 	m.nr_processes = 1;
 	m.files = files.files;
 	m.nr_files = files.nr_files;
+	m.xstate = xstate;
+	m.nr_xstate = 2;
 	m.sums = &sum;
 	m.nr_sums = 1;
 	text = manifest_format(&m, &len);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Images: the manifest, checksums, what is unsupported. */
+#include "build_id.h"
 #include "checksum.h"
 #include "common.h"
 
+#include <elf.h>
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -73,6 +75,9 @@ static void test_open(const char *dir)
 		      strcmp(img->processes[0].core_name, "42.core") == 0 &&
 		      img->processes[0].fds[3].file == &img->files[3] && img->files[3].id == 9,
 	      "its tables");
+	check(img->nr_xstate == 2 && img->xstate[1].component == 9 &&
+		      img->xstate[1].offset == 2432 && img->xstate[1].size == 8,
+	      "the layout of vector state");
 	check(image_unsupported(img, count_lines, text) == 2 &&
 		      strstr(text, "pid 42 fd 1 (socket:[1]): sockets cannot be resumed") &&
 		      strstr(text, "fd 2 (/tmp/gone (deleted)): deleted files"),
@@ -276,6 +281,51 @@ static void test_escape(void)
 	      "names");
 }
 
+static void test_build_id(void)
+{
+	struct {
+		Elf64_Ehdr eh;
+		Elf64_Phdr ph;
+		Elf64_Nhdr nh;
+		char name[4];
+		unsigned char id[4];
+	} elf = { .eh = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+			  .e_type = ET_DYN,
+			  .e_machine = EM_X86_64,
+			  .e_version = EV_CURRENT,
+			  .e_phoff = sizeof(elf.eh),
+			  .e_ehsize = sizeof(elf.eh),
+			  .e_phentsize = sizeof(elf.ph),
+			  .e_phnum = 1 },
+		  .ph = { .p_type = PT_NOTE,
+			  .p_offset = offsetof(typeof(elf), nh),
+			  .p_filesz = 20,
+			  .p_align = 4 },
+		  .nh = { 4, 4, NT_GNU_BUILD_ID },
+		  .name = "GNU",
+		  .id = { 0xc0, 0xff, 0xee, 1 } };
+	int fd = memfd_create("elf", MFD_CLOEXEC);
+	char id[BUILD_ID_ROOM];
+
+	for (uint32_t len = 0; len < offsetof(typeof(elf), id) + sizeof(elf.id); len += 7) {
+		if (ftruncate(fd, 0) || pwrite(fd, &elf, len, 0) != (ssize_t)len)
+			err(1, "memfd");
+		build_id_read(fd, id);
+		if (id[0])
+			check(false, "a build-id in %u bytes", len);
+	}
+	if (pwrite(fd, &elf, sizeof(elf), 0) != sizeof(elf))
+		err(1, "memfd");
+	build_id_read(fd, id);
+	check(strcmp(id, "c0ffee01") == 0, "a build-id: %s", id);
+	elf.nh.n_descsz = UINT32_MAX;
+	if (pwrite(fd, &elf, sizeof(elf), 0) != sizeof(elf))
+		err(1, "memfd");
+	build_id_read(fd, id);
+	check(!id[0], "none where it does not fit");
+	close(fd);
+}
+
 int main(void)
 {
 	char *dir = in_scratch("img");
@@ -286,5 +336,6 @@ int main(void)
 	test_verify(dir);
 	test_holes();
 	test_escape();
+	test_build_id();
 	return check_end();
 }

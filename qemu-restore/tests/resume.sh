@@ -1,0 +1,207 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# resume.sh dump            dump programs in odd states into the share (module needed)
+# resume.sh resume ENGINE   resume them: native or qemu
+#
+# Both run inside a VM, the second in any other:
+#   selftests/vm/run.sh -- qemu-restore/tests/resume.sh dump
+#   selftests/vm/run.sh --arch arm64 -- qemu-restore/tests/resume.sh resume qemu
+#
+# shellcheck disable=SC2317 # functions are run by name (tap_main)
+
+HERE=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=selftests/lib.sh
+. "$HERE/../../selftests/lib.sh"
+
+STORE=$SHARE/resume
+# a folder that other machines have not, and one whose first part they have not
+HOME_DIR=/tmp/resume-test
+TOP_DIR=/resume-test/bin
+LOCAL=$(mktemp -d /tmp/resume-local.XXXXXX)
+trap 'rm -rf "$LOCAL"' EXIT
+
+# start COMMAND...: sets PID; its output is a pipe, and so becomes qemu-resume's own
+start() {
+	exec {pipe}> >(exec cat >"$LOCAL/out" 9<&-)
+	"$@" </dev/null >&"$pipe" 2>&1 {pipe}>&- 9<&- &
+	PID=$!
+	exec {pipe}>&-
+	STARTED+=("$PID")
+	wait_for 30 grep -q 'line 3' "$LOCAL/out"
+}
+
+# dump NAME [OPTION...]
+dump() {
+	local name=$1 status=0
+	shift
+	rm -rf "${LOCAL:?}/$name"
+	xckpt-dump -q -p "$PID" -o "$LOCAL/$name" "$@" 2>"$LOCAL/err" || status=$?
+	kill -KILL "$PID"
+	wait "$PID" 2>/dev/null || true
+	result "$status" "$name: dumped" "$(<"$LOCAL/err")"
+	[ "$status" -ne 0 ] || tar -C "$LOCAL" -cSf "$STORE/$name.tar" "$name"
+}
+
+build() {
+	mkdir -p "$(dirname "$1")"
+	gcc -O1 -pthread "-Wl,--build-id=0x$2" -o "$1" "$HERE/resume_program.c"
+	touch -d '2020-01-01 00:00:00 UTC' "$1"
+}
+
+dump_all() {
+	load_module
+	rm -rf "$STORE"
+	mkdir -p "$STORE"
+	build "$HOME_DIR/sub/program" 1111
+	build "$TOP_DIR/program" 1111
+	cd /tmp
+	start "$HOME_DIR/sub/program" 30
+	dump home
+	start "$TOP_DIR/program" 30
+	dump top
+	start setarch -R "$HOME_DIR/sub/program" 30
+	dump fixed
+	start "$HOME_DIR/sub/program" 30
+	kill -STOP "$PID"
+	wait_for 10 in_state "$PID" T
+	dump stopped
+	{ seq 100000000 || true; } | head -c 160M >"$LOCAL/numbers"
+	start "$HOME_DIR/sub/program" 60 "$LOCAL/numbers"
+	dump clean
+	start setpriv --reuid 1234 --regid 1235 --groups 4,24,777 --inh-caps +net_raw \
+		--ambient-caps +net_raw --bounding-set -sys_boot,-mknod "$HOME_DIR/sub/program" 30
+	dump user
+	start setpriv --groups 4,24 --inh-caps -all --bounding-set -all,+net_raw,+chown,+setpcap \
+		--securebits +noroot,+no_setuid_fixup "$HOME_DIR/sub/program" 30
+	dump root
+	start "$HOME_DIR/sub/program" 30
+	dump thin --thin
+	cp -p "$HOME_DIR/sub/program" "$STORE/"
+	thin_cases
+}
+
+# unpack NAME: sets IMAGE
+unpack() {
+	IMAGE=$LOCAL/$1
+	rm -rf "$IMAGE"
+	tar -C "$LOCAL" -xSf "$STORE/$1.tar"
+}
+
+resume() {
+	STATUS=0
+	"$@" </dev/null >"$LOCAL/out" 2>"$LOCAL/err" 9<&- || STATUS=$?
+}
+
+# resumed NAME WHAT PATTERN: it ran to its end and all lines have the pattern
+resumed() {
+	local good=1
+	if [ "$STATUS" -eq 7 ] && grep -q '^line 29 ' "$LOCAL/out" && [ ! -s "$LOCAL/err" ] &&
+		! grep -qvE "$3" "$LOCAL/out"; then
+		good=0
+	fi
+	result "$good" "$1: $2" "status $STATUS: $(cat "$LOCAL/err" "$LOCAL/out")"
+}
+
+resume_case() {
+	unpack "$1"
+	cd /tmp
+	resume qemu-resume --engine "$engine" "$IMAGE"
+	resumed "$1" "$2" "$3"
+}
+
+# Where this machine has no such program.
+exe_cases() {
+	rm -rf "$HOME_DIR" "${TOP_DIR%/*}"
+	resume_case home 'finds itself, in a folder that is not here' " exe $HOME_DIR/sub/program cwd /tmp "
+	resume_case top 'finds itself, with nothing of its path here' " exe $TOP_DIR/program cwd /tmp "
+	result "$([ ! -e "$HOME_DIR" ] && [ ! -e "${TOP_DIR%/*}" ] && echo 0 || echo 1)" \
+		'nothing of that is left'
+	result "$(grep -c restart /proc/mounts || true)" 'nor mounted'
+	mkdir "$HOME_DIR"
+	echo text >"$HOME_DIR/file"
+	resume_case home 'finds itself in a folder that is here' " exe $HOME_DIR/sub/program cwd /tmp "
+	result "$([ "$(ls "$HOME_DIR")" = file ] && echo 0 || echo 1)" 'and nothing is put there'
+	rm -r "$HOME_DIR"
+}
+
+fixed_case() {
+	unpack fixed
+	cd /tmp
+	resume timeout 120 setarch -R qemu-resume --engine "$engine" "$IMAGE"
+	resumed fixed 'addresses as without randomisation, twice' ''
+}
+
+front_and_program_stand() {
+	read -r program _ < <(for pid in $(<"/proc/$PID/task/$PID/children"); do
+		case $(<"/proc/$pid/comm") in program | resume_program) echo "$pid" ;; esac
+	done)
+	[ -n "$program" ] && in_state "$PID" T && in_state "$program" T
+} 2>/dev/null
+
+# stopped_case WHO: is to be told to go on
+stopped_case() {
+	local program=
+	unpack stopped
+	qemu-resume --engine "$engine" "$IMAGE" </dev/null >"$LOCAL/out" 2>"$LOCAL/err" 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	if ! wait_for 60 front_and_program_stand || [ -s "$LOCAL/out" ]; then
+		fail 'stopped: is resumed so' "$(cat "$LOCAL/err" "$LOCAL/out")"
+		kill -KILL "$PID"
+		return
+	fi
+	nap 0.5
+	result "$(wc -c <"$LOCAL/out")" 'stopped: has run nothing'
+	if [ "$1" = program ]; then kill -CONT "$program"; else kill -CONT "$PID"; fi
+	STATUS=0
+	wait "$PID" || STATUS=$?
+	resumed stopped "goes on when $1 is told to" ''
+}
+
+damaged_case() {
+	local core size
+	unpack clean
+	core=$(echo "$IMAGE"/*.core)
+	size=$(stat -c %s "$core")
+	printf '~' | dd of="$core" bs=1 seek=$((size - (20 << 20))) conv=notrunc status=none
+	resume timeout -k 5 120 qemu-resume --engine "$engine" "$IMAGE"
+	result "$([ "$STATUS" -eq 125 ] && [ "$(wc -l <"$LOCAL/err")" = 1 ] &&
+		grep -q 'is damaged: checksum mismatch' "$LOCAL/err" &&
+		! pgrep -x 'program|xckpt-init' >"$LOCAL/left" && echo 0 || echo 1)" \
+		'a program is ended when its image turns out to be damaged' \
+		"status $STATUS: $(cat "$LOCAL/err" "$LOCAL/left")"
+}
+
+# Where the x86-64 libraries are: a program that has another build-id now.
+thin_cases() {
+	local engine
+	for engine in native qemu; do
+		resume_case thin "resumed, $engine" ''
+	done
+	build "$HOME_DIR/sub/program" 2222
+	unpack thin
+	resume qemu-resume --engine native "$IMAGE"
+	result "$([ "$STATUS" -eq 125 ] && [ "$(wc -l <"$LOCAL/err")" = 1 ] &&
+		grep -q "sub/program has build-id 2222, at the checkpoint it had 1111" "$LOCAL/err" &&
+		echo 0 || echo 1)" 'thin: another build is refused' "$STATUS $(<"$LOCAL/err")"
+}
+
+resume_all() {
+	exe_cases
+	fixed_case
+	stopped_case program
+	stopped_case qemu-resume
+	damaged_case
+	resume_case user 'groups, capabilities and bounding set of a user' \
+		'Uid: 1234 .*Groups: 4 24 777 +CapInh: 0+2000 CapPrm: 0+2000 CapEff: 0+2000 CapBnd: 0+1fff7bfffff CapAmb: 0+2000 Secure: 0 '
+	resume_case root 'groups, capabilities and securebits of root' \
+		'Uid: 0 .*Groups: 4 24 +CapInh: 0+ CapPrm: 0+ CapEff: 0+ CapBnd: 0+2101 CapAmb: 0+ Secure: 5 '
+}
+
+case ${1:-} in
+dump) ;;
+resume) engine=${2?engine: native or qemu} ;;
+*) sed -n '3,/^$/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+tap_main "$1_all"
