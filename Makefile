@@ -47,7 +47,7 @@ demo: deps ## freeze a program in an x86-64 VM, resume it in an ARM64 VM: the wh
 check: deps ## everything that a change must pass
 	$(Q)$(TOP)/selftests/check.sh
 
-lint: ## checks of style: SPDX lines, shellcheck, clang-format, checkpatch
+lint: ## style: SPDX lines, shellcheck, clang-format, no warning from gcc and clang
 	$(Q)$(TOP)/selftests/lint.sh
 
 vm: deps ## a shell command in a VM: make vm SUITE=bookworm RUN='uname -r'

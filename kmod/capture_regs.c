@@ -158,8 +158,10 @@ void capture_pending(struct notes *notes, struct task_struct *task, bool shared)
 			notes->err = notes->err ?: -ENOMEM;
 			return;
 		}
-		if (!kernel_call(__lock_task_sighand)(task, &flags))
+		if (!kernel_call(__lock_task_sighand)(task, &flags)) {
+			nr = 0; /* it was killed, and its signals with it */
 			break;
+		}
 		nr = copy_pending(shared ? &task->signal->shared_pending : &task->pending, info,
 				  room);
 		spin_unlock_irqrestore(&task->sighand->siglock, flags);

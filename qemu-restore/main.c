@@ -20,7 +20,8 @@
 #include "report.h"
 #include "space.h"
 
-#define VERIFY_FIRST (64ull << 20) /* bytes of file-backed contents that are checked before the start */
+#define VERIFY_FIRST                                                                               \
+	(64ull << 20) /* bytes of file-backed contents that are checked before the start */
 
 struct objections {
 	const struct options *options;

@@ -53,8 +53,8 @@ dump_all() {
 	load_module
 	rm -rf "$STORE"
 	mkdir -p "$STORE"
-	build "$HOME_DIR/sub/program" 1111
-	build "$TOP_DIR/program" 1111
+	build "$HOME_DIR/sub/program" 11111111
+	build "$TOP_DIR/program" 11111111
 	cd /tmp
 	start "$HOME_DIR/sub/program" 30
 	dump home
@@ -179,11 +179,11 @@ thin_cases() {
 	for engine in native qemu; do
 		resume_case thin "resumed, $engine" ''
 	done
-	build "$HOME_DIR/sub/program" 2222
+	build "$HOME_DIR/sub/program" 22222222
 	unpack thin
 	resume qemu-resume --engine native "$IMAGE"
 	result "$([ "$STATUS" -eq 125 ] && [ "$(wc -l <"$LOCAL/err")" = 1 ] &&
-		grep -q "sub/program has build-id 2222, at the checkpoint it had 1111" "$LOCAL/err" &&
+		grep -q "sub/program has build-id 22222222, at the checkpoint it had 11111111" "$LOCAL/err" &&
 		echo 0 || echo 1)" 'thin: another build is refused' "$STATUS $(<"$LOCAL/err")"
 }
 
