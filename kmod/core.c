@@ -74,9 +74,9 @@ struct file *core_open(struct group *group, struct xckpt_core *arg)
 	leader = find_leader(group, arg->pid);
 	if (!leader)
 		return ERR_PTR(-ESRCH);
-	trace_xckpt_capture_begin(task_tgid_nr(leader));
+	trace_capture_begin(task_tgid_nr(leader));
 	core = core_capture(group, leader, arg->flags & XCKPT_CORE_THIN);
-	trace_xckpt_capture_end(task_tgid_nr(leader), IS_ERR(core) ? 0 : core->nr_segments,
+	trace_capture_end(task_tgid_nr(leader), IS_ERR(core) ? 0 : core->nr_segments,
 				IS_ERR(core) ? 0 : core->data_bytes, PTR_ERR_OR_ZERO(core));
 	arg->out_nr_threads = leader->signal->nr_threads;
 	put_task_struct(leader);

@@ -153,7 +153,7 @@ static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	struct page **pages;
 	ssize_t ret = -ESTALE;
 
-	trace_xckpt_core_begin(core->pid, iocb->ki_pos, iov_iter_count(to));
+	trace_core_begin(core->pid, iocb->ki_pos, iov_iter_count(to));
 	if (!READ_ONCE(core->group->frozen) || !mmget_not_zero(core->mm))
 		goto out;
 	pages = kmalloc_array(BATCH, sizeof(*pages), GFP_KERNEL);
@@ -165,7 +165,7 @@ static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	if (!READ_ONCE(core->group->frozen))
 		ret = -ESTALE;
 out:
-	trace_xckpt_core_end(core->pid, ret);
+	trace_core_end(core->pid, ret);
 	return ret;
 }
 

@@ -99,9 +99,9 @@ static void park(struct callback_head *work)
 		return; /* the freezer posts it again, or thaws: it keeps the work's reference */
 
 	if (state == MEMBER_PARKED) {
-		trace_xckpt_park_begin(current);
+		trace_park_begin(current);
 		park_sleep(group);
-		trace_xckpt_park_end(current);
+		trace_park_end(current);
 
 		spin_lock(&members_lock);
 		if (group->holding) { /* killed */
@@ -302,7 +302,7 @@ int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *
 	int ret;
 
 	deadline = jiffies + msecs_to_jiffies(arg->timeout_ms ?: XCKPT_TIMEOUT_DEFAULT_MS) + 1;
-	trace_xckpt_freeze_begin(group);
+	trace_freeze_begin(group);
 	group->holding = true;
 	newborn_watch();
 	ret = group_gather(group, deadline, arg, refusal);
@@ -316,7 +316,7 @@ int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *
 		else
 			ret = task_check_access(group, refusal);
 	}
-	trace_xckpt_freeze_end(group, ret);
+	trace_freeze_end(group, ret);
 	if (ret)
 		group_thaw(group, 0);
 	return ret;
@@ -357,7 +357,7 @@ void group_thaw(struct group *group, unsigned int flags)
 {
 	struct member *member;
 
-	trace_xckpt_thaw_begin(group);
+	trace_thaw_begin(group);
 	files_forget(group);
 	/* before the first moves: none may run on */
 	if (flags & XCKPT_THAW_KILL)
@@ -374,7 +374,7 @@ void group_thaw(struct group *group, unsigned int flags)
 	list_for_each_entry(member, &group->members, node)
 		member_cancel(member);
 	members_forget(group);
-	trace_xckpt_thaw_end(group);
+	trace_thaw_end(group);
 }
 
 void freeze_exit(void)

@@ -25,11 +25,11 @@ DECLARE_EVENT_CLASS(xckpt_group,
 	TP_printk("pid=%d threads=%u", __entry->pid, __entry->nr_threads)
 );
 
-DEFINE_EVENT(xckpt_group, xckpt_freeze_begin, TP_PROTO(struct group *group), TP_ARGS(group));
-DEFINE_EVENT(xckpt_group, xckpt_thaw_begin, TP_PROTO(struct group *group), TP_ARGS(group));
-DEFINE_EVENT(xckpt_group, xckpt_thaw_end, TP_PROTO(struct group *group), TP_ARGS(group));
+DEFINE_EVENT(xckpt_group, freeze_begin, TP_PROTO(struct group *group), TP_ARGS(group));
+DEFINE_EVENT(xckpt_group, thaw_begin, TP_PROTO(struct group *group), TP_ARGS(group));
+DEFINE_EVENT(xckpt_group, thaw_end, TP_PROTO(struct group *group), TP_ARGS(group));
 
-TRACE_EVENT(xckpt_freeze_end,
+TRACE_EVENT(freeze_end,
 	TP_PROTO(struct group *group, int ret),
 	TP_ARGS(group, ret),
 	TP_STRUCT__entry(
@@ -60,11 +60,11 @@ DECLARE_EVENT_CLASS(xckpt_thread,
 	TP_printk("pid=%d tid=%d", __entry->pid, __entry->tid)
 );
 
-DEFINE_EVENT(xckpt_thread, xckpt_park_begin, TP_PROTO(struct task_struct *task), TP_ARGS(task));
-DEFINE_EVENT(xckpt_thread, xckpt_park_end, TP_PROTO(struct task_struct *task), TP_ARGS(task));
+DEFINE_EVENT(xckpt_thread, park_begin, TP_PROTO(struct task_struct *task), TP_ARGS(task));
+DEFINE_EVENT(xckpt_thread, park_end, TP_PROTO(struct task_struct *task), TP_ARGS(task));
 
 /* Notes and layout of one process become a core. */
-TRACE_EVENT(xckpt_capture_begin,
+TRACE_EVENT(capture_begin,
 	TP_PROTO(pid_t pid),
 	TP_ARGS(pid),
 	TP_STRUCT__entry(__field(pid_t, pid)),
@@ -72,7 +72,7 @@ TRACE_EVENT(xckpt_capture_begin,
 	TP_printk("pid=%d", __entry->pid)
 );
 
-TRACE_EVENT(xckpt_capture_end,
+TRACE_EVENT(capture_end,
 	TP_PROTO(pid_t pid, unsigned int nr_segments, u64 bytes, int ret),
 	TP_ARGS(pid, nr_segments, bytes, ret),
 	TP_STRUCT__entry(
@@ -92,7 +92,7 @@ TRACE_EVENT(xckpt_capture_end,
 );
 
 /* One read of a core's file. */
-TRACE_EVENT(xckpt_core_begin,
+TRACE_EVENT(core_begin,
 	TP_PROTO(pid_t pid, loff_t pos, size_t count),
 	TP_ARGS(pid, pos, count),
 	TP_STRUCT__entry(
@@ -108,7 +108,7 @@ TRACE_EVENT(xckpt_core_begin,
 	TP_printk("pid=%d pos=%lld count=%zu", __entry->pid, __entry->pos, __entry->count)
 );
 
-TRACE_EVENT(xckpt_core_end,
+TRACE_EVENT(core_end,
 	TP_PROTO(pid_t pid, ssize_t ret),
 	TP_ARGS(pid, ret),
 	TP_STRUCT__entry(
