@@ -40,6 +40,20 @@ static char *find_on_path(const char *name)
 	return NULL;
 }
 
+/* The engine is started in the program's working directory. */
+static const char *absolute(const char *path)
+{
+	char *cwd, *whole = NULL;
+
+	if (!path || *path == '/')
+		return path;
+	cwd = getcwd(NULL, 0);
+	if (!cwd || asprintf(&whole, "%s/%s", cwd, path) < 0)
+		whole = NULL;
+	free(cwd);
+	return whole;
+}
+
 static int find_qemu(struct engine *engine, const char *qemu)
 {
 	if (qemu && strchr(qemu, '/'))
@@ -48,6 +62,7 @@ static int find_qemu(struct engine *engine, const char *qemu)
 		engine->path = find_on_path(qemu);
 	else if (!(engine->path = find_on_path("qemu-x86_64")))
 		engine->path = find_on_path("qemu-x86_64-static");
+	engine->path = absolute(engine->path);
 	if (engine->path)
 		return 0;
 	if (qemu)

@@ -124,5 +124,38 @@ observe_info() {
 	result "$(xckpt-info "$core" >/dev/null && echo 0 || echo 1)" 'xckpt-info of a core'
 }
 
+# events STAGE begin|end: how many of process PID were traced
+events() {
+	grep -c " $1_$2: pid=$PID" /sys/kernel/tracing/trace || true
+}
+
+begun_and_ended() {
+	local begun
+	begun=$(events "$1" begin)
+	[ "$begun" -gt 0 ] && [ "$begun" -eq "$(events "$1" end)" ]
+}
+
+# Each stage tells when it begins and ends.
+observe_events() {
+	local stage
+	: >/sys/kernel/tracing/trace
+	echo 1 >/sys/kernel/tracing/events/xckpt/enable
+	begin threads
+	xckpt-dump -q -p "$PID" -o "$DIR/events"
+	for stage in freeze park capture core thaw; do
+		# the threads go on at a time of their own
+		if wait_for 30 begun_and_ended "$stage"; then
+			pass "trace events of $stage"
+		else
+			fail "trace events of $stage" \
+				"$(events "$stage" begin) begin, $(events "$stage" end) end"
+		fi
+	done
+	echo 0 >/sys/kernel/tracing/events/xckpt/enable
+	end
+	rm -rf "$DIR/events"
+}
+
 load_module
-tap_main observe_size observe_gdb observe_readelf observe_sparse_copy observe_private observe_info
+tap_main observe_size observe_gdb observe_readelf observe_sparse_copy observe_private observe_info \
+	observe_events
