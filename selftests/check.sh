@@ -11,6 +11,7 @@ LOGS=$TOP/build/check
 VM=$SELFTESTS/vm/run.sh
 O=${O:-$TOP/build/host}
 IN=selftests # scripts are named from the top, in VMs as well
+RESUME=qemu-restore/tests/resume.sh
 
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
@@ -80,9 +81,11 @@ trixie_amd64() {
 	in_vm trixie-move '--suite trixie --mem 3072' \
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native" "$IN/move.sh resume qemu")"
 	in_vm trixie-stream '--suite trixie' \
-		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh")"
+		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh" \
+			"$RESUME dump")"
 	: >"$LOGS/images-ready"
-	in_vm trixie-errors '--suite trixie --mem 3072' "$(run "$IN/errors.sh")"
+	in_vm trixie-errors '--suite trixie --mem 3072' \
+		"$(run "$IN/errors.sh" "$RESUME resume native")"
 }
 
 bookworm_amd64() {
@@ -98,7 +101,7 @@ trixie_kernel() {
 
 trixie_arm64() {
 	in_vm arm64-move '--suite trixie --arch arm64 --mem 3072' \
-		"$(run "$IN/move.sh resume qemu" "$IN/move.sh stream qemu")"
+		"$(run "$IN/move.sh resume qemu" "$IN/move.sh stream qemu" "$RESUME resume qemu")"
 }
 
 # The machines are prepared one after the other, so that two suites do not build
