@@ -77,7 +77,7 @@ struct file *core_open(struct group *group, struct xckpt_core *arg)
 	trace_capture_begin(task_tgid_nr(leader));
 	core = core_capture(group, leader, arg->flags & XCKPT_CORE_THIN);
 	trace_capture_end(task_tgid_nr(leader), IS_ERR(core) ? 0 : core->nr_segments,
-				IS_ERR(core) ? 0 : core->data_bytes, PTR_ERR_OR_ZERO(core));
+			  IS_ERR(core) ? 0 : core->data_bytes, PTR_ERR_OR_ZERO(core));
 	arg->out_nr_threads = leader->signal->nr_threads;
 	put_task_struct(leader);
 	if (IS_ERR(core))
