@@ -47,6 +47,9 @@ demo: deps ## freeze a program in an x86-64 VM, resume it in an ARM64 VM: the wh
 check: deps ## everything that a change must pass
 	$(Q)$(TOP)/selftests/check.sh
 
+check-debug: deps ## the module's tests under a kernel with KASAN, lockdep and kmemleak
+	$(Q)$(TOP)/selftests/check-debug.sh
+
 lint: ## style: SPDX lines, shellcheck, clang-format, no warning from gcc and clang
 	$(Q)$(TOP)/selftests/lint.sh
 
@@ -59,4 +62,4 @@ clean: ## remove build products, but not the cached VM roots
 distclean: clean ## remove the cached VM roots too
 	rm -rf $(TOP)/.cache
 
-.PHONY: help tools module suite suite-cross deps demo check lint vm clean distclean
+.PHONY: help tools module suite suite-cross deps demo check check-debug lint vm clean distclean
