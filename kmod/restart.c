@@ -5,6 +5,7 @@
 #include <linux/restart_block.h>
 #include <linux/string.h>
 #include <linux/time64.h>
+#include <asm/thread_info.h>
 #include <asm/unistd.h>
 
 #include "restart.h"
@@ -17,7 +18,8 @@
  */
 void restart_interrupted(struct pt_regs *regs)
 {
-	if ((long)regs->orig_ax < 0 || regs->ax != (unsigned long)-EINTR)
+	/* a 32-bit call has other numbers */
+	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || regs->ax != (unsigned long)-EINTR)
 		return;
 	switch (regs->orig_ax) {
 	case __NR_read:

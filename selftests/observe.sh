@@ -84,15 +84,11 @@ observe_readelf() {
 	fi
 	result $(($(grep -c NT_PRSTATUS "$DIR/readelf") != 9)) 'readelf: a status of each thread'
 	result "$(grep -q 'Type: *CORE' "$DIR/readelf" && echo 0 || echo 1)" 'readelf: a core'
-	result "$(eu_readelf "$core")" 'eu-readelf: no complaint'
-}
-
-# 0 when it is not there: then binutils' word is all there is
-eu_readelf() {
-	if ! command -v eu-readelf >/dev/null || eu-readelf -n -l "$1" >/dev/null 2>&1; then
-		echo 0
+	if ! command -v eu-readelf >/dev/null; then
+		skip 'eu-readelf: no complaint' 'elfutils is not here'
 	else
-		echo 1
+		result "$(eu-readelf -n -l "$core" >/dev/null 2>&1 && echo 0 || echo 1)" \
+			'eu-readelf: no complaint'
 	fi
 }
 

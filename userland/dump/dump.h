@@ -60,6 +60,7 @@ int parse_options(int argc, char **argv, struct options *opt);
 int session_open(struct dump *d);
 int session_freeze(struct dump *d);
 int session_tasks(struct dump *d);
+int session_undisturbed(struct dump *d); /* after the last byte was read */
 int session_core(struct dump *d, int pid, uint64_t *data_bytes); /* the descriptor */
 int session_thaw(struct dump *d, uint32_t flags);
 /* The name of @pid, "?" when it has gone; @buf has 64 bytes. */

@@ -165,6 +165,26 @@ int session_tasks(struct dump *d)
 	return 0;
 }
 
+/*
+ * What was stopped or in vfork() may be woken or killed although it is frozen;
+ * what was read of it before is then of another instant than what came after.
+ */
+int session_undisturbed(struct dump *d)
+{
+	struct xckpt_tasks arg = { .size = sizeof(arg), .task_size = sizeof(*d->tasks) };
+
+	while (ioctl(d->session_fd, XCKPT_IOCTL_TASKS, &arg)) {
+		if (errno != EINTR || interrupted)
+			return fail("cannot list the tasks of pid %d: %s", d->opt.pid,
+				    strerror(errno));
+	}
+	if (arg.out_nr_disturbed)
+		return fail("cannot dump pid %d: %u of its threads were woken or killed during the "
+			    "dump (dump again)",
+			    d->opt.pid, arg.out_nr_disturbed);
+	return 0;
+}
+
 int session_core(struct dump *d, int pid, uint64_t *data_bytes)
 {
 	struct xckpt_core arg = {

@@ -126,6 +126,8 @@ static int copy_all(struct dump *d, struct stream *stream)
 	for (size_t i = 0; i < d->img.nr_processes; i++)
 		if (copy_core(d, stream, &d->img.processes[i]) || interrupted)
 			return -1;
+	if (session_undisturbed(d))
+		return -1;
 	/* nothing more is read of it; who is to be killed or stopped waits for the end */
 	if (!d->opt.kill && !d->opt.leave_stopped && session_thaw(d, 0))
 		return -1;

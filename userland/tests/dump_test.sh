@@ -81,6 +81,9 @@ kill -TERM $dumper; wait $dumper; [ $? = 143 ]; check $? "SIGTERM"
 says "interrupted" && nothing_left; check $? "$(cat "$work/err")"
 [ $((SECONDS - start)) -lt 9 ]; check $? "at once"
 
+FAKE_DISTURBED=2 dump --kill -o "$work/img"; [ $? = 1 ] && says "2 of its threads were woken or killed" && nothing_left && cmds "freeze "
+check $? "threads that moved"
+
 if mkdir "$work/small" && mount -t tmpfs -o size=8m none "$work/small" 2>/dev/null; then
 	FAKE_MIB=32 dump --kill -o "$work/small/img"; [ $? = 1 ] && says "No space left on device" && cmds "freeze "
 	check $? "a full disk: $(cat "$work/err")"

@@ -115,6 +115,7 @@ static int do_tasks(struct xckpt_tasks *t)
 		tasks[i] =
 			(struct xckpt_task){ victim(), victim() + i, 1, XCKPT_TASK_PARKED, 0, 0 };
 	t->out_nr_tasks = 3;
+	t->out_nr_disturbed = (__u32)setting("FAKE_DISTURBED");
 	return 0;
 }
 
