@@ -6,8 +6,12 @@
  * One open file is one session, and a session freezes at most one group at a
  * time. Closing the last descriptor of the session, or the death of its holder,
  * thaws the group and frees everything; a descriptor passed on or inherited
- * over fork() keeps the session. Core descriptors have a life of their own, but
- * read a process only as long as it stays frozen.
+ * over fork() keeps the session. Core descriptors have a life of their own. Those
+ * of a snapshot can be read when the group runs on, the others only as long as it
+ * stays frozen.
+ *
+ * The order of a dump: FREEZE, TASKS, SNAPSHOT, CORE of each process, THAW, and
+ * then the contents at leisure.
  *
  * Opening needs CAP_SYS_PTRACE and CAP_CHECKPOINT_RESTORE (or CAP_SYS_ADMIN) in
  * the initial user namespace. Pids in and out are those of the caller's pid
@@ -45,6 +49,7 @@ enum {
 	XCKPT_CMD_THAW,
 	XCKPT_CMD_TASKS,
 	XCKPT_CMD_CORE,
+	XCKPT_CMD_SNAPSHOT,
 };
 
 /*
@@ -64,18 +69,26 @@ struct xckpt_info {
 };
 #define XCKPT_IOCTL_INFO _IO(XCKPT_IOCTL_TYPE, XCKPT_CMD_INFO)
 
-/* What the group is. */
+/*
+ * What the group is. Whatever its processes fork while it is being frozen is part
+ * of it. Kernel threads are passed over; the system's init, the caller itself and
+ * 32-bit programs make the freeze fail.
+ */
 enum xckpt_target {
-	XCKPT_TARGET_TREE,	/* @target_fd: pidfd of a process; it and all its descendants */
-	XCKPT_TARGET_PGRP,	/* not yet supported: EOPNOTSUPP */
-	XCKPT_TARGET_SESSION,	/* not yet supported: EOPNOTSUPP */
-	XCKPT_TARGET_CGROUP,	/* not yet supported: EOPNOTSUPP */
+	XCKPT_TARGET_TREE,	/* processes, each with all its descendants */
+	XCKPT_TARGET_PGRP,	/* a process group; its leader may be gone */
+	XCKPT_TARGET_SESSION,	/* a session; its leader may be gone */
+	XCKPT_TARGET_CGROUP,	/* a cgroup of version 2 with all cgroups below it */
 };
 
-/* How sleeping threads are treated. */
+/*
+ * How threads are treated that sleep in a system call. A thread that is left
+ * asleep does not notice anything, its time-out runs on. One that is woken makes
+ * its call again when the group is thawed (see kmod/restart.c).
+ */
 enum xckpt_mode {
-	XCKPT_MODE_AUTO,	/* the kernel's choice; today the same as strict */
-	XCKPT_MODE_SOFT,	/* not yet supported: EOPNOTSUPP */
+	XCKPT_MODE_AUTO,	/* left asleep where its call can start again in an image */
+	XCKPT_MODE_SOFT,	/* also where a relative time-out starts over in the image */
 	XCKPT_MODE_STRICT,	/* every thread leaves the kernel and parks */
 };
 
@@ -94,14 +107,22 @@ enum xckpt_reason {
 
 #define XCKPT_TIMEOUT_DEFAULT_MS	5000
 #define XCKPT_TIMEOUT_MAX_MS		600000
+#define XCKPT_TARGET_FDS_MAX		4096
 
 /*
  * FREEZE: stop the group, all of it or nothing. When it fails, everything that
- * had stopped goes on before the call returns.
+ * had stopped goes on before the call returns. A snapshot that the session still
+ * has is given up.
+ * @target_fd: of a tree: pidfd of its root; of a cgroup: descriptor of its
+ *             directory; else unused
+ * @target_id: of a process group or session: its number; else 0
+ * @target_fds, @nr_target_fds: of a tree: array of __s32, pidfds of further roots
+ *             that belong to the group; at most XCKPT_TARGET_FDS_MAX; else 0
  * @timeout_ms: 0 means XCKPT_TIMEOUT_DEFAULT_MS; at most XCKPT_TIMEOUT_MAX_MS
  * @out_nr_threads: live threads held, of @out_nr_processes processes
  * @out_nr_stopped: of them, already stopped by a signal or a tracer
  * @out_nr_vfork: of them, waiting in vfork() for a child that is held too
+ * @out_nr_asleep: of them, left asleep in a system call
  * @out_nr_exiting: threads that were on their way out and are not held
  * @out_rounds: scans of the group until one found nothing new
  * @out_latency_ns: from the call's start until the group stood still
@@ -110,7 +131,7 @@ enum xckpt_reason {
  *
  * ESRCH, ETIMEDOUT, EPERM, EINVAL, EDEADLK, EBUSY, EOPNOTSUPP: see out_reason
  * EBUSY with XCKPT_REASON_NONE: this session holds a group already
- * EBADF: @target_fd is not a pidfd
+ * EBADF: @target_fd or one of @target_fds is not a pidfd or not of a cgroup
  */
 struct xckpt_freeze {
 	__u32 size;
@@ -132,6 +153,11 @@ struct xckpt_freeze {
 	__aligned_u64 out_realtime_ns;
 	__aligned_u64 out_monotonic_ns;
 	__aligned_u64 out_boottime_ns;
+	__aligned_u64 target_fds;
+	__u32 nr_target_fds;
+	__s32 target_id;
+	__u32 out_nr_asleep;
+	__u32 __reserved;
 };
 #define XCKPT_IOCTL_FREEZE _IO(XCKPT_IOCTL_TYPE, XCKPT_CMD_FREEZE)
 
@@ -141,8 +167,8 @@ struct xckpt_freeze {
 #define XCKPT_THAW_STOP	(1u << 1)
 
 /*
- * THAW: let the group go on. With the core descriptors of the group still open,
- * reads from them fail with ESTALE afterwards.
+ * THAW: let the group go on. Cores of a snapshot stay readable; reads from others
+ * fail with ESTALE afterwards.
  * ENOENT: no group is frozen
  */
 struct xckpt_thaw {
@@ -157,6 +183,7 @@ enum xckpt_task_state {
 	XCKPT_TASK_VFORK,	/* waits for a vfork child that is held */
 	XCKPT_TASK_EXITING,	/* on its way out: no registers, no memory */
 	XCKPT_TASK_ZOMBIE,	/* a process that ended and was not waited for */
+	XCKPT_TASK_ASLEEP,	/* left asleep in a system call */
 };
 
 /* One thread of the group; a process is the entry whose tid equals its pid. */
@@ -178,10 +205,11 @@ struct xckpt_task {
  * @out_nr_tasks: entries there are; when more than @nr_tasks, only the first
  *                @nr_tasks were written and the call still succeeds
  * @out_nr_disturbed: threads that moved although the group was frozen: one that
- *                was stopped or in vfork() and was woken (SIGCONT, its tracer,
- *                SIGKILL) ran in the kernel until it parked. What was captured
- *                of it before may be torn: an image is good only if this is 0
- *                after the last byte was read.
+ *                was asleep, stopped or in vfork() and was woken (by what it
+ *                waited for, a signal, its tracer) ran in the kernel until it
+ *                parked. What was captured of it before may be torn: without a
+ *                snapshot, an image is good only if this is 0 after the last
+ *                byte was read.
  * ENOENT: no group is frozen
  */
 struct xckpt_tasks {
@@ -196,14 +224,69 @@ struct xckpt_tasks {
 #define XCKPT_IOCTL_TASKS _IO(XCKPT_IOCTL_TYPE, XCKPT_CMD_TASKS)
 
 /* leave out the contents of clean private file mappings but for ELF headers */
+#define XCKPT_SNAPSHOT_THIN	(1u << 0)
+/* clone no memory: contents are read from the frozen processes, before THAW */
+#define XCKPT_SNAPSHOT_FROZEN	(1u << 1)
+
+/* Why the memory of a process was not cloned. */
+enum xckpt_uncloned {
+	XCKPT_UNCLONED_NONE,
+	XCKPT_UNCLONED_ASKED,	/* XCKPT_SNAPSHOT_FROZEN */
+	XCKPT_UNCLONED_UFFD,	/* userfaultfd: a clone would wait for its handler */
+	XCKPT_UNCLONED_MEMORY,	/* no memory for the clone or the copied pages */
+	XCKPT_UNCLONED_LIMIT,	/* no more processes in the system (pid_max, threads-max) */
+};
+
+/*
+ * SNAPSHOT: capture every process of the frozen group as it is now: registers,
+ * notes and layout; memory as a copy-on-write clone; and a copy of what a clone
+ * would not keep: shared memory (once for the group), huge pages, what is left
+ * out or wiped on fork, and files that somebody has open for writing. The group
+ * may be thawed or killed afterwards: CORE and reads from cores go on working
+ * until the session ends or freezes again, or a core's last descriptor is closed.
+ *
+ * A process whose memory cannot be cloned is read from itself: only until THAW.
+ *
+ * When threads moved meanwhile, everything is captured once more; then once more
+ * with no thread left asleep (XCKPT_MODE_STRICT).
+ * @out_nr_processes: that were captured
+ * @out_nr_uncloned: of them, to be read before THAW
+ * @out_uncloned, @out_uncloned_pid: why (enum xckpt_uncloned), and the first one
+ * @out_nr_attempts: 1 to 3
+ * @out_nr_pipes: pipes and FIFOs that the group has open
+ * @out_copied_bytes: memory copied because a clone would not keep it
+ * @out_clone_ns: the longest time that one clone took
+ * @out_total_ns: of the whole call
+ *
+ * ENOENT: no group is frozen; ESRCH: no process of it is left
+ * EAGAIN: threads moved in the last attempt too (one that was stopped was woken):
+ *         thaw and freeze again
+ */
+struct xckpt_snapshot {
+	__u32 size;
+	__u32 flags;
+	__u32 out_nr_processes;
+	__u32 out_nr_uncloned;
+	__u32 out_uncloned;
+	__s32 out_uncloned_pid;
+	__u32 out_nr_attempts;
+	__u32 out_nr_pipes;
+	__aligned_u64 out_copied_bytes;
+	__aligned_u64 out_clone_ns;
+	__aligned_u64 out_total_ns;
+};
+#define XCKPT_IOCTL_SNAPSHOT _IO(XCKPT_IOCTL_TYPE, XCKPT_CMD_SNAPSHOT)
+
+/* as XCKPT_SNAPSHOT_THIN; with a snapshot EINVAL unless that has it too */
 #define XCKPT_CORE_THIN	(1u << 0)
 
 /*
- * CORE: open the ELF core of one process of the frozen group: regular, read-only,
- * sparse (SEEK_DATA, SEEK_HOLE), close-on-exec. uapi/xckpt_image.h tells its
- * layout.
- * @out_size: bytes of the file, holes included; @out_data_bytes without them
- * ENOENT: no group is frozen; ESRCH: @pid is not a live process of the group
+ * CORE: open the ELF core of one process, of the snapshot where there is one, else
+ * of the frozen group: regular, read-only, sparse (SEEK_DATA, SEEK_HOLE),
+ * close-on-exec. uapi/xckpt_image.h tells its layout. Readers may share it.
+ * @out_size: bytes of the file, holes included
+ * @out_data_bytes: at most so many are no holes; they are found by the first read
+ * ENOENT: neither snapshot nor frozen group; ESRCH: @pid is no live process of it
  */
 struct xckpt_core {
 	__u32 size;
