@@ -33,6 +33,8 @@ static u32 thread_state(enum member_state state)
 		return XCKPT_TASK_STOPPED;
 	case MEMBER_VFORK:
 		return XCKPT_TASK_VFORK;
+	case MEMBER_ASLEEP:
+		return XCKPT_TASK_ASLEEP;
 	default:
 		return XCKPT_TASK_PARKED;
 	}

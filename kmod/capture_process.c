@@ -219,7 +219,7 @@ void capture_identity(struct capture *capture)
 	struct xckpt_note_process fixed = { .size = sizeof(fixed) };
 	u32 at;
 
-	fill_ids(&fixed, leader, group_ns(capture->group));
+	fill_ids(&fixed, leader, capture->group->ns);
 	fill_creds(&fixed, leader);
 	fill_signal(&fixed, leader);
 	fixed.dumpable = get_dumpable(capture->mm);

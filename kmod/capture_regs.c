@@ -19,10 +19,24 @@ u64 xckpt_xfeatures(void)
 	return boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : 3;
 }
 
+/*
+ * What a thread that was left asleep has in its registers is its call as it came.
+ * In the image it was interrupted, and makes the call again, as the kernel would
+ * have it for one that has done nothing yet.
+ */
+static void show_interrupted(struct elf_prstatus *status)
+{
+	struct user_regs_struct *regs = (void *)&status->pr_reg;
+
+	if ((long)regs->orig_ax >= 0)
+		regs->ax = -ERESTARTNOINTR;
+}
+
 static void add_prstatus(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
-			 const struct user_regset_view *view)
+			 const struct user_regset_view *view, bool asleep)
 {
 	struct elf_prstatus status = {};
+	bool saved;
 
 	rcu_read_lock();
 	status.common.pr_pid = task_pid_nr_ns(task, ns);
@@ -31,8 +45,10 @@ static void add_prstatus(struct notes *notes, struct task_struct *task, struct p
 	status.common.pr_sid = task_session_nr_ns(task, ns);
 	rcu_read_unlock();
 	status.common.pr_sigpend = task->pending.signal.sig[0];
-	status.common.pr_sighold = task->blocked.sig[0];
+	status.common.pr_sighold = restart_sigmask(task, asleep, &saved);
 	regset_get(task, &view->regsets[0], sizeof(status.pr_reg), &status.pr_reg);
+	if (asleep)
+		show_interrupted(&status);
 	status.pr_fpvalid = 1;
 	notes_put(notes, "CORE", NT_PRSTATUS, &status, sizeof(status));
 }
@@ -79,14 +95,13 @@ static void add_thread_note(struct notes *notes, struct task_struct *task, struc
 {
 	struct xckpt_note_thread note = { .size = sizeof(note) };
 	struct pt_regs *regs = task_pt_regs(task);
+	bool saved;
 
 	note.tid = task_pid_nr_ns(task, ns);
 	note.state = state;
-	note.sigmask = task->blocked.sig[0];
-	if (test_tsk_restore_sigmask(task)) {
-		note.sigmask = task->saved_sigmask.sig[0];
+	note.sigmask = restart_sigmask(task, state == XCKPT_TASK_ASLEEP, &saved);
+	if (saved)
 		note.flags |= XCKPT_THREAD_SAVED_SIGMASK;
-	}
 	if ((long)regs->orig_ax >= 0)
 		note.flags |= XCKPT_THREAD_IN_SYSCALL;
 	if (compat_seccomp_mode(task))
@@ -182,7 +197,7 @@ void capture_pending(struct notes *notes, struct task_struct *task, bool shared)
 
 void capture_thread(struct capture *capture, struct task_struct *task, u32 state)
 {
-	struct pid_namespace *ns = group_ns(capture->group);
+	struct pid_namespace *ns = capture->group->ns;
 	const struct user_regset_view *view;
 	unsigned int i;
 
@@ -190,7 +205,7 @@ void capture_thread(struct capture *capture, struct task_struct *task, u32 state
 	if (!try_get_task_stack(task))
 		return;
 	view = task_user_regset_view(task);
-	add_prstatus(&capture->notes, task, ns, view);
+	add_prstatus(&capture->notes, task, ns, view, state == XCKPT_TASK_ASLEEP);
 	for (i = 1; i < view->n; i++)
 		add_regset(&capture->notes, task, &view->regsets[i]);
 	add_siginfo(&capture->notes);

@@ -15,8 +15,6 @@
 #include "list.h"
 #include "task.h"
 
-#define MODES_KNOWN ((1u << XCKPT_MODE_AUTO) | (1u << XCKPT_MODE_STRICT))
-
 union argument {
 	struct {
 		u32 size;
@@ -33,8 +31,8 @@ static int do_info(struct session *session, union argument *arg)
 {
 	arg->info.out_abi_version = XCKPT_ABI_VERSION;
 	arg->info.out_page_size = PAGE_SIZE;
-	arg->info.out_targets = 1u << XCKPT_TARGET_TREE;
-	arg->info.out_modes = MODES_KNOWN;
+	arg->info.out_targets = (1u << (XCKPT_TARGET_CGROUP + 1)) - 1;
+	arg->info.out_modes = (1u << (XCKPT_MODE_STRICT + 1)) - 1;
 	arg->info.out_xfeatures = xckpt_xfeatures();
 	return 0;
 }
@@ -48,14 +46,12 @@ static int do_freeze(struct session *session, union argument *arg)
 
 	if (arg->freeze.timeout_ms > XCKPT_TIMEOUT_MAX_MS || arg->freeze.mode > XCKPT_MODE_STRICT)
 		return -EINVAL;
-	if (!(MODES_KNOWN & (1u << arg->freeze.mode)))
-		return -EOPNOTSUPP;
 	if (session->group)
 		return -EBUSY;
 	group = group_alloc();
 	if (!group)
 		return -ENOMEM;
-	ret = task_set_target(group, &arg->freeze, &refusal);
+	ret = target_set(group, &arg->freeze, &refusal);
 	if (!ret)
 		ret = group_freeze(group, &arg->freeze, &refusal);
 	if (!ret) {
@@ -124,7 +120,7 @@ static const struct command {
 		.run = do_##name,                                                                  \
 	}
 	COMMAND(INFO, info, out_xfeatures, 0),
-	COMMAND(FREEZE, freeze, out_boottime_ns, 0),
+	COMMAND(FREEZE, freeze, __reserved, 0),
 	COMMAND(THAW, thaw, flags, XCKPT_THAW_KILL | XCKPT_THAW_STOP),
 	COMMAND(TASKS, tasks, out_nr_disturbed, 0),
 	COMMAND(CORE, core, out_data_bytes, XCKPT_CORE_THIN),

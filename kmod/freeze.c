@@ -1,136 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The freeze: each thread runs a task work on its way to user mode and sleeps
- * there until the group is released. A thread that cannot come there counts as
- * still while it is stopped, waits in vfork() for a held child, or has exited.
+ * there until the group is released (park.c). A thread that does not come there
+ * counts as still while it is stopped, waits in vfork() for a held child, sleeps
+ * in a call that can be made again, or has exited.
  */
 #include <linux/delay.h>
-#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 #include <linux/time_namespace.h>
-#include <linux/wait_bit.h>
-#include <asm/vdso.h>
 
+#include "compat/task.h"
 #include "freeze.h"
 #include "restart.h"
-#include "symbols.h"
 #include "trace.h"
 
-/* Works queued or running, of all groups: the module stays while there are any. */
-static atomic_t nr_works = ATOMIC_INIT(0);
-
-static void work_done(struct member *member)
+static unsigned long task_switches(const struct task_struct *task)
 {
-	member_put(member);
-	if (atomic_dec_and_test(&nr_works))
-		wake_up_var(&nr_works);
+	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
-static void member_set_state(struct member *member, enum member_state state)
+/* Off its processor, and not about to get one: its registers are in memory. */
+static bool task_off_cpu(struct task_struct *task)
 {
-	struct group *group = member->group;
-
-	lockdep_assert_held(&members_lock);
-	group->nr_pending += member_quiet(member->state) - member_quiet(state);
-	group->nr_retry += (state == MEMBER_RETRY) - (member->state == MEMBER_RETRY);
-	WRITE_ONCE(member->state, state);
+	return !smp_load_acquire(&task->on_cpu) && compat_off_queue(task);
 }
 
-/*
- * The vDSO of another kernel or engine has other code, and its data pages stay
- * behind: nobody may be caught in the middle of it.
- */
-static bool in_vdso(struct pt_regs *regs)
+/* Asleep until what it waits for happens, or a signal comes. */
+bool task_asleep(struct task_struct *task)
 {
-	struct mm_struct *mm = current->mm;
-	unsigned long start = (unsigned long)mm->context.vdso;
-
-	return mm->context.vdso_image && regs->ip >= start &&
-	       regs->ip < start + mm->context.vdso_image->size;
+	return (READ_ONCE(task->__state) & TASK_INTERRUPTIBLE) && task_off_cpu(task);
 }
 
-/* What becomes of a member whose work runs now. */
-static enum member_state park_decide(struct member *member)
+static bool at_cgroup_trap(struct task_struct *task)
 {
-	struct group *group = member->group;
-
-	if ((current->flags & PF_EXITING) || !group->holding)
-		return MEMBER_GONE;
-	if (group->frozen)
-		group->nr_disturbed++;
-	else if (in_vdso(current_pt_regs()))
-		return MEMBER_RETRY;
-	return MEMBER_PARKED;
+	return compat_cgroup_frozen(task) && task_asleep(task);
 }
 
-static void park_sleep(struct group *group)
+/* By a signal, its tracer or the freezer of cgroups. */
+bool task_stopped(struct task_struct *task)
 {
-	DEFINE_WAIT(wait);
-
-	for (;;) {
-		/* neither load average nor hung-task detector nor suspend mind us */
-		prepare_to_wait(&group->release, &wait,
-				TASK_KILLABLE | TASK_NOLOAD | TASK_FREEZABLE);
-		if (!READ_ONCE(group->holding) || fatal_signal_pending(current))
-			break;
-		schedule();
-	}
-	finish_wait(&group->release, &wait);
+	return (task_is_stopped_or_traced(task) && task_off_cpu(task)) || at_cgroup_trap(task);
 }
 
-static void park(struct callback_head *work)
+bool freeze_may_sleep(struct group *group, struct task_struct *task)
 {
-	struct member *member = container_of(work, struct member, work);
-	struct group *group = member->group;
-	enum member_state state;
-
-	if (!(current->flags & PF_EXITING))
-		restart_interrupted(current_pt_regs());
-	spin_lock(&members_lock);
-	state = park_decide(member);
-	member->parked_ns = ktime_get_ns();
-	member_set_state(member, state);
-	if (!group->nr_pending || state == MEMBER_RETRY)
-		wake_up(&group->arrived);
-	spin_unlock(&members_lock);
-
-	if (state == MEMBER_RETRY)
-		return; /* the freezer posts it again, or thaws: it keeps the work's reference */
-
-	if (state == MEMBER_PARKED) {
-		trace_park_begin(current);
-		park_sleep(group);
-		trace_park_end(current);
-
-		spin_lock(&members_lock);
-		if (group->holding) { /* killed */
-			member_set_state(member, MEMBER_GONE);
-			group->nr_disturbed += group->frozen;
-		}
-		spin_unlock(&members_lock);
-	}
-	work_done(member);
-}
-
-void freeze_post(struct member *member, bool newborn)
-{
-	atomic_inc(&nr_works);
-	init_task_work(&member->work, park);
-	/* a newborn will pass by the exit to user mode, and has nothing to interrupt */
-	if (!task_work_add(member->task, &member->work, newborn ? TWA_RESUME : TWA_SIGNAL))
-		return;
-	/* past exit_task_work(), and so without memory or files already */
-	spin_lock(&members_lock);
-	member_set_state(member, MEMBER_GONE);
-	spin_unlock(&members_lock);
-	work_done(member);
-}
-
-static bool task_at_stop(struct task_struct *task)
-{
-	return task_is_stopped_or_traced(task) && !READ_ONCE(task->on_rq) &&
-	       !READ_ONCE(task->on_cpu);
+	return group->mode != XCKPT_MODE_STRICT && task_asleep(task) && !task_stopped(task) &&
+	       restart_starts_again(task, group->mode == XCKPT_MODE_SOFT);
 }
 
 /* Is @task asleep in vfork()? Its completion lies on its stack, known to the child. */
@@ -139,8 +55,22 @@ static bool waits_for(struct task_struct *task, struct task_struct *child)
 	unsigned long done = (unsigned long)READ_ONCE(child->vfork_done);
 	unsigned long stack = (unsigned long)task_stack_page(task);
 
-	return done >= stack && done < stack + THREAD_SIZE && !READ_ONCE(task->on_rq) &&
-	       !READ_ONCE(task->on_cpu);
+	return done >= stack && done < stack + THREAD_SIZE && task_off_cpu(task);
+}
+
+/* @member is still where it is; from now on it counts as moved when it was switched to. */
+static void member_rest(struct member *member, enum member_state state)
+{
+	member->switches = task_switches(member->task);
+	member_set_state(member, state);
+}
+
+static bool member_moved(const struct member *member)
+{
+	struct task_struct *task = member->task;
+
+	return member_resting(member->state) &&
+	       (!task_off_cpu(task) || task_switches(task) != member->switches);
 }
 
 /* Find the threads that wait in vfork() for @member. Under members_lock and RCU. */
@@ -157,40 +87,52 @@ static bool settle_vfork(struct member *member)
 	for_each_thread(parent, task) {
 		waiter = member_find(member->group, task);
 		if (waiter && waiter->state == MEMBER_PENDING && waits_for(task, member->task)) {
-			member_set_state(waiter, MEMBER_VFORK);
+			member_rest(waiter, MEMBER_VFORK);
 			found = true;
 		}
 	}
 	return found;
 }
 
+static void settle_resting(struct member *member)
+{
+	struct task_struct *task = member->task;
+
+	if (member_resting(member->state))
+		member_set_state(member, MEMBER_PENDING); /* it may have moved on */
+	if (member->state != MEMBER_PENDING)
+		return;
+	if (at_cgroup_trap(task))
+		member_rest(member, MEMBER_CGROUP);
+	else if (task_stopped(task))
+		member_rest(member, MEMBER_STOPPED);
+	else if (member->soft && task_asleep(task))
+		member_rest(member, MEMBER_ASLEEP);
+}
+
 /*
- * Recognize the members that are still without having parked. True when all are;
- * from that moment on the group is frozen.
+ * Recognize the members that are still without having parked. When all are, and
+ * @all are known, the group is frozen from that moment on.
  */
-static bool group_settle(struct group *group)
+static bool group_settle(struct group *group, bool all)
 {
 	struct member *member;
-	bool again, still = false;
+	bool again;
 
 	rcu_read_lock();
 	spin_lock(&members_lock);
-	list_for_each_entry(member, &group->members, node) {
-		if (member->state == MEMBER_STOPPED || member->state == MEMBER_VFORK)
-			member_set_state(member, MEMBER_PENDING); /* it may have moved on */
-		if (member->state == MEMBER_PENDING && task_at_stop(member->task))
-			member_set_state(member, MEMBER_STOPPED);
-	}
+	list_for_each_entry(member, &group->members, node)
+		settle_resting(member);
 	do { /* a vfork child may itself wait in vfork() */
 		again = false;
 		list_for_each_entry(member, &group->members, node)
 			again |= settle_vfork(member);
 	} while (again && group->nr_pending);
-	if (!group->nr_pending)
-		still = group->frozen = true;
+	if (all && !group->nr_pending)
+		group->frozen = true;
 	spin_unlock(&members_lock);
 	rcu_read_unlock();
-	return still;
+	return group->frozen;
 }
 
 /* Post the works again that came at a bad place, after their threads moved on. */
@@ -201,17 +143,15 @@ static void group_retry(struct group *group)
 	usleep_range(20, 50);
 	/* newborns are added meanwhile, but nothing is removed before the thaw */
 	list_for_each_entry_rcu(member, &group->members, node, true) {
-		if (READ_ONCE(member->state) != MEMBER_RETRY)
-			continue;
-		spin_lock(&members_lock);
-		member_set_state(member, MEMBER_PENDING);
-		spin_unlock(&members_lock);
-		atomic_dec(&nr_works); /* freeze_post() counts it again */
-		freeze_post(member, false);
+		if (READ_ONCE(member->state) == MEMBER_RETRY)
+			park_again(member);
 	}
 }
 
-/* Wait for members to arrive; a tick at most, since stops and vforks tell nobody. */
+/*
+ * Wait until all have arrived. Parking tells, but some come to rest in other ways
+ * (on their way into a stop, or to sleep): look for those at every tick.
+ */
 static int group_wait(struct group *group)
 {
 	long ret;
@@ -219,25 +159,25 @@ static int group_wait(struct group *group)
 	if (READ_ONCE(group->nr_retry))
 		group_retry(group);
 	ret = wait_event_interruptible_timeout(
-		group->arrived, !READ_ONCE(group->nr_pending) || READ_ONCE(group->nr_retry), 1);
+		group->arrived, !READ_ONCE(group->nr_pending) || READ_ONCE(group->stirred), 1);
 	return ret < 0 ? -EINTR : 0;
 }
 
-static int group_gather(struct group *group, unsigned long deadline, struct xckpt_freeze *arg,
-			struct refusal *refusal)
+static int group_gather(struct group *group, unsigned long deadline, struct refusal *refusal)
 {
 	struct member *member;
 	int lost, added, ret;
 
 	for (;;) {
+		WRITE_ONCE(group->stirred, false);
 		lost = newborns_lost();
 		added = task_scan(group, refusal);
 		if (added < 0)
 			return added;
-		arg->out_rounds++;
+		group->nr_rounds++;
 		if (!group->nr_members)
 			return refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
-		if (!added && lost == newborns_lost() && group_settle(group))
+		if (group_settle(group, !added && lost == newborns_lost()))
 			return 0;
 		if (time_after(jiffies, deadline))
 			break;
@@ -276,11 +216,14 @@ static void group_count(struct group *group, struct xckpt_freeze *arg)
 	u64 first = U64_MAX, last = 0;
 	struct member *member;
 
+	arg->out_nr_threads = arg->out_nr_processes = arg->out_nr_stopped = 0;
+	arg->out_nr_vfork = arg->out_nr_asleep = arg->out_nr_exiting = 0;
 	list_for_each_entry(member, &group->members, node) {
 		arg->out_nr_threads += member_held(member->state);
 		arg->out_nr_processes +=
 			member_held(member->state) && thread_group_leader(member->task);
 		arg->out_nr_stopped += member->state == MEMBER_STOPPED;
+		arg->out_nr_asleep += member->state == MEMBER_ASLEEP;
 		arg->out_nr_vfork += member->state == MEMBER_VFORK;
 		arg->out_nr_exiting += member->state == MEMBER_GONE;
 		if (member->state == MEMBER_PARKED) {
@@ -291,25 +234,36 @@ static void group_count(struct group *group, struct xckpt_freeze *arg)
 	arg->out_skew_ns = last > first ? last - first : 0;
 }
 
+static int group_stop(struct group *group, struct refusal *refusal)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(group->timeout_ms) + 1;
+	int ret;
+
+	newborn_watch();
+	ret = group_gather(group, deadline, refusal);
+	newborn_unwatch();
+	return ret;
+}
+
 /*
  * Freeze all of @group's target or nothing of it. @group was just allocated and
  * its target set; on an error it has been thawed again.
  */
 int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *refusal)
 {
-	unsigned long deadline;
 	u64 start = ktime_get_ns();
 	int ret;
 
-	deadline = jiffies + msecs_to_jiffies(arg->timeout_ms ?: XCKPT_TIMEOUT_DEFAULT_MS) + 1;
+	group->mode = arg->mode;
+	group->timeout_ms = arg->timeout_ms ?: XCKPT_TIMEOUT_DEFAULT_MS;
 	trace_freeze_begin(group);
 	group->holding = true;
-	newborn_watch();
-	ret = group_gather(group, deadline, arg, refusal);
-	newborn_unwatch();
+	ret = group_stop(group, refusal);
 	if (!ret) {
 		arg->out_latency_ns = ktime_get_ns() - start;
+		arg->out_rounds = group->nr_rounds;
 		group_clocks(group, arg);
+		target_find_ns(group);
 		group_count(group, arg);
 		if (!arg->out_nr_threads)
 			ret = refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
@@ -322,25 +276,42 @@ int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *
 	return ret;
 }
 
-static bool is_work(struct callback_head *work, void *data)
+/*
+ * Threads of the frozen group have moved: let it come to rest again, in @mode. On
+ * an error it is still held, but not frozen: thaw it.
+ */
+int group_refreeze(struct group *group, enum xckpt_mode mode, struct refusal *refusal)
 {
-	return work == data;
-}
-
-/* Take back a work that did not run; nobody waits for a thread that stays stopped. */
-static void member_cancel(struct member *member)
-{
-	bool mine;
+	struct member *member;
+	int ret;
 
 	spin_lock(&members_lock);
-	mine = member->state == MEMBER_RETRY;
-	if (mine)
-		member_set_state(member, MEMBER_GONE);
+	group->frozen = false;
+	group->nr_disturbed = 0;
 	spin_unlock(&members_lock);
 
-	if (mine || (member->state != MEMBER_PARKED &&
-		     kernel_call(task_work_cancel_match)(member->task, is_work, &member->work)))
-		work_done(member);
+	group->mode = mode;
+	list_for_each_entry(member, &group->members, node) {
+		if (member->soft && mode == XCKPT_MODE_STRICT) {
+			member->soft = false;
+			park_again(member);
+		}
+	}
+	ret = group_stop(group, refusal);
+	return ret ?: task_check_access(group, refusal);
+}
+
+unsigned int group_disturbed(struct group *group)
+{
+	struct member *member;
+	unsigned int nr;
+
+	spin_lock(&members_lock);
+	nr = group->nr_disturbed;
+	list_for_each_entry(member, &group->members, node)
+		nr += member_moved(member);
+	spin_unlock(&members_lock);
+	return nr;
 }
 
 static void group_signal(struct group *group, int sig)
@@ -369,17 +340,13 @@ void group_thaw(struct group *group, unsigned int flags)
 	group->frozen = false;
 	WRITE_ONCE(group->holding, false);
 	spin_unlock(&members_lock);
-	wake_up_all(&group->release);
 
-	list_for_each_entry(member, &group->members, node)
-		member_cancel(member);
+	list_for_each_entry(member, &group->members, node) {
+		if (READ_ONCE(member->state) == MEMBER_PARKED)
+			wake_up_process(member->task);
+		else
+			park_cancel(member);
+	}
 	members_forget(group);
 	trace_thaw_end(group);
-}
-
-void freeze_exit(void)
-{
-	wait_var_event(&nr_works, !atomic_read(&nr_works));
-	/* the last ones may still be between work_done() and the end of park() */
-	synchronize_rcu_tasks();
 }

@@ -5,13 +5,29 @@
 #include "group.h"
 #include "task.h"
 
-/* Make @member's thread park; called once it is in the hash and in its group's list. */
-void freeze_post(struct member *member, bool newborn);
-
 int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *refusal);
+int group_refreeze(struct group *group, enum xckpt_mode mode, struct refusal *refusal);
 void group_thaw(struct group *group, unsigned int flags);
 
+/* How many threads moved since the group was found frozen. */
+unsigned int group_disturbed(struct group *group);
+
+bool task_asleep(struct task_struct *task);
+bool task_stopped(struct task_struct *task);
+/* Is @task asleep, and may it stay so while it is captured? */
+bool freeze_may_sleep(struct group *group, struct task_struct *task);
+
+/*
+ * park.c: make @member's thread park, once it is in the hash and in its group's
+ * list; at once, or when it next comes by. park_again(): those that were
+ * MEMBER_RETRY or may not rest any more. park_cancel(): the group is thawed.
+ */
+void park_post(struct member *member, bool wake);
+void park_again(struct member *member);
+void park_cancel(struct member *member);
+void member_set_state(struct member *member, enum member_state state);
+
 /* Wait until no thread runs this module's code any more. */
-void freeze_exit(void);
+void park_exit(void);
 
 #endif

@@ -33,7 +33,9 @@ enum member_state {
 	MEMBER_RETRY, /* its work came at a bad place: queue it again */
 	MEMBER_PARKED,
 	MEMBER_STOPPED, /* stopped or traced; the work is still queued */
+	MEMBER_CGROUP, /* frozen by its cgroup; the work is still queued */
 	MEMBER_VFORK, /* waits for a held vfork child; the work is still queued */
+	MEMBER_ASLEEP, /* in a call that can be made again; the work is still queued */
 	MEMBER_GONE, /* exiting or dead; no work is queued */
 };
 
@@ -45,6 +47,9 @@ struct member {
 	struct group *group;
 	struct task_struct *task;
 	enum member_state state;
+	bool slept; /* it was asleep when its work was posted */
+	bool soft; /* and may stay so */
+	unsigned long switches; /* to and from it, when it was found resting */
 	u64 parked_ns;
 };
 
@@ -55,13 +60,19 @@ struct group {
 	unsigned int nr_members;
 	unsigned int nr_pending; /* of them PENDING or RETRY */
 	unsigned int nr_retry;
-	unsigned int nr_disturbed; /* moved while the group was frozen */
+	unsigned int nr_disturbed; /* parked or killed while the group was frozen */
+	unsigned int nr_rounds; /* scans, since the beginning */
+	bool stirred; /* look at the members again */
 	bool frozen; /* all members are quiescent: captures are valid */
 	wait_queue_head_t arrived; /* the freezer waits: a member changed its state */
-	wait_queue_head_t release; /* members wait: not holding any more */
 
+	enum xckpt_mode mode;
+	unsigned int timeout_ms;
 	enum xckpt_target target;
-	struct pid *pid; /* of a tree: its root's thread group */
+	struct pid *pid; /* of the first root, of the process group or session; or NULL */
+	struct xarray roots; /* of trees: struct pid of each root's thread group */
+	struct cgroup *cgroup;
+	struct pid_namespace *ns; /* ids in an image are those of this one; set when frozen */
 
 	struct xarray files; /* struct file -> id, ids from 1 (capture_files.c) */
 	unsigned int nr_files;
@@ -74,21 +85,22 @@ void member_put(struct member *member);
 /* Drop the references that FILE notes took (capture_files.c). */
 void files_forget(struct group *group);
 
-/* Ids in an image are those that the group's first process itself sees. */
-static inline struct pid_namespace *group_ns(struct group *group)
-{
-	return ns_of_pid(group->pid);
-}
-
 static inline bool member_quiet(enum member_state state)
 {
 	return state != MEMBER_PENDING && state != MEMBER_RETRY;
 }
 
+/* Still without having parked: somebody else may make it move. */
+static inline bool member_resting(enum member_state state)
+{
+	return state == MEMBER_STOPPED || state == MEMBER_CGROUP || state == MEMBER_VFORK ||
+	       state == MEMBER_ASLEEP;
+}
+
 /* It has registers and memory that stand still. */
 static inline bool member_held(enum member_state state)
 {
-	return state == MEMBER_PARKED || state == MEMBER_STOPPED || state == MEMBER_VFORK;
+	return state == MEMBER_PARKED || member_resting(state);
 }
 
 #endif

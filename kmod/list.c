@@ -7,23 +7,38 @@
 #include <linux/uaccess.h>
 
 #include "compat/task.h"
+#include "freeze.h"
 #include "list.h"
 #include "task.h"
 
 struct listed {
 	struct xckpt_task task;
-	unsigned int depth; /* generations below the target's root */
+	unsigned int depth; /* generations below the system's first process */
 };
 
-static unsigned int task_depth(struct group *group, struct task_struct *process)
+static unsigned int task_depth(struct task_struct *process)
 {
 	struct task_struct *task;
 	unsigned int depth = 0;
 
-	for (task = process; task_tgid(task) != group->pid && task->pid > 1;
-	     task = rcu_dereference(task->real_parent))
+	for (task = process; task->pid > 1; task = rcu_dereference(task->real_parent))
 		depth++;
 	return depth;
+}
+
+/* A member may have left the target (setsid()) after it was found there. */
+static bool is_listed(struct group *group, struct task_struct *process)
+{
+	bool found;
+
+	if (process->flags & PF_KTHREAD)
+		return false;
+	if (task_in_target(group, process))
+		return true;
+	spin_lock(&members_lock);
+	found = member_find(group, process);
+	spin_unlock(&members_lock);
+	return found;
 }
 
 static u32 task_state(struct group *group, struct task_struct *task)
@@ -31,7 +46,8 @@ static u32 task_state(struct group *group, struct task_struct *task)
 	static const u32 states[] = {
 		[MEMBER_PENDING] = XCKPT_TASK_EXITING, [MEMBER_RETRY] = XCKPT_TASK_EXITING,
 		[MEMBER_PARKED] = XCKPT_TASK_PARKED,   [MEMBER_STOPPED] = XCKPT_TASK_STOPPED,
-		[MEMBER_VFORK] = XCKPT_TASK_VFORK,     [MEMBER_GONE] = XCKPT_TASK_EXITING,
+		[MEMBER_CGROUP] = XCKPT_TASK_PARKED,   [MEMBER_VFORK] = XCKPT_TASK_VFORK,
+		[MEMBER_ASLEEP] = XCKPT_TASK_ASLEEP,   [MEMBER_GONE] = XCKPT_TASK_EXITING,
 	};
 	struct member *member;
 	u32 state = XCKPT_TASK_EXITING;
@@ -55,7 +71,7 @@ static void list_one(struct group *group, struct task_struct *task, struct liste
 	listed->task.state = task_state(group, task);
 	if (task->exit_state && thread_group_leader(task))
 		listed->task.exit_code = task->exit_code;
-	listed->depth = task_depth(group, task->group_leader);
+	listed->depth = task_depth(task->group_leader);
 }
 
 /* How many there are; the first @size of them in @list. */
@@ -66,7 +82,7 @@ static unsigned int list_all(struct group *group, struct listed *list, unsigned 
 
 	rcu_read_lock();
 	for_each_process(process) {
-		if ((process->flags & PF_KTHREAD) || !task_in_target(group, process))
+		if (!is_listed(group, process))
 			continue;
 		for_each_thread(process, task) {
 			if (task->flags & (COMPAT_PF_WORKER | PF_KTHREAD))
@@ -110,22 +126,6 @@ static int list_copy(const struct listed *list, unsigned int nr, const struct xc
 	return 0;
 }
 
-/* Members that were found at rest without having parked, and have moved since. */
-static unsigned int nr_moving(struct group *group)
-{
-	struct member *member;
-	unsigned int nr = 0;
-
-	spin_lock(&members_lock);
-	list_for_each_entry(member, &group->members, node) {
-		if (member->state == MEMBER_STOPPED || member->state == MEMBER_VFORK)
-			nr += READ_ONCE(member->task->on_rq) || READ_ONCE(member->task->on_cpu);
-	}
-	nr += group->nr_disturbed;
-	spin_unlock(&members_lock);
-	return nr;
-}
-
 int group_list(struct group *group, struct xckpt_tasks *arg)
 {
 	unsigned int size, nr;
@@ -148,6 +148,6 @@ int group_list(struct group *group, struct xckpt_tasks *arg)
 	ret = list_copy(list, nr, arg);
 	kvfree(list);
 	arg->out_nr_tasks = nr;
-	arg->out_nr_disturbed = nr_moving(group);
+	arg->out_nr_disturbed = group_disturbed(group);
 	return ret;
 }

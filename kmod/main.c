@@ -32,7 +32,7 @@ static void __exit xckpt_exit(void)
 {
 	device_exit();
 	task_exit();
-	freeze_exit();
+	park_exit();
 }
 
 module_init(xckpt_init);

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What becomes of system calls that the freeze interrupts, here and in the image. */
 #include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <uapi/linux/futex.h>
 #include <linux/kallsyms.h>
+#include <linux/net.h>
 #include <linux/restart_block.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+#include <linux/socket.h>
 #include <linux/string.h>
 #include <linux/time64.h>
+#include <net/sock.h>
 #include <asm/thread_info.h>
 #include <asm/unistd.h>
 
 #include "restart.h"
+#include "symbols.h"
 
 /*
  * Some calls return EINTR even when no handler runs. Our notification is not a
@@ -44,6 +53,117 @@ void restart_interrupted(struct pt_regs *regs)
 	case __NR_io_pgetevents:
 		regs->ax = -ERESTARTNOHAND;
 	}
+}
+
+/* Reading from it waits for a first byte or message, and never for more. */
+static bool read_starts_again(struct task_struct *task, unsigned int fd)
+{
+	struct file *file = kernel_call(fget_task)(task, fd);
+	struct socket *sock;
+	bool ret;
+
+	if (!file)
+		return false;
+	switch (file_inode(file)->i_mode & S_IFMT) {
+	case S_IFSOCK:
+		sock = sock_from_file(file);
+		ret = sock && sock->sk && READ_ONCE(sock->sk->sk_rcvlowat) <= 1;
+		break;
+	case S_IFIFO:
+	case S_IFCHR:
+	case 0: /* eventfd, timerfd, inotify and the like */
+		ret = true;
+		break;
+	default:
+		ret = false;
+	}
+	fput(file);
+	return ret;
+}
+
+static bool futex_starts_again(const struct pt_regs *regs, bool relative)
+{
+	switch (regs->si & FUTEX_CMD_MASK) {
+	case FUTEX_WAIT:
+		return relative || !regs->r10;
+	case FUTEX_WAIT_BITSET: /* until a point in time */
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return true;
+	}
+	return false;
+}
+
+bool restart_starts_again(struct task_struct *task, bool relative)
+{
+	const struct pt_regs *regs = task_pt_regs(task);
+
+	if (task_thread_info(task)->status & TS_COMPAT)
+		return false;
+	if ((long)regs->orig_ax < 0)
+		return true; /* in a page fault: the instruction is run again */
+	switch (regs->orig_ax) {
+	case __NR_read:
+	case __NR_readv:
+		return read_starts_again(task, regs->di);
+	case __NR_recvfrom:
+		return !(regs->r10 & MSG_WAITALL) && read_starts_again(task, regs->di);
+	case __NR_recvmsg:
+		return !(regs->dx & MSG_WAITALL) && read_starts_again(task, regs->di);
+	case __NR_fcntl:
+		return regs->si == F_SETLKW || regs->si == F_OFD_SETLKW;
+	case __NR_futex:
+		return futex_starts_again(regs, relative);
+	case __NR_poll:
+		return relative || (int)regs->dx < 0;
+	case __NR_ppoll:
+		return relative || !regs->dx;
+	case __NR_select:
+	case __NR_pselect6:
+		return relative || !regs->r8;
+	case __NR_clock_nanosleep:
+		return relative || (regs->si & TIMER_ABSTIME);
+	case __NR_nanosleep:
+		return relative;
+	/* left to themselves these would return EINTR, or lose the time that passed */
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+	case __NR_epoll_pwait2:
+	case __NR_semtimedop:
+	case __NR_rt_sigtimedwait:
+	case __NR_io_getevents:
+	case __NR_io_pgetevents:
+	case __NR_accept:
+	case __NR_accept4:
+	case __NR_connect:
+	case __NR_semop:
+	case __NR_msgsnd:
+	case __NR_msgrcv:
+	case __NR_mq_timedsend:
+	case __NR_mq_timedreceive:
+	case __NR_flock:
+	case __NR_futex_waitv:
+	case __NR_wait4:
+	case __NR_waitid:
+	case __NR_pause:
+	case __NR_rt_sigsuspend:
+		return true;
+	}
+	return false;
+}
+
+unsigned long restart_sigmask(struct task_struct *task, bool asleep, bool *saved)
+{
+	unsigned long nr = asleep ? task_pt_regs(task)->orig_ax : 0;
+
+	*saved = true;
+	/* rt_sigsuspend() asks for it to be restored only when it has been woken */
+	if (test_tsk_restore_sigmask(task) || nr == __NR_rt_sigsuspend)
+		return task->saved_sigmask.sig[0];
+	if (nr == __NR_rt_sigtimedwait)
+		return task->real_blocked.sig[0];
+	*saved = false;
+	return task->blocked.sig[0];
 }
 
 /*

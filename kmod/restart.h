@@ -11,6 +11,19 @@
 /* In the thread that parks: let a call be made again that would show EINTR. */
 void restart_interrupted(struct pt_regs *regs);
 
+/*
+ * Can the call that @task sleeps in be made again from its start in an image, as if
+ * it had just come there? It has done nothing yet then, and keeps nothing in the
+ * kernel that counts, but with @relative for a time-out that starts over.
+ */
+bool restart_starts_again(struct task_struct *task, bool relative);
+
+/* The signal mask that the call of a held thread is about to restore. */
+unsigned long restart_sigmask(struct task_struct *task, bool asleep, bool *saved);
+
+/* In the thread that parked, when it goes on: finish what was cut short (transfer.c). */
+void transfer_finish(struct pt_regs *regs);
+
 /* Where a held thread's call goes on, if it keeps that in the kernel. */
 void restart_describe(struct xckpt_note_thread *note, struct task_struct *task,
 		      const struct pt_regs *regs);

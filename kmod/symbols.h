@@ -2,6 +2,7 @@
 #ifndef XCKPT_SYMBOLS_H
 #define XCKPT_SYMBOLS_H
 
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
@@ -14,6 +15,7 @@
 /* Kernel functions that no distribution exports, and that are called from here. */
 #define XCKPT_SYMBOLS(X)                                                                           \
 	X(__lock_task_sighand)                                                                     \
+	X(fget_task)                                                                               \
 	X(get_mm_exe_file)                                                                         \
 	X(pidfd_get_pid)                                                                           \
 	X(ptrace_may_access)                                                                       \

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which tasks belong to a group: the target, scans, newborns, the right to look. */
+/* Which tasks belong to a group: scans, newborns, the right to look. */
 #include <linux/cred.h>
 #include <linux/elf.h>
 #include <linux/hashtable.h>
-#include <linux/init_task.h>
+#include <linux/pid_namespace.h>
 #include <linux/regset.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -33,7 +33,9 @@ static void group_free(struct kref *ref)
 {
 	struct group *group = container_of(ref, struct group, ref);
 
-	put_pid(group->pid);
+	target_put(group);
+	if (group->ns)
+		put_pid_ns(group->ns);
 	kfree(group);
 }
 
@@ -46,8 +48,8 @@ struct group *group_alloc(void)
 	kref_init(&group->ref);
 	INIT_LIST_HEAD(&group->members);
 	init_waitqueue_head(&group->arrived);
-	init_waitqueue_head(&group->release);
 	xa_init(&group->files);
+	xa_init(&group->roots);
 	return group;
 }
 
@@ -90,30 +92,29 @@ struct member *member_find(struct group *group, struct task_struct *task)
 }
 
 /*
- * Make @task a member of @group, or of @parent's group when that is given and is
- * being frozen. Returns 1 if it is new there, 0 if it was there already, EBUSY if
- * another group has it. Called under RCU: may not sleep.
+ * Shall @task become a member of *@group, or of @parent's group when that is given
+ * and is being frozen? 1 if so, 0 if not, EBUSY if another group has it.
  */
-static int member_add(struct group *group, struct task_struct *parent, struct task_struct *task)
+static int member_wanted(struct group **group, struct task_struct *parent, struct task_struct *task)
 {
-	struct member *member, *other;
+	struct member *other;
 
-	member = kzalloc(sizeof(*member), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
-	if (!member)
-		return -ENOMEM;
-
-	spin_lock(&members_lock);
 	if (parent) {
 		other = member_lookup(parent);
-		group = other && other->group->holding ? other->group : NULL;
+		if (!other || !other->group->holding)
+			return 0;
+		*group = other->group;
 	}
-	other = group ? member_lookup(task) : NULL;
-	if (!group || other) {
-		spin_unlock(&members_lock);
-		kfree(member);
-		return group && other->group != group ? -EBUSY : 0;
-	}
-	kref_init(&member->ref); /* the list's; freeze_post() takes the work's */
+	other = member_lookup(task);
+	if (!other)
+		return 1;
+	return other->group == *group ? 0 : -EBUSY;
+}
+
+static void member_insert(struct member *member, struct group *group, struct task_struct *task)
+{
+	kref_init(&member->ref); /* the list's */
+	kref_get(&member->ref); /* the work's, see park_post() */
 	member->task = get_task_struct(task);
 	member->group = group;
 	member->state = MEMBER_PENDING;
@@ -122,10 +123,38 @@ static int member_add(struct group *group, struct task_struct *parent, struct ta
 	list_add_tail_rcu(&member->node, &group->members);
 	group->nr_members++;
 	group->nr_pending++;
-	kref_get(&member->ref);
-	spin_unlock(&members_lock);
+}
 
-	freeze_post(member, parent);
+/*
+ * Make @task a member if it is wanted. Returns 1 if it is new there, 0 if not, or
+ * -errno. Called under RCU: may not sleep.
+ */
+static int member_add(struct group *group, struct task_struct *parent, struct task_struct *task)
+{
+	struct member *member;
+	int ret;
+
+	spin_lock(&members_lock);
+	ret = member_wanted(&group, parent, task);
+	spin_unlock(&members_lock);
+	if (ret <= 0)
+		return ret;
+	member = kzalloc(sizeof(*member), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
+	if (!member)
+		return -ENOMEM;
+	member->slept = !parent && task_asleep(task);
+
+	spin_lock(&members_lock);
+	ret = member_wanted(&group, parent, task);
+	if (ret > 0)
+		member_insert(member, group, task);
+	spin_unlock(&members_lock);
+	if (ret <= 0) {
+		kfree(member);
+		return ret;
+	}
+	member->soft = !parent && freeze_may_sleep(group, task);
+	park_post(member, !parent && !member->soft && !task_stopped(task));
 	return 1;
 }
 
@@ -148,51 +177,6 @@ void members_forget(struct group *group)
 	}
 }
 
-bool task_in_target(struct group *group, struct task_struct *process)
-{
-	struct task_struct *task;
-
-	/* one target kind today: a tree; the others of enum xckpt_target join here */
-	for (task = process; !is_global_init(task) && task != &init_task;
-	     task = rcu_dereference(task->real_parent)) {
-		if (task_tgid(task) == group->pid)
-			return true;
-	}
-	return false;
-}
-
-int task_set_target(struct group *group, const struct xckpt_freeze *arg, struct refusal *refusal)
-{
-	struct task_struct *root;
-	unsigned int flags;
-	struct pid *pid;
-	int ret = 0;
-
-	if (arg->target > XCKPT_TARGET_CGROUP)
-		return -EINVAL;
-	if (arg->target != XCKPT_TARGET_TREE)
-		return -EOPNOTSUPP;
-
-	pid = kernel_call(pidfd_get_pid)(arg->target_fd, &flags);
-	if (IS_ERR(pid))
-		return PTR_ERR(pid);
-	group->target = arg->target;
-	group->pid = pid;
-
-	rcu_read_lock();
-	root = pid_task(pid, PIDTYPE_TGID);
-	if (!root)
-		ret = refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
-	else if (root->flags & PF_KTHREAD)
-		ret = refuse(refusal, -EINVAL, XCKPT_REASON_KTHREAD, root);
-	else if (is_global_init(root))
-		ret = refuse(refusal, -EINVAL, XCKPT_REASON_INIT, root);
-	else if (task_in_target(group, current->group_leader))
-		ret = refuse(refusal, -EDEADLK, XCKPT_REASON_SELF, root);
-	rcu_read_unlock();
-	return ret;
-}
-
 int task_scan(struct group *group, struct refusal *refusal)
 {
 	struct task_struct *process, *task;
@@ -204,6 +188,10 @@ int task_scan(struct group *group, struct refusal *refusal)
 			continue;
 		if (same_thread_group(process, current)) {
 			ret = refuse(refusal, -EDEADLK, XCKPT_REASON_SELF, process);
+			break;
+		}
+		if (is_global_init(process)) {
+			ret = refuse(refusal, -EINVAL, XCKPT_REASON_INIT, process);
 			break;
 		}
 		for_each_thread(process, task) {
@@ -232,7 +220,9 @@ int task_check_access(struct group *group, struct refusal *refusal)
 	list_for_each_entry(member, &group->members, node) {
 		if (!member_held(READ_ONCE(member->state)))
 			continue;
-		if (!kernel_call(ptrace_may_access)(member->task, PTRACE_MODE_ATTACH_REALCREDS))
+		/* nor one that the caller's pid namespace does not have */
+		if (!task_pid_vnr(member->task) ||
+		    !kernel_call(ptrace_may_access)(member->task, PTRACE_MODE_ATTACH_REALCREDS))
 			return refuse(refusal, -EPERM, XCKPT_REASON_DENIED, member->task);
 		if (task_user_regset_view(member->task)->e_machine != EM_X86_64)
 			return refuse(refusal, -EOPNOTSUPP, XCKPT_REASON_COMPAT, member->task);

@@ -16,11 +16,13 @@ struct refusal {
 
 int refuse(struct refusal *refusal, int err, enum xckpt_reason reason, struct task_struct *task);
 
-/* Is @process (a thread-group leader) part of what @group is about? Under RCU. */
+/* target.c: is @process (a thread-group leader) part of what @group is about? Under RCU. */
 bool task_in_target(struct group *group, struct task_struct *process);
 
-/* Find the group's target and refuse what may never be frozen. */
-int task_set_target(struct group *group, const struct xckpt_freeze *arg, struct refusal *refusal);
+/* Find a new group's target and refuse what may never be frozen. */
+int target_set(struct group *group, const struct xckpt_freeze *arg, struct refusal *refusal);
+void target_find_ns(struct group *group); /* of the frozen group; sets group->ns */
+void target_put(struct group *group);
 
 /* Add every thread of the target that is no member yet; returns how many, or -errno. */
 int task_scan(struct group *group, struct refusal *refusal);

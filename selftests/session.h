@@ -3,6 +3,7 @@
 #ifndef SESSION_H
 #define SESSION_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -216,6 +217,25 @@ static inline int reaches_state(pid_t pid, char state)
 		nap_ms(1);
 	}
 	return 0;
+}
+
+/* All threads of it: a signal that stops a process reaches them one by one. */
+static inline int threads_reach_state(pid_t pid, char state)
+{
+	struct dirent *entry;
+	char path[64];
+	int good = 1;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while (good && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			good = reaches_state(atoi(entry->d_name), state);
+	closedir(dir);
+	return good;
 }
 
 static inline int64_t now_ms(void)

@@ -12,7 +12,7 @@ TEST(a_stopped_process_stays_stopped)
 	share_counters();
 	pid = target(three_threads);
 	kill(pid, SIGSTOP);
-	EXPECT(reaches_state(pid, 'T'));
+	EXPECT(threads_reach_state(pid, 'T'));
 	ASSERT(!freeze(fd, pid, &f));
 	EXPECT(f.out_nr_stopped == 4 && f.out_nr_threads == 4);
 	nr = list_tasks(fd);
@@ -33,7 +33,7 @@ TEST(sigcont_does_not_wake_a_frozen_process)
 	share_counters();
 	pid = target(three_threads);
 	kill(pid, SIGSTOP);
-	EXPECT(reaches_state(pid, 'T'));
+	EXPECT(threads_reach_state(pid, 'T'));
 	ASSERT(!freeze(fd, pid, &f));
 	kill(pid, SIGCONT);
 	EXPECT(stands_still(3));

@@ -35,6 +35,26 @@ static inline unsigned int compat_nr_posix_timers(struct signal_struct *signal)
 	return nr;
 }
 
+/* Since 6.12 what sleeps may stay on the queue until it would be its turn. */
+static inline bool compat_off_queue(struct task_struct *task)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return !READ_ONCE(task->on_rq) || task->se.sched_delayed;
+#else
+	return !READ_ONCE(task->on_rq);
+#endif
+}
+
+/* In the trap of the freezer of cgroups, version 2. */
+static inline bool compat_cgroup_frozen(struct task_struct *task)
+{
+#ifdef CONFIG_CGROUPS
+	return task->frozen;
+#else
+	return false;
+#endif
+}
+
 static inline int compat_seccomp_mode(struct task_struct *task)
 {
 #ifdef CONFIG_SECCOMP

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a thread does that is to be frozen: the work that it runs on its way to user mode. */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/wait_bit.h>
+#include <asm/vdso.h>
+
+#include "freeze.h"
+#include "restart.h"
+#include "symbols.h"
+#include "trace.h"
+
+/* Works queued or running, of all groups: the module stays while there are any. */
+static atomic_t nr_works = ATOMIC_INIT(0);
+
+static void work_done(struct member *member)
+{
+	member_put(member);
+	if (atomic_dec_and_test(&nr_works))
+		wake_up_var(&nr_works);
+}
+
+void member_set_state(struct member *member, enum member_state state)
+{
+	struct group *group = member->group;
+
+	lockdep_assert_held(&members_lock);
+	group->nr_pending += member_quiet(member->state) - member_quiet(state);
+	group->nr_retry += (state == MEMBER_RETRY) - (member->state == MEMBER_RETRY);
+	WRITE_ONCE(member->state, state);
+}
+
+/*
+ * The vDSO of another kernel or engine has other code, and its data pages stay
+ * behind: nobody may be caught in the middle of it.
+ */
+static bool in_vdso(struct pt_regs *regs)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long start = (unsigned long)mm->context.vdso;
+
+	return mm->context.vdso_image && regs->ip >= start &&
+	       regs->ip < start + mm->context.vdso_image->size;
+}
+
+/* What becomes of a member whose work runs now. */
+static enum member_state park_decide(struct member *member)
+{
+	struct group *group = member->group;
+
+	if ((current->flags & PF_EXITING) || !group->holding)
+		return MEMBER_GONE;
+	if (group->frozen)
+		group->nr_disturbed++;
+	else if (in_vdso(current_pt_regs()))
+		return MEMBER_RETRY;
+	return MEMBER_PARKED;
+}
+
+static void park_sleep(struct group *group)
+{
+	for (;;) {
+		/* neither load average nor hung-task detector nor suspend mind us */
+		set_current_state(TASK_KILLABLE | TASK_NOLOAD | TASK_FREEZABLE);
+		if (!READ_ONCE(group->holding) || fatal_signal_pending(current))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
+/* True when the thread may go on with what it did, false when it was killed. */
+static bool park_held(struct member *member)
+{
+	struct group *group = member->group;
+
+	trace_park_begin(current);
+	park_sleep(group);
+	trace_park_end(current);
+
+	if (!READ_ONCE(group->holding)) /* and never again: a group is thawed once */
+		return !fatal_signal_pending(current);
+	spin_lock(&members_lock);
+	if (group->holding) {
+		member_set_state(member, MEMBER_GONE);
+		group->nr_disturbed += group->frozen;
+	}
+	spin_unlock(&members_lock);
+	return false;
+}
+
+static void park(struct callback_head *work)
+{
+	struct member *member = container_of(work, struct member, work);
+	struct group *group = member->group;
+	enum member_state state;
+
+	if (!(current->flags & PF_EXITING))
+		restart_interrupted(current_pt_regs());
+	spin_lock(&members_lock);
+	state = park_decide(member);
+	member->parked_ns = ktime_get_ns();
+	member_set_state(member, state);
+	/* who waits in vfork() for us counts as still from now on */
+	group->stirred |= state == MEMBER_RETRY || READ_ONCE(current->vfork_done);
+	if (!group->nr_pending || group->stirred)
+		wake_up(&group->arrived);
+	spin_unlock(&members_lock);
+
+	if (state == MEMBER_RETRY)
+		return; /* the freezer posts it again, or thaws: it keeps the work's reference */
+	if (state == MEMBER_PARKED && park_held(member) && member->slept)
+		transfer_finish(current_pt_regs());
+	work_done(member);
+}
+
+/*
+ * A thread that is asleep and may stay so finds its work when it wakes up; a
+ * newborn passes by the exit to user mode anyway.
+ */
+void park_post(struct member *member, bool wake)
+{
+	atomic_inc(&nr_works);
+	init_task_work(&member->work, park);
+	if (!task_work_add(member->task, &member->work, wake ? TWA_SIGNAL : TWA_RESUME))
+		return;
+	/* past exit_task_work(), and so without memory or files already */
+	spin_lock(&members_lock);
+	member_set_state(member, MEMBER_GONE);
+	spin_unlock(&members_lock);
+	work_done(member);
+}
+
+static bool is_work(struct callback_head *work, void *data)
+{
+	return work == data;
+}
+
+/* Did not run yet, and will not any more? */
+static bool park_unpost(struct member *member)
+{
+	return member->state != MEMBER_PARKED &&
+	       kernel_call(task_work_cancel_match)(member->task, is_work, &member->work);
+}
+
+/* The freezer's turn again after MEMBER_RETRY, or for one that may not stay asleep. */
+void park_again(struct member *member)
+{
+	bool mine;
+
+	spin_lock(&members_lock);
+	mine = member->state == MEMBER_RETRY;
+	if (mine)
+		member_set_state(member, MEMBER_PENDING);
+	spin_unlock(&members_lock);
+	if (!mine && !park_unpost(member))
+		return;
+	atomic_dec(&nr_works); /* park_post() counts it again */
+	park_post(member, true);
+}
+
+/* Take back a work that did not run; nobody waits for a thread that stays stopped. */
+void park_cancel(struct member *member)
+{
+	bool mine;
+
+	spin_lock(&members_lock);
+	mine = member->state == MEMBER_RETRY;
+	if (mine)
+		member_set_state(member, MEMBER_GONE);
+	spin_unlock(&members_lock);
+	if (mine || park_unpost(member))
+		work_done(member);
+}
+
+void park_exit(void)
+{
+	wait_var_event(&nr_works, !atomic_read(&nr_works));
+	/* the last ones may still be between work_done() and the end of park() */
+	synchronize_rcu_tasks();
+}

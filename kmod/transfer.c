@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transfers that a freeze cut short. A write to a pipe or socket that waits for
+ * room, or a recv() with MSG_WAITALL, returns what it has moved so far when it is
+ * interrupted: that is what an image shows. The thread that runs on has nobody to
+ * blame for a short count, so the rest is moved here before it sees one.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/net.h>
+#include <linux/ptrace.h>
+#include <linux/socket.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+#include <net/sock.h>
+#include <asm/unistd.h>
+
+#include "restart.h"
+
+#define FAST_IOVECS 8
+
+struct transfer {
+	struct file *file;
+	struct iov_iter iter;
+	struct iovec fast[FAST_IOVECS];
+	struct iovec *iov; /* import_iovec()'s */
+	bool receive, socket; /* else it is write() or writev() */
+	unsigned int flags; /* MSG_* */
+};
+
+static int take_buffer(struct transfer *t, unsigned long buf, unsigned long len)
+{
+	t->fast[0].iov_base = (void __user *)buf;
+	t->fast[0].iov_len = len;
+	iov_iter_init(&t->iter, t->receive ? ITER_DEST : ITER_SOURCE, t->fast, 1, len);
+	t->iov = NULL;
+	return 0;
+}
+
+static int take_iovecs(struct transfer *t, const struct iovec __user *iov, unsigned long nr)
+{
+	ssize_t ret;
+
+	t->iov = t->fast;
+	ret = import_iovec(t->receive ? ITER_DEST : ITER_SOURCE, iov, nr, FAST_IOVECS, &t->iov,
+			   &t->iter);
+	return ret < 0 ? ret : 0;
+}
+
+static int take_message(struct transfer *t, unsigned long user)
+{
+	struct user_msghdr header;
+
+	if (copy_from_user(&header, (void __user *)user, sizeof(header)))
+		return -EFAULT;
+	/* descriptors that come with the rest would have nowhere to go */
+	if (t->receive && header.msg_controllen)
+		return -EOPNOTSUPP;
+	return take_iovecs(t, header.msg_iov, header.msg_iovlen);
+}
+
+/* What the call was to move, as a whole. */
+static int take_arguments(struct transfer *t, const struct pt_regs *regs)
+{
+	switch (regs->orig_ax) {
+	case __NR_write:
+		return take_buffer(t, regs->si, regs->dx);
+	case __NR_writev:
+		return take_iovecs(t, (void __user *)regs->si, regs->dx);
+	case __NR_sendto:
+	case __NR_recvfrom:
+		t->socket = true;
+		t->receive = regs->orig_ax == __NR_recvfrom;
+		t->flags = regs->r10;
+		return take_buffer(t, regs->si, regs->dx);
+	case __NR_sendmsg:
+	case __NR_recvmsg:
+		t->socket = true;
+		t->receive = regs->orig_ax == __NR_recvmsg;
+		t->flags = regs->dx;
+		return take_message(t, regs->si);
+	}
+	return -EOPNOTSUPP;
+}
+
+static ssize_t move_by_socket(struct transfer *t)
+{
+	struct socket *sock = sock_from_file(t->file);
+	struct msghdr msg = { .msg_iter = t->iter, .msg_flags = t->flags };
+	ssize_t ret;
+
+	if (!sock || (t->receive && !(t->flags & MSG_WAITALL)))
+		return 0;
+	ret = t->receive ? sock_recvmsg(sock, &msg, t->flags) : sock_sendmsg(sock, &msg);
+	/* an error ends the transfer, and the next call has to tell it */
+	if (ret == -ECONNRESET || ret == -ETIMEDOUT)
+		WRITE_ONCE(sock->sk->sk_err, -ret);
+	return ret;
+}
+
+static ssize_t move_rest(struct transfer *t, size_t done)
+{
+	loff_t pos = 0;
+
+	/* a file with positions does not wait for anybody */
+	if (done >= iov_iter_count(&t->iter) || (t->file->f_mode & FMODE_LSEEK) ||
+	    (t->file->f_flags & O_NONBLOCK) || (t->flags & MSG_DONTWAIT))
+		return 0;
+	iov_iter_advance(&t->iter, done);
+	if (t->socket)
+		return move_by_socket(t);
+	return vfs_iter_write(t->file, &t->iter, &pos, 0);
+}
+
+/* Called only for a thread that was asleep in the call when it was interrupted. */
+void transfer_finish(struct pt_regs *regs)
+{
+	struct transfer t = {};
+	ssize_t ret;
+
+	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || (long)regs->ax <= 0)
+		return;
+	if (take_arguments(&t, regs))
+		return;
+	t.file = fget(regs->di);
+	if (t.file) {
+		ret = move_rest(&t, regs->ax);
+		if (ret > 0)
+			regs->ax += ret;
+		fput(t.file);
+	}
+	kfree(t.iov);
+}
