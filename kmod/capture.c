@@ -4,11 +4,14 @@
 #include <linux/elf.h>
 #include <linux/err.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "capture.h"
 #include "task.h"
+#include "trace.h"
 
 const char *capture_path(struct capture *capture, const struct path *path)
 {
@@ -40,22 +43,53 @@ static u32 thread_state(enum member_state state)
 	}
 }
 
+struct held {
+	struct task_struct *task; /* with a reference */
+	u32 state;
+};
+
+/* The held threads of the process, the leader first; returns how many. */
+static unsigned int list_threads(struct capture *capture, struct held *list, unsigned int room)
+{
+	struct task_struct *task;
+	struct member *member;
+	unsigned int nr = 1;
+
+	rcu_read_lock();
+	spin_lock(&members_lock);
+	for_each_thread(capture->leader, task) {
+		struct held *held = &list[task == capture->leader ? 0 : nr];
+
+		member = member_find(capture->group, task);
+		if (!member || !member_held(member->state) || held == &list[room])
+			continue;
+		held->task = get_task_struct(task);
+		held->state = thread_state(member->state);
+		nr += held != list;
+	}
+	spin_unlock(&members_lock);
+	rcu_read_unlock();
+	return nr;
+}
+
 static void capture_threads(struct capture *capture)
 {
-	struct task_struct *leader = capture->leader;
-	struct member *member;
-	bool first;
-	int pass;
+	unsigned int i, nr, room = READ_ONCE(capture->leader->signal->nr_threads) + 1;
+	struct held *list = kvcalloc(room, sizeof(*list), GFP_KERNEL_ACCOUNT);
 
-	for (pass = 0; pass < 2; pass++) {
-		list_for_each_entry(member, &capture->group->members, node) {
-			first = member->task == leader;
-			if (first != !pass || !same_thread_group(member->task, leader) ||
-			    !member_held(READ_ONCE(member->state)))
-				continue;
-			capture_thread(capture, member->task, thread_state(member->state));
-		}
+	if (!list) {
+		capture->notes.err = capture->notes.err ?: -ENOMEM;
+		return;
 	}
+	nr = list_threads(capture, list, room);
+	for (i = 0; i < nr; i++) {
+		if (!list[i].task)
+			continue; /* killed */
+		capture_thread(capture, list[i].task, list[i].state);
+		put_task_struct(list[i].task);
+		cond_resched();
+	}
+	kvfree(list);
 }
 
 /* With too many segments for e_phnum their number stands in section header 0. */
@@ -134,33 +168,62 @@ static int build_head(struct core *core, const struct notes *notes)
 	return 0;
 }
 
-int capture_process(struct core *core, struct task_struct *leader, struct mm_struct *mm, bool thin)
+struct capture *capture_begin(struct group *group, struct task_struct *leader, bool thin,
+			      struct xarray *stores)
 {
-	struct capture *capture;
-	int ret;
+	struct capture *capture = kvzalloc(sizeof(*capture), GFP_KERNEL_ACCOUNT);
+	int ret = -ENOMEM;
 
-	capture = kvzalloc(sizeof(*capture), GFP_KERNEL_ACCOUNT);
 	if (!capture)
-		return -ENOMEM;
-	capture->group = core->group;
-	capture->leader = leader;
-	capture->mm = mm;
-	capture->core = core;
+		return ERR_PTR(-ENOMEM);
+	capture->group = group;
+	capture->leader = get_task_struct(leader);
 	capture->thin = thin;
+	capture->stores = stores;
+	capture->core = core_alloc(group, leader);
+	if (!capture->core)
+		goto err;
+	ret = -ESRCH;
+	capture->mm = get_task_mm(leader);
+	if (!capture->mm)
+		goto err;
+	mmgrab(capture->mm);
+	capture->core->mm = capture->mm;
+	trace_capture_begin(capture->core->pid);
+	return capture;
+err:
+	capture_end(capture, ret);
+	return ERR_PTR(ret);
+}
 
+int capture_memory(struct capture *capture)
+{
 	capture_identity(capture);
-	ret = capture_layout(capture);
-	if (ret)
-		goto out;
+	return capture_layout(capture);
+}
+
+int capture_rest(struct capture *capture)
+{
 	capture_signals(capture);
-	capture_pending(&capture->notes, leader, true);
+	capture_pending(&capture->notes, capture->leader, true);
 	capture_files(capture);
 	capture_threads(capture);
-	ret = capture->notes.err;
-	if (!ret)
-		ret = build_head(core, &capture->notes);
-out:
+	return capture->notes.err ?: build_head(capture->core, &capture->notes);
+}
+
+struct core *capture_end(struct capture *capture, int ret)
+{
+	struct core *core = capture->core;
+
+	if (capture->mm) {
+		trace_capture_end(core->pid, core->nr_segments, core->data_bytes, ret);
+		mmput(capture->mm);
+	}
+	put_task_struct(capture->leader);
 	notes_free(&capture->notes);
 	kvfree(capture);
-	return ret;
+	if (!ret || !core)
+		return core;
+	core_put(core);
+	return NULL;
 }

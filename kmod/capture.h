@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the capture of one process works with; lives only during CORE. */
+/* What the capture of one process works with; lives only during CORE or SNAPSHOT. */
 #ifndef XCKPT_CAPTURE_H
 #define XCKPT_CAPTURE_H
 
@@ -15,14 +15,21 @@ struct capture {
 	struct group *group;
 	struct task_struct *leader; /* a held thread to ask for what is per process */
 	struct mm_struct *mm; /* with a user reference while this lives */
-	struct core *core; /* takes segments and extents */
+	struct core *core; /* takes segments and head */
 	bool thin;
+	struct xarray *stores; /* by address_space; NULL: contents are read while frozen */
 	struct notes notes;
 	char path[PATH_MAX]; /* scratch of capture_path() */
 };
 
-/* Notes and layout of the process into @core's head, segments and extents. */
-int capture_process(struct core *core, struct task_struct *leader, struct mm_struct *mm, bool thin);
+/* Capture the process of @leader, a held task; an ERR_PTR, ESRCH if it was killed. */
+struct capture *capture_begin(struct group *group, struct task_struct *leader, bool thin,
+			      struct xarray *stores);
+/* First what a clone of the memory could not give later, then the rest. */
+int capture_memory(struct capture *capture);
+int capture_rest(struct capture *capture);
+/* The caller gets the core, or NULL for an error. */
+struct core *capture_end(struct capture *capture, int ret);
 
 /* The name of @path for the caller, or NULL; valid until the next call. */
 const char *capture_path(struct capture *capture, const struct path *path);
@@ -37,10 +44,5 @@ void capture_pending(struct notes *notes, struct task_struct *task, bool shared)
 void capture_thread(struct capture *capture, struct task_struct *task, u32 state);
 int capture_layout(struct capture *capture); /* capture_mm.c; mmap_lock is taken there */
 void capture_files(struct capture *capture);
-
-/* capture_pages.c: add the extents of what @vma holds; the mmap lock is held. */
-int capture_pages(struct core *core, struct vm_area_struct *vma);
-int capture_shmem(struct core *core, struct vm_area_struct *vma);
-int capture_range(struct core *core, unsigned long start, unsigned long end);
 
 #endif

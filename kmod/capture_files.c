@@ -97,6 +97,17 @@ void files_forget(struct group *group)
 	group->nr_files = 0;
 }
 
+unsigned int files_count_pipes(struct group *group)
+{
+	unsigned long file;
+	unsigned int nr = 0;
+	void *id;
+
+	xa_for_each(&group->files, file, id)
+		nr += S_ISFIFO(file_inode((struct file *)file)->i_mode);
+	return nr;
+}
+
 static void fill_file(struct xckpt_file *to, struct file *file)
 {
 	struct inode *inode = file_inode(file);

@@ -7,15 +7,17 @@
 #include <linux/pkeys.h>
 #include <linux/sched/coredump.h>
 #include <linux/secretmem.h>
+#include <linux/userfaultfd_k.h>
+#include <linux/file.h>
 #include <asm/vdso.h>
 
 #include "capture.h"
 #include "compat/mm.h"
 
-/* A mapping with what must outlive the mmap lock to be named. */
+/* A mapping with what must outlive the mmap lock to be named and copied. */
 struct mapping {
 	struct xckpt_vma vma;
-	struct path path; /* with a reference, or empty */
+	struct file *file; /* with a reference, or NULL */
 	char label[80]; /* of an anonymous mapping */
 };
 
@@ -112,8 +114,7 @@ static void fill_mapping(struct mapping *mapping, struct vm_area_struct *vma)
 	to->file_mtime_ns = compat_mtime_ns(inode);
 	if (!inode->i_nlink)
 		to->flags |= XCKPT_VMA_DELETED;
-	mapping->path = vma->vm_file->f_path;
-	path_get(&mapping->path);
+	mapping->file = get_file(vma->vm_file);
 }
 
 /* Bytes of a file mapping that lie before the file's end. */
@@ -125,70 +126,172 @@ static unsigned long file_bytes(const struct xckpt_vma *vma)
 }
 
 /*
- * What of a mapping goes into the core. A file's shared mapping that can be
- * written is the file's business; one that cannot is as good as a private one.
+ * What of a mapping goes into the core, and how far. A file's shared mapping that
+ * can be written is the file's business; one that cannot is as good as private.
  */
-static int capture_contents(struct capture *capture, struct vm_area_struct *vma,
-			    const struct xckpt_vma *info)
+static int choose_contents(struct capture *capture, struct vm_area_struct *vma,
+			   const struct xckpt_vma *info, struct segment *segment)
 {
-	unsigned long bytes;
+	struct extents extents = {};
+	unsigned long end;
+	int ret = 0;
 
 	switch (info->kind) {
 	case XCKPT_VMA_ANON:
 	case XCKPT_VMA_HUGETLB:
-		return capture_pages(capture->core, vma);
+		segment->contents = CONTENTS_PAGES;
+		ret = extents_last(vma->vm_mm, vma->vm_start, vma->vm_end, &end);
+		segment->filesz = end - vma->vm_start;
+		break;
 	case XCKPT_VMA_SHMEM:
 	case XCKPT_VMA_SYSV:
-		return capture_shmem(capture->core, vma);
+		segment->contents = CONTENTS_SHMEM;
+		ret = extents_shmem(&extents, vma->vm_file->f_mapping, vma->vm_pgoff, vma->vm_start,
+				    vma->vm_end);
+		if (extents.nr)
+			segment->filesz = extents.list[extents.nr - 1].end - vma->vm_start;
+		extents_free(&extents);
+		break;
 	case XCKPT_VMA_VDSO:
-		return capture_range(capture->core, vma->vm_start, vma->vm_end);
+		segment->contents = CONTENTS_RANGE;
+		segment->filesz = vma->vm_end - vma->vm_start;
+		break;
 	case XCKPT_VMA_FILE:
 		if ((info->flags & XCKPT_VMA_SHARED) && (info->flags & XCKPT_VMA_MAYWRITE))
-			return 0;
-		bytes = file_bytes(info);
+			break;
+		segment->contents = CONTENTS_RANGE;
+		segment->filesz = file_bytes(info);
 		/* thin: whole where a page was ever written, else the ELF header for gdb */
 		if (capture->thin && !vma->anon_vma)
-			bytes = info->pgoff ? 0 : min(bytes, PAGE_SIZE);
-		return capture_range(capture->core, vma->vm_start, vma->vm_start + bytes);
+			segment->filesz = info->pgoff ? 0 : min(segment->filesz, PAGE_SIZE);
+		break;
 	default:
-		return 0;
+		break;
 	}
+	return ret;
 }
 
-static void fill_segment(struct core *core, struct vm_area_struct *vma, size_t first_extent)
+static void fill_segment(struct segment *segment, struct vm_area_struct *vma)
 {
-	struct segment *segment = &core->segments[core->nr_segments++];
-
 	segment->start = vma->vm_start;
 	segment->end = vma->vm_end;
 	segment->flags = (vma->vm_flags & VM_READ ? PF_R : 0) |
 			 (vma->vm_flags & VM_WRITE ? PF_W : 0) |
 			 (vma->vm_flags & VM_EXEC ? PF_X : 0);
-	if (core->nr_extents > first_extent)
-		segment->filesz = core->extents[core->nr_extents - 1].end - vma->vm_start;
 }
 
 static int walk_mappings(struct capture *capture, struct mapping *mappings, unsigned int room)
 {
 	struct core *core = capture->core;
 	struct vm_area_struct *vma;
-	size_t first;
+	unsigned int i;
 	int ret;
 	VMA_ITERATOR(iter, capture->mm, 0);
 
 	for_each_vma(iter, vma) {
-		if (core->nr_segments >= room)
+		i = core->nr_segments;
+		if (i >= room)
 			return -EAGAIN;
-		fill_mapping(&mappings[core->nr_segments], vma);
-		first = core->nr_extents;
-		ret = capture_contents(capture, vma, &mappings[core->nr_segments].vma);
-		/* extents of two mappings never merge, so that each has its own filesz */
-		fill_segment(core, vma, first);
+		/* a clone would tell the handler, and wait for it */
+		if (userfaultfd_armed(vma))
+			core->uncloned = XCKPT_UNCLONED_UFFD;
+		fill_mapping(&mappings[i], vma);
+		fill_segment(&core->segments[i], vma);
+		core->nr_segments++;
+		ret = choose_contents(capture, vma, &mappings[i].vma, &core->segments[i]);
 		if (ret)
 			return ret;
 		cond_resched();
 	}
 	return 0;
+}
+
+/* Would what a clone of the memory shows of a mapping be something else later on? */
+static bool needs_copy(const struct mapping *mapping, const struct segment *segment)
+{
+	const u32 lost = XCKPT_VMA_DONTFORK | XCKPT_VMA_WIPEONFORK;
+
+	if (!segment->filesz)
+		return false;
+	if (mapping->vma.kind == XCKPT_VMA_HUGETLB || (mapping->vma.flags & lost))
+		return true;
+	if (segment->contents == CONTENTS_SHMEM)
+		return true;
+	return mapping->file && inode_is_open_for_write(file_inode(mapping->file));
+}
+
+/* The copies of shared memory are found by its address_space, which @mapping's file holds. */
+static struct store *shared_store(struct capture *capture, const struct mapping *mapping)
+{
+	unsigned long key = (unsigned long)mapping->file->f_mapping;
+	struct store *store = xa_load(capture->stores, key);
+
+	if (store)
+		return store;
+	store = store_alloc();
+	if (store && xa_is_err(xa_store(capture->stores, key, store, GFP_KERNEL_ACCOUNT))) {
+		store_put(store);
+		return NULL;
+	}
+	return store;
+}
+
+static int copy_segment(struct capture *capture, const struct mapping *mapping,
+			struct segment *segment)
+{
+	struct store *store;
+
+	if (segment->contents == CONTENTS_SHMEM) {
+		store = shared_store(capture, mapping);
+		if (!store)
+			return -ENOMEM;
+		kref_get(&store->ref);
+		segment->store = store;
+		segment->store_first = mapping->vma.pgoff >> PAGE_SHIFT;
+		return store_shmem(store, mapping->file->f_mapping, segment->store_first,
+				   segment->filesz >> PAGE_SHIFT);
+	}
+	segment->store = store_alloc();
+	if (!segment->store)
+		return -ENOMEM;
+	return store_memory(segment->store, capture->mm, segment->start,
+			    segment->start + segment->filesz, segment->contents == CONTENTS_RANGE);
+}
+
+/*
+ * Copy what a clone would lose. When there is no memory for that, the contents
+ * have to be read while the process is frozen, like those that nobody may clone.
+ */
+static int copy_contents(struct capture *capture, const struct mapping *mappings)
+{
+	struct core *core = capture->core;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < core->nr_segments && !ret; i++) {
+		if (needs_copy(&mappings[i], &core->segments[i]))
+			ret = copy_segment(capture, &mappings[i], &core->segments[i]);
+	}
+	if (ret != -ENOMEM)
+		return ret;
+	core->uncloned = XCKPT_UNCLONED_MEMORY;
+	core_drop_stores(core);
+	return 0;
+}
+
+static void estimate_bytes(struct core *core)
+{
+	u64 pages = get_mm_counter(core->mm, MM_ANONPAGES) + get_mm_counter(core->mm, MM_SWAPENTS);
+	u64 touched = 0, whole = 0;
+	unsigned int i;
+
+	for (i = 0; i < core->nr_segments; i++) {
+		if (core->segments[i].contents == CONTENTS_RANGE)
+			whole += core->segments[i].filesz;
+		else
+			touched += core->segments[i].filesz;
+	}
+	core->data_bytes = whole + min(touched, pages << PAGE_SHIFT);
 }
 
 static void add_vma_note(struct capture *capture, struct mapping *mappings, unsigned int nr)
@@ -206,8 +309,8 @@ static void add_vma_note(struct capture *capture, struct mapping *mappings, unsi
 	for (i = 0; i < nr && !notes->err; i++, at += sizeof(struct xckpt_vma)) {
 		const char *name = mappings[i].label[0] ? mappings[i].label : NULL;
 
-		if (mappings[i].path.dentry)
-			name = capture_path(capture, &mappings[i].path);
+		if (mappings[i].file)
+			name = capture_path(capture, &mappings[i].file->f_path);
 		if (name)
 			mappings[i].vma.path_off = notes_string(notes, name);
 		if (!notes->err)
@@ -224,13 +327,13 @@ static void add_file_note(struct capture *capture, struct mapping *mappings, uns
 	u64 entry[3];
 
 	for (i = 0; i < nr; i++)
-		files += !!mappings[i].path.dentry;
+		files += !!mappings[i].file;
 	notes_begin(notes, "CORE", NT_FILE);
 	entry[0] = files;
 	entry[1] = PAGE_SIZE;
 	memcpy(notes_add(notes, 16), entry, 16);
 	for (i = 0; i < nr; i++) {
-		if (!mappings[i].path.dentry)
+		if (!mappings[i].file)
 			continue;
 		entry[0] = mappings[i].vma.start;
 		entry[1] = mappings[i].vma.end;
@@ -240,9 +343,9 @@ static void add_file_note(struct capture *capture, struct mapping *mappings, uns
 	for (i = 0; i < nr; i++) {
 		const char *name = NULL;
 
-		if (!mappings[i].path.dentry)
+		if (!mappings[i].file)
 			continue;
-		name = capture_path(capture, &mappings[i].path);
+		name = capture_path(capture, &mappings[i].file->f_path);
 		notes_string(notes, name ?: "");
 	}
 	notes_end(notes);
@@ -290,14 +393,19 @@ int capture_layout(struct capture *capture)
 		goto out;
 	ret = walk_mappings(capture, mappings, room);
 	mmap_read_unlock(capture->mm);
+	if (!ret && capture->stores && !core->uncloned)
+		ret = copy_contents(capture, mappings);
 	if (ret)
 		goto out;
+	estimate_bytes(core);
 	add_file_note(capture, mappings, core->nr_segments);
 	add_mm_note(capture);
 	add_vma_note(capture, mappings, core->nr_segments);
 out:
-	for (i = 0; mappings && i < core->nr_segments; i++)
-		path_put(&mappings[i].path);
+	for (i = 0; mappings && i < core->nr_segments; i++) {
+		if (mappings[i].file)
+			fput(mappings[i].file);
+	}
 	kvfree(mappings);
 	return ret;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* CORE: capture one process of a frozen group and open it as a file. */
+/* CORE: one captured process as a file. */
 #include <linux/err.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -9,17 +9,63 @@
 #include "capture.h"
 #include "core.h"
 #include "task.h"
-#include "trace.h"
 
-void core_free(struct core *core)
+struct core *core_alloc(struct group *group, struct task_struct *leader)
 {
-	if (core->mm)
+	struct core *core = kzalloc(sizeof(*core), GFP_KERNEL_ACCOUNT);
+
+	if (!core)
+		return NULL;
+	kref_init(&core->ref);
+	mutex_init(&core->find);
+	kref_get(&group->ref);
+	core->group = group;
+	core->epoch = group->epoch;
+	core->process = get_pid(task_tgid(leader));
+	core->pid = pid_nr(core->process);
+	core->nr_threads = leader->signal->nr_threads;
+	return core;
+}
+
+void core_drop_stores(struct core *core)
+{
+	unsigned int i;
+
+	for (i = 0; i < core->nr_segments; i++) {
+		store_put(core->segments[i].store);
+		core->segments[i].store = NULL;
+	}
+}
+
+static void core_free(struct kref *ref)
+{
+	struct core *core = container_of(ref, struct core, ref);
+
+	if (core->mm && core->cloned)
+		mmput(core->mm);
+	else if (core->mm)
 		mmdrop(core->mm);
+	core_drop_stores(core);
+	extents_free(&core->extents);
+	put_pid(core->process);
 	group_put(core->group);
 	kvfree(core->head);
 	kvfree(core->segments);
-	kvfree(core->extents);
 	kfree(core);
+}
+
+void core_put(struct core *core)
+{
+	kref_put(&core->ref, core_free);
+}
+
+bool core_valid(struct core *core)
+{
+	if (core->cloned)
+		return true;
+	/* pairs with the lock in group_thaw(): what is read comes before the look */
+	smp_rmb();
+	return READ_ONCE(core->group->frozen) && READ_ONCE(core->group->epoch) == core->epoch;
 }
 
 /* A held thread of the process @pid, the leader if it lives; with a reference. */
@@ -37,56 +83,34 @@ static struct task_struct *find_leader(struct group *group, pid_t pid)
 	return found ? get_task_struct(found) : NULL;
 }
 
-static struct core *core_capture(struct group *group, struct task_struct *leader, bool thin)
+struct core *core_capture(struct group *group, pid_t pid, bool thin)
 {
-	struct mm_struct *mm;
+	struct capture *capture;
+	struct task_struct *leader;
 	struct core *core;
 	int ret;
 
-	core = kzalloc(sizeof(*core), GFP_KERNEL_ACCOUNT);
-	if (!core)
-		return ERR_PTR(-ENOMEM);
-	kref_get(&group->ref);
-	core->group = group;
-	core->pid = task_tgid_nr(leader);
-	mm = get_task_mm(leader);
-	if (!mm) {
-		core_free(core);
-		return ERR_PTR(-ESRCH);
-	}
-	mmgrab(mm);
-	core->mm = mm;
-	ret = capture_process(core, leader, mm, thin);
-	mmput(mm);
-	if (ret) {
-		core_free(core);
-		return ERR_PTR(ret);
-	}
-	return core;
-}
-
-struct file *core_open(struct group *group, struct xckpt_core *arg)
-{
-	struct task_struct *leader;
-	struct file *file;
-	struct core *core;
-
-	leader = find_leader(group, arg->pid);
+	leader = find_leader(group, pid);
 	if (!leader)
 		return ERR_PTR(-ESRCH);
-	trace_capture_begin(task_tgid_nr(leader));
-	core = core_capture(group, leader, arg->flags & XCKPT_CORE_THIN);
-	trace_capture_end(task_tgid_nr(leader), IS_ERR(core) ? 0 : core->nr_segments,
-			  IS_ERR(core) ? 0 : core->data_bytes, PTR_ERR_OR_ZERO(core));
-	arg->out_nr_threads = leader->signal->nr_threads;
+	capture = capture_begin(group, leader, thin, NULL);
 	put_task_struct(leader);
-	if (IS_ERR(core))
-		return ERR_CAST(core);
+	if (IS_ERR(capture))
+		return ERR_CAST(capture);
+	ret = capture_memory(capture);
+	if (!ret)
+		ret = capture_rest(capture);
+	if (!ret)
+		ret = core_find(capture->core);
+	core = capture_end(capture, ret);
+	return core ?: ERR_PTR(ret);
+}
+
+struct file *core_open(struct core *core, struct xckpt_core *arg)
+{
+	arg->out_nr_threads = core->nr_threads;
 	arg->out_nr_segments = core->nr_segments;
 	arg->out_size = core->size;
 	arg->out_data_bytes = core->data_bytes + core->head_size;
-	file = corefs_open(core);
-	if (IS_ERR(file))
-		core_free(core);
-	return file;
+	return corefs_open(core);
 }

@@ -3,13 +3,20 @@
 #define XCKPT_CORE_H
 
 #include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
 
+#include "extents.h"
 #include "group.h"
+#include "store.h"
 #include "xckpt.h"
 
-/* A range of process memory that has contents. */
-struct extent {
-	unsigned long start, end;
+/* How the pages of a mapping that have contents are found. */
+enum contents {
+	CONTENTS_NONE,
+	CONTENTS_RANGE, /* all of them have, up to the end of what the file holds */
+	CONTENTS_PAGES, /* in the page tables */
+	CONTENTS_SHMEM, /* in the page cache of shared memory */
 };
 
 /* A mapping: the PT_LOAD of the same index. */
@@ -18,26 +25,52 @@ struct segment {
 	unsigned long filesz; /* bytes from @start that the file holds */
 	loff_t offset; /* there */
 	u32 flags; /* PF_* */
+	enum contents contents;
+	struct store *store; /* with a copy of the contents, or NULL */
+	pgoff_t store_first; /* index there of the page at @start */
 };
 
-/* The file that CORE opens: its header in memory, its contents in the process. */
+/*
+ * The file that CORE opens: its header in memory; its contents in copies, in a
+ * clone of the process's memory, or in the process itself while that is frozen.
+ */
 struct core {
-	struct group *group; /* readable while that stays frozen */
-	struct mm_struct *mm; /* a reference to the structure, not to the memory (mmgrab) */
+	struct kref ref; /* of the snapshot, and of each file */
+	struct group *group;
+	unsigned int epoch; /* the group's, at the capture */
+	struct mm_struct *mm;
+	bool cloned; /* mm is the core's own; else only the structure is held (mmgrab) */
+	enum xckpt_uncloned uncloned; /* why it is not */
+	struct pid *process;
 	pid_t pid;
+	unsigned int nr_threads;
 	void *head; /* ELF header, program headers and notes, padded to a page */
 	size_t head_size;
 	loff_t size;
 	struct segment *segments; /* ascending, by address and by offset */
 	unsigned int nr_segments;
-	struct extent *extents; /* ascending, not touching */
-	size_t nr_extents, room_extents;
-	u64 data_bytes;
+	u64 data_bytes; /* about so many, before they are found */
+
+	struct mutex find; /* held while extents are being found, by the first read */
+	bool found;
+	struct extents extents;
 };
 
-/* Open the core of the held process @arg->pid; fills in the outputs, but for the fd. */
-struct file *core_open(struct group *group, struct xckpt_core *arg);
-void core_free(struct core *core);
+struct core *core_alloc(struct group *group, struct task_struct *leader);
+void core_put(struct core *core);
+void core_drop_stores(struct core *core);
+
+/* Open @core; fills in the outputs, but for the fd. The file has a reference of its own. */
+struct file *core_open(struct core *core, struct xckpt_core *arg);
+
+/* Capture the held process @pid of a frozen group; readable while it stays so. */
+struct core *core_capture(struct group *group, pid_t pid, bool thin);
+
+/* Are the contents still those of the capture? */
+bool core_valid(struct core *core);
+
+/* extents.c: find what has contents, once. */
+int core_find(struct core *core);
 
 /* core_read.c */
 extern const struct file_operations core_fops;
@@ -46,6 +79,6 @@ extern const struct file_operations core_fops;
  * reopened through /proc/PID/fd and look like the regular files they are. */
 int corefs_get(void);
 void corefs_put(void);
-struct file *corefs_open(struct core *core); /* takes @core unless it fails */
+struct file *corefs_open(struct core *core); /* takes a reference unless it fails */
 
 #endif

@@ -34,22 +34,23 @@ static const struct segment *segment_at(const struct core *core, loff_t pos)
 /* The first extent that ends behind @addr, or NULL. */
 static const struct extent *extent_at(const struct core *core, unsigned long addr)
 {
-	size_t low = 0, high = core->nr_extents;
+	size_t low = 0, high = core->extents.nr;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (core->extents[mid].end <= addr)
+		if (core->extents.list[mid].end <= addr)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return low < core->nr_extents ? &core->extents[low] : NULL;
+	return low < core->extents.nr ? &core->extents.list[low] : NULL;
 }
 
 /* A stretch of the file that is all of one sort. */
 struct stretch {
 	loff_t end; /* offset in the file, behind the one asked for */
+	const struct segment *segment;
 	unsigned long addr; /* where the process has it */
 	bool data;
 };
@@ -63,6 +64,7 @@ static struct stretch stretch_at(const struct core *core, loff_t pos)
 
 	if (!segment)
 		return stretch;
+	stretch.segment = segment;
 	delta = pos - segment->offset;
 	stretch.addr = segment->start + delta;
 	stretch.end = segment->offset + segment->filesz;
@@ -107,6 +109,17 @@ static size_t read_pages(struct mm_struct *mm, unsigned long addr, size_t count,
 	return done;
 }
 
+static size_t read_store(const struct segment *segment, unsigned long addr, size_t count,
+			 struct iov_iter *to)
+{
+	pgoff_t index = segment->store_first + ((addr - segment->start) >> PAGE_SHIFT);
+	size_t offset = offset_in_page(addr);
+	struct page *page = xa_load(&segment->store->pages, index);
+
+	count = min(count, PAGE_SIZE - offset);
+	return page ? copy_page_to_iter(page, offset, count, to) : iov_iter_zero(count, to);
+}
+
 static size_t read_some(struct core *core, struct mm_struct *mm, loff_t pos, struct page **pages,
 			struct iov_iter *to)
 {
@@ -121,6 +134,8 @@ static size_t read_some(struct core *core, struct mm_struct *mm, loff_t pos, str
 	count = min_t(loff_t, count, stretch.end - pos);
 	if (!stretch.data)
 		return iov_iter_zero(count, to);
+	if (stretch.segment->store)
+		return read_store(stretch.segment, stretch.addr, count, to);
 	return read_pages(mm, stretch.addr, count, pages, to);
 }
 
@@ -143,9 +158,24 @@ static ssize_t read_all(struct core *core, struct mm_struct *mm, struct kiocb *i
 	return done;
 }
 
+/* Find the contents when @end, where the caller looks, is behind the head. */
+static int find_contents(struct core *core, loff_t end)
+{
+	int ret;
+
+	if (end <= core->head_size)
+		return 0;
+	if (!mmget_not_zero(core->mm))
+		return -ESTALE;
+	ret = core_find(core);
+	mmput(core->mm);
+	return ret;
+}
+
 /*
  * What is read while the group is frozen is of one instant. When it was thawed
- * meanwhile, the bytes may be of several, and the reader hears of that.
+ * meanwhile, the bytes may be of several, and the reader hears of that. What was
+ * cloned stays as it is.
  */
 static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
@@ -154,15 +184,19 @@ static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	ssize_t ret = -ESTALE;
 
 	trace_core_begin(core->pid, iocb->ki_pos, iov_iter_count(to));
-	if (!READ_ONCE(core->group->frozen) || !mmget_not_zero(core->mm))
+	if (!core_valid(core))
+		goto out;
+	ret = find_contents(core, iocb->ki_pos + iov_iter_count(to));
+	if (ret)
+		goto out;
+	ret = -ESTALE;
+	if (!mmget_not_zero(core->mm))
 		goto out;
 	pages = kmalloc_array(BATCH, sizeof(*pages), GFP_KERNEL);
 	ret = pages ? read_all(core, core->mm, iocb, pages, to) : -ENOMEM;
 	kfree(pages);
 	mmput(core->mm);
-	/* pairs with the lock in group_thaw(): what is read comes before the look */
-	smp_rmb();
-	if (!READ_ONCE(core->group->frozen))
+	if (!core_valid(core))
 		ret = -ESTALE;
 out:
 	trace_core_end(core->pid, ret);
@@ -194,6 +228,10 @@ static loff_t core_llseek(struct file *file, loff_t offset, int whence)
 	struct core *core = file->private_data;
 
 	if (whence == SEEK_DATA || whence == SEEK_HOLE) {
+		int ret = find_contents(core, core->size);
+
+		if (ret)
+			return ret;
 		offset = seek_data(core, offset, whence == SEEK_DATA);
 		if (offset < 0)
 			return offset;

@@ -23,7 +23,7 @@ static void corefs_evict(struct inode *inode)
 
 	clear_inode(inode);
 	if (core)
-		core_free(core);
+		core_put(core);
 }
 
 static const struct super_operations corefs_super_ops = {
@@ -74,6 +74,7 @@ struct file *corefs_open(struct core *core)
 		iput(inode);
 		return file;
 	}
+	kref_get(&core->ref);
 	file->private_data = core;
 	file->f_mode |= FMODE_PREAD | FMODE_LSEEK;
 	return file;

@@ -13,6 +13,7 @@
 #include "device.h"
 #include "freeze.h"
 #include "list.h"
+#include "snapshot.h"
 #include "task.h"
 
 union argument {
@@ -25,6 +26,7 @@ union argument {
 	struct xckpt_thaw thaw;
 	struct xckpt_tasks tasks;
 	struct xckpt_core core;
+	struct xckpt_snapshot snapshot;
 };
 
 static int do_info(struct session *session, union argument *arg)
@@ -35,6 +37,12 @@ static int do_info(struct session *session, union argument *arg)
 	arg->info.out_modes = (1u << (XCKPT_MODE_STRICT + 1)) - 1;
 	arg->info.out_xfeatures = xckpt_xfeatures();
 	return 0;
+}
+
+static void session_forget(struct session *session)
+{
+	snapshot_free(session->snapshot);
+	session->snapshot = NULL;
 }
 
 /* The outputs, the reason of a failure first of all, are copied out in any case. */
@@ -48,6 +56,7 @@ static int do_freeze(struct session *session, union argument *arg)
 		return -EINVAL;
 	if (session->group)
 		return -EBUSY;
+	session_forget(session);
 	group = group_alloc();
 	if (!group)
 		return -ENOMEM;
@@ -86,17 +95,58 @@ static int do_tasks(struct session *session, union argument *arg)
 	return session->group ? group_list(session->group, &arg->tasks) : -ENOENT;
 }
 
-static int do_core(struct session *session, union argument *arg)
+static int do_snapshot(struct session *session, union argument *arg)
 {
-	struct file *file;
-	int fd;
+	struct snapshot *snapshot;
 
 	if (!session->group)
 		return -ENOENT;
+	session_forget(session);
+	snapshot = snapshot_take(session->group, &arg->snapshot);
+	if (IS_ERR(snapshot)) {
+		/* it moved, and did not come to rest again */
+		if (!session->group->frozen)
+			session_thaw(session, 0);
+		return PTR_ERR(snapshot);
+	}
+	session->snapshot = snapshot;
+	return 0;
+}
+
+/* With a reference. */
+static struct core *session_core(struct session *session, const struct xckpt_core *arg)
+{
+	bool thin = arg->flags & XCKPT_CORE_THIN;
+	struct core *core;
+
+	if (!session->snapshot)
+		return session->group ? core_capture(session->group, arg->pid, thin)
+				      : ERR_PTR(-ENOENT);
+	if (thin && !session->snapshot->thin)
+		return ERR_PTR(-EINVAL);
+	core = snapshot_find(session->snapshot, arg->pid);
+	if (!core)
+		return ERR_PTR(-ESRCH);
+	kref_get(&core->ref);
+	return core;
+}
+
+static int do_core(struct session *session, union argument *arg)
+{
+	struct core *core;
+	struct file *file;
+	int fd;
+
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	file = core_open(session->group, &arg->core);
+	core = session_core(session, &arg->core);
+	if (IS_ERR(core)) {
+		put_unused_fd(fd);
+		return PTR_ERR(core);
+	}
+	file = core_open(core, &arg->core);
+	core_put(core);
 	if (IS_ERR(file)) {
 		put_unused_fd(fd);
 		return PTR_ERR(file);
@@ -124,6 +174,7 @@ static const struct command {
 	COMMAND(THAW, thaw, flags, XCKPT_THAW_KILL | XCKPT_THAW_STOP),
 	COMMAND(TASKS, tasks, out_nr_disturbed, 0),
 	COMMAND(CORE, core, out_data_bytes, XCKPT_CORE_THIN),
+	COMMAND(SNAPSHOT, snapshot, out_total_ns, XCKPT_SNAPSHOT_THIN | XCKPT_SNAPSHOT_FROZEN),
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long user)
@@ -192,6 +243,7 @@ static int device_release(struct inode *inode, struct file *file)
 	struct session *session = file->private_data;
 
 	session_thaw(session, 0);
+	session_forget(session);
 	corefs_put();
 	mutex_destroy(&session->lock);
 	kfree(session);

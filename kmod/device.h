@@ -5,11 +5,13 @@
 #include <linux/mutex.h>
 
 struct group;
+struct snapshot;
 
 /* One open file of /dev/xckpt. */
 struct session {
-	struct mutex lock; /* one command at a time; guards @group */
+	struct mutex lock; /* one command at a time; guards what follows */
 	struct group *group; /* what is frozen, or NULL */
+	struct snapshot *snapshot; /* the last one, or NULL; outlives the thaw */
 };
 
 u64 xckpt_xfeatures(void); /* capture_regs.c: user part of XCR0 */

@@ -128,8 +128,10 @@ static bool group_settle(struct group *group, bool all)
 		list_for_each_entry(member, &group->members, node)
 			again |= settle_vfork(member);
 	} while (again && group->nr_pending);
-	if (all && !group->nr_pending)
+	if (all && !group->nr_pending) {
+		group->epoch++;
 		group->frozen = true;
+	}
 	spin_unlock(&members_lock);
 	rcu_read_unlock();
 	return group->frozen;

@@ -64,6 +64,7 @@ struct group {
 	unsigned int nr_rounds; /* scans, since the beginning */
 	bool stirred; /* look at the members again */
 	bool frozen; /* all members are quiescent: captures are valid */
+	unsigned int epoch; /* how often it came to be frozen */
 	wait_queue_head_t arrived; /* the freezer waits: a member changed its state */
 
 	enum xckpt_mode mode;
@@ -84,6 +85,8 @@ void member_put(struct member *member);
 
 /* Drop the references that FILE notes took (capture_files.c). */
 void files_forget(struct group *group);
+/* Of them, pipes and FIFOs. */
+unsigned int files_count_pipes(struct group *group);
 
 static inline bool member_quiet(enum member_state state)
 {

@@ -3,6 +3,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/module.h>
 
+#include "clone.h"
 #include "device.h"
 #include "freeze.h"
 #include "symbols.h"
@@ -18,11 +19,16 @@ static int __init xckpt_init(void)
 	ret = task_init();
 	if (ret)
 		return ret;
-	ret = device_init();
+	ret = clone_init();
 	if (ret)
 		goto err_task;
+	ret = device_init();
+	if (ret)
+		goto err_clone;
 	return 0;
 
+err_clone:
+	clone_exit();
 err_task:
 	task_exit();
 	return ret;
@@ -31,6 +37,7 @@ err_task:
 static void __exit xckpt_exit(void)
 {
 	device_exit();
+	clone_exit();
 	task_exit();
 	park_exit();
 }

@@ -8,6 +8,7 @@
 #include <linux/pid.h>
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
 #include <linux/static_call.h>
 #include <linux/task_work.h>
@@ -18,6 +19,8 @@
 	X(fget_task)                                                                               \
 	X(get_mm_exe_file)                                                                         \
 	X(pidfd_get_pid)                                                                           \
+	X(kernel_clone)                                                                            \
+	X(kernel_wait4)                                                                            \
 	X(ptrace_may_access)                                                                       \
 	X(put_task_stack)                                                                          \
 	X(task_work_cancel_match)                                                                  \

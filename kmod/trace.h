@@ -63,6 +63,56 @@ DECLARE_EVENT_CLASS(xckpt_thread,
 DEFINE_EVENT(xckpt_thread, park_begin, TP_PROTO(struct task_struct *task), TP_ARGS(task));
 DEFINE_EVENT(xckpt_thread, park_end, TP_PROTO(struct task_struct *task), TP_ARGS(task));
 
+/* All processes of a group are captured; a clone is made meanwhile, by another thread. */
+DEFINE_EVENT(xckpt_group, snapshot_begin, TP_PROTO(struct group *group), TP_ARGS(group));
+
+TRACE_EVENT(snapshot_end,
+	TP_PROTO(struct group *group, const struct xckpt_snapshot *arg, int ret),
+	TP_ARGS(group, arg, ret),
+	TP_STRUCT__entry(
+		__field(pid_t, pid)
+		__field(unsigned int, nr_processes)
+		__field(unsigned int, nr_uncloned)
+		__field(unsigned int, nr_attempts)
+		__field(u64, copied_bytes)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->pid = pid_nr(group->pid);
+		__entry->nr_processes = arg->out_nr_processes;
+		__entry->nr_uncloned = arg->out_nr_uncloned;
+		__entry->nr_attempts = arg->out_nr_attempts;
+		__entry->copied_bytes = arg->out_copied_bytes;
+		__entry->ret = ret;
+	),
+	TP_printk("pid=%d processes=%u uncloned=%u attempts=%u copied=%llu ret=%d", __entry->pid,
+		  __entry->nr_processes, __entry->nr_uncloned, __entry->nr_attempts,
+		  __entry->copied_bytes, __entry->ret)
+);
+
+/* @pages: resident ones of the memory that is cloned */
+TRACE_EVENT(clone_begin,
+	TP_PROTO(unsigned long pages),
+	TP_ARGS(pages),
+	TP_STRUCT__entry(__field(unsigned long, pages)),
+	TP_fast_assign(__entry->pages = pages;),
+	TP_printk("pages=%lu", __entry->pages)
+);
+
+TRACE_EVENT(clone_end,
+	TP_PROTO(unsigned long pages, int ret),
+	TP_ARGS(pages, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, pages)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->pages = pages;
+		__entry->ret = ret;
+	),
+	TP_printk("pages=%lu ret=%d", __entry->pages, __entry->ret)
+);
+
 /* Notes and layout of one process become a core. */
 TRACE_EVENT(capture_begin,
 	TP_PROTO(pid_t pid),

@@ -253,7 +253,7 @@ enum xckpt_uncloned {
  * @out_nr_uncloned: of them, to be read before THAW
  * @out_uncloned, @out_uncloned_pid: why (enum xckpt_uncloned), and the first one
  * @out_nr_attempts: 1 to 3
- * @out_nr_pipes: pipes and FIFOs that the group has open
+ * @out_nr_pipes: open file descriptions of the group that are pipes or FIFOs
  * @out_copied_bytes: memory copied because a clone would not keep it
  * @out_clone_ns: the longest time that one clone took
  * @out_total_ns: of the whole call
@@ -261,6 +261,8 @@ enum xckpt_uncloned {
  * ENOENT: no group is frozen; ESRCH: no process of it is left
  * EAGAIN: threads moved in the last attempt too (one that was stopped was woken):
  *         thaw and freeze again
+ * ETIMEDOUT, or another error of FREEZE: threads that moved did not come to rest
+ *         again; the group has been thawed
  */
 struct xckpt_snapshot {
 	__u32 size;
@@ -285,7 +287,8 @@ struct xckpt_snapshot {
  * of the frozen group: regular, read-only, sparse (SEEK_DATA, SEEK_HOLE),
  * close-on-exec. uapi/xckpt_image.h tells its layout. Readers may share it.
  * @out_size: bytes of the file, holes included
- * @out_data_bytes: at most so many are no holes; they are found by the first read
+ * @out_data_bytes: of them without the holes; of a core of a snapshot about so many
+ *                  until its contents are first looked at
  * ENOENT: neither snapshot nor frozen group; ESRCH: @pid is no live process of it
  */
 struct xckpt_core {

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copy-on-write clones of address spaces. The kernel clones one only for a new
+ * process. So a kernel thread takes on the memory for a moment and forks: the child
+ * never runs user code, and when it has ended the memory is left. The process whose
+ * memory it is has no part in this: it gets no child, spends none of its limits, and
+ * may be stopped, traced or asleep.
+ */
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/kthread.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+#include <uapi/linux/wait.h>
+
+#include "clone.h"
+#include "symbols.h"
+#include "trace.h"
+
+struct clone {
+	struct work_struct work;
+	struct kref ref; /* the work's and the caller's */
+	struct mm_struct *mm; /* to be cloned, with a user reference */
+	struct mm_struct *copy;
+	int err;
+	u64 ns;
+	struct completion done; /* @copy or @err are set */
+	struct completion leave; /* the child may end */
+};
+
+static struct workqueue_struct *clone_queue;
+
+static void clone_free(struct kref *ref)
+{
+	struct clone *clone = container_of(ref, struct clone, ref);
+
+	if (clone->copy)
+		mmput(clone->copy);
+	kfree(clone);
+}
+
+/* Dies on its way to user mode, where it has nothing to go to. */
+static int clone_child(void *data)
+{
+	struct clone *clone = data;
+
+	wait_for_completion(&clone->leave);
+	kernel_sigaction(SIGKILL, SIG_DFL); /* kernel threads ignore all signals */
+	send_sig(SIGKILL, current, 1);
+	return 0;
+}
+
+static struct mm_struct *child_memory(pid_t pid)
+{
+	struct task_struct *child;
+	struct mm_struct *mm = NULL;
+
+	rcu_read_lock();
+	child = pid_task(find_vpid(pid), PIDTYPE_PID);
+	if (child)
+		get_task_struct(child);
+	rcu_read_unlock();
+	if (child) {
+		mm = get_task_mm(child);
+		put_task_struct(child);
+	}
+	return mm;
+}
+
+static void clone_work(struct work_struct *work)
+{
+	struct clone *clone = container_of(work, struct clone, work);
+	struct kernel_clone_args args = {
+		.flags = CLONE_UNTRACED | CLONE_FILES | CLONE_FS,
+		.fn = clone_child,
+		.fn_arg = clone,
+	};
+	u64 start = ktime_get_ns();
+	pid_t pid;
+
+	trace_clone_begin(get_mm_rss(clone->mm));
+	kthread_use_mm(clone->mm);
+	pid = kernel_call(kernel_clone)(&args);
+	kthread_unuse_mm(clone->mm);
+	if (pid > 0)
+		clone->copy = child_memory(pid);
+	if (!clone->copy)
+		clone->err = pid < 0 ? pid : -ENOMEM;
+	clone->ns = ktime_get_ns() - start;
+	trace_clone_end(get_mm_rss(clone->mm), clone->err);
+	mmput(clone->mm);
+	complete(&clone->done);
+
+	if (pid > 0) {
+		complete(&clone->leave);
+		kernel_call(kernel_wait4)(pid, NULL, __WALL, NULL);
+	}
+	kref_put(&clone->ref, clone_free);
+}
+
+struct clone *clone_begin(struct mm_struct *mm)
+{
+	struct clone *clone = kzalloc(sizeof(*clone), GFP_KERNEL_ACCOUNT);
+
+	if (!clone)
+		return NULL;
+	kref_init(&clone->ref);
+	kref_get(&clone->ref);
+	init_completion(&clone->done);
+	init_completion(&clone->leave);
+	mmget(mm);
+	clone->mm = mm;
+	INIT_WORK(&clone->work, clone_work);
+	queue_work(clone_queue, &clone->work);
+	return clone;
+}
+
+struct mm_struct *clone_finish(struct clone *clone, u64 *ns)
+{
+	struct mm_struct *mm;
+
+	if (wait_for_completion_killable(&clone->done)) {
+		mm = ERR_PTR(-EINTR);
+	} else {
+		mm = clone->copy ?: ERR_PTR(clone->err);
+		*ns = max(*ns, clone->ns);
+		clone->copy = NULL;
+	}
+	kref_put(&clone->ref, clone_free);
+	return mm;
+}
+
+int clone_init(void)
+{
+	clone_queue = alloc_workqueue("xckpt", WQ_UNBOUND, num_possible_cpus());
+	return clone_queue ? 0 : -ENOMEM;
+}
+
+/* Waits for what runs, and so for every child. */
+void clone_exit(void)
+{
+	destroy_workqueue(clone_queue);
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which pages of a mapping have contents: found without touching any. */
+#include <linux/hugetlb.h>
+#include <linux/pagemap.h>
+#include <linux/pagewalk.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat/mm.h"
+#include "core.h"
+#include "extents.h"
+#include "symbols.h"
+
+/* Page-table callbacks run under spinlocks: extents collect here, and move on between. */
+#define BUFFERED (PTRS_PER_PTE + 1)
+
+struct walk {
+	struct extents *extents;
+	unsigned int nr;
+	struct extent buffer[BUFFERED];
+};
+
+static int extents_reserve(struct extents *extents, unsigned int nr)
+{
+	struct extent *list;
+	size_t room;
+
+	if (extents->nr + nr <= extents->room)
+		return 0;
+	room = max_t(size_t, 2 * extents->room, extents->nr + nr + 64);
+	list = kvmalloc_array(room, sizeof(*list), GFP_KERNEL_ACCOUNT);
+	if (!list)
+		return -ENOMEM;
+	if (extents->nr)
+		memcpy(list, extents->list, extents->nr * sizeof(*list));
+	kvfree(extents->list);
+	extents->list = list;
+	extents->room = room;
+	return 0;
+}
+
+int extents_add(struct extents *extents, unsigned long start, unsigned long end)
+{
+	struct extent *last = extents->nr ? &extents->list[extents->nr - 1] : NULL;
+	int ret;
+
+	if (start >= end)
+		return 0;
+	extents->bytes += end - start;
+	if (last && last->end == start && start > extents->min) {
+		last->end = end;
+		return 0;
+	}
+	ret = extents_reserve(extents, 1);
+	if (!ret)
+		extents->list[extents->nr++] = (struct extent){ start, end };
+	return ret;
+}
+
+void extents_free(struct extents *extents)
+{
+	kvfree(extents->list);
+	*extents = (struct extents){};
+}
+
+static int walk_flush(struct walk *walk)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < walk->nr && !ret; i++)
+		ret = extents_add(walk->extents, walk->buffer[i].start, walk->buffer[i].end);
+	walk->nr = 0;
+	return ret;
+}
+
+static void walk_add(struct walk *walk, unsigned long start, unsigned long end)
+{
+	struct extent *last = walk->nr ? &walk->buffer[walk->nr - 1] : NULL;
+
+	if (last && last->end == start)
+		last->end = end;
+	else if (!WARN_ON_ONCE(walk->nr == BUFFERED))
+		walk->buffer[walk->nr++] = (struct extent){ start, end };
+}
+
+static int walk_pmd(pmd_t *pmd, unsigned long start, unsigned long end, struct mm_walk *mm_walk)
+{
+	struct walk *walk = mm_walk->private;
+	spinlock_t *lock;
+	int ret;
+
+	/* no page-table lock is held here */
+	cond_resched();
+	ret = walk_flush(walk);
+	if (ret)
+		return ret;
+	if (pmd_none(READ_ONCE(*pmd))) {
+		mm_walk->action = ACTION_CONTINUE;
+		return 0;
+	}
+	lock = pmd_lock(mm_walk->mm, pmd);
+	if (pmd_trans_huge(*pmd) || !pmd_present(*pmd)) {
+		/* the huge zero page is no contents; a page in migration is */
+		if (!pmd_none(*pmd) && !(pmd_present(*pmd) && !PageAnon(pmd_page(*pmd))))
+			walk_add(walk, start, end);
+		mm_walk->action = ACTION_CONTINUE;
+	}
+	spin_unlock(lock);
+	return 0;
+}
+
+static int walk_pte(pte_t *pte, unsigned long start, unsigned long end, struct mm_walk *mm_walk)
+{
+	struct walk *walk = mm_walk->private;
+	pte_t entry = *pte;
+
+	if (pte_none(entry))
+		return 0;
+	if (pte_present(entry)) {
+		/* the zero page is special: nothing was ever written there */
+		if (pte_special(entry) || !kernel_call(vm_normal_page)(mm_walk->vma, start, entry))
+			return 0;
+	} else if (!compat_pte_has_page(entry)) {
+		return 0;
+	}
+	walk_add(walk, start, end);
+	return 0;
+}
+
+static int walk_hugetlb(pte_t *pte, unsigned long mask, unsigned long start, unsigned long end,
+			struct mm_walk *mm_walk)
+{
+	struct walk *walk = mm_walk->private;
+	int ret = walk_flush(walk);
+
+	if (!ret && !huge_pte_none(*pte))
+		walk_add(walk, start, end);
+	return ret;
+}
+
+/* Mappings of devices are not asked for, but a walk would skip them by itself. */
+static int walk_test(unsigned long start, unsigned long end, struct mm_walk *mm_walk)
+{
+	return 0;
+}
+
+static const struct mm_walk_ops walk_ops = {
+	.pmd_entry = walk_pmd,
+	.pte_entry = walk_pte,
+	.hugetlb_entry = walk_hugetlb,
+	.test_walk = walk_test,
+#ifdef COMPAT_WALK_LOCK
+	COMPAT_WALK_LOCK,
+#endif
+};
+
+int extents_pages(struct extents *extents, struct mm_struct *mm, unsigned long start,
+		  unsigned long end)
+{
+	struct walk *walk;
+	int ret;
+
+	if (start >= end)
+		return 0;
+	walk = kmalloc(sizeof(*walk), GFP_KERNEL_ACCOUNT);
+	if (!walk)
+		return -ENOMEM;
+	walk->extents = extents;
+	walk->nr = 0;
+	ret = kernel_call(walk_page_range)(mm, start, end, &walk_ops, walk);
+	if (!ret)
+		ret = walk_flush(walk);
+	kfree(walk);
+	return ret;
+}
+
+/*
+ * Shared memory has contents where its page cache has a page or a swap entry,
+ * whether or not this process ever touched it.
+ */
+int extents_shmem(struct extents *extents, struct address_space *mapping, pgoff_t first,
+		  unsigned long start, unsigned long end)
+{
+	pgoff_t last = first + ((end - start) >> PAGE_SHIFT) - 1;
+	unsigned long index, at;
+	void *entry;
+	int ret = 0;
+
+	/* page by page: a large folio answers for each of its own */
+	for (index = first; !ret; index++) {
+		XA_STATE(xas, &mapping->i_pages, index);
+
+		rcu_read_lock();
+		do {
+			entry = xas_find(&xas, last);
+		} while (xas_retry(&xas, entry));
+		index = max(index, xas.xa_index);
+		rcu_read_unlock();
+		if (!entry || index > last)
+			break;
+		at = start + ((index - first) << PAGE_SHIFT);
+		ret = extents_add(extents, at, at + PAGE_SIZE);
+		cond_resched();
+	}
+	return ret;
+}
+
+/* Page tables are there only for what was touched: the last one tells where to look. */
+static int last_pmd(pmd_t *pmd, unsigned long start, unsigned long end, struct mm_walk *mm_walk)
+{
+	if (!pmd_none(READ_ONCE(*pmd)))
+		*(unsigned long *)mm_walk->private = start;
+	mm_walk->action = ACTION_CONTINUE;
+	cond_resched();
+	return 0;
+}
+
+static int last_hugetlb(pte_t *pte, unsigned long mask, unsigned long start, unsigned long end,
+			struct mm_walk *mm_walk)
+{
+	if (!huge_pte_none(*pte))
+		*(unsigned long *)mm_walk->private = start;
+	return 0;
+}
+
+static const struct mm_walk_ops last_ops = {
+	.pmd_entry = last_pmd,
+	.hugetlb_entry = last_hugetlb,
+	.test_walk = walk_test,
+#ifdef COMPAT_WALK_LOCK
+	COMPAT_WALK_LOCK,
+#endif
+};
+
+/* The end of the last contents from @from to @end; @from when there are none. */
+static int last_page(struct mm_struct *mm, unsigned long from, unsigned long end,
+		     unsigned long *last)
+{
+	struct extents extents = {};
+	int ret = extents_pages(&extents, mm, from, end);
+
+	*last = !ret && extents.nr ? extents.list[extents.nr - 1].end : from;
+	extents_free(&extents);
+	return ret;
+}
+
+/*
+ * The last page table may be there for the next mapping's sake, or have been left
+ * by pages that are gone. When the one before it is empty too, look at all pages.
+ */
+int extents_last(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned long *last)
+{
+	unsigned long from;
+	int tries, ret = 0;
+
+	for (tries = 0; start < end && !ret; tries++) {
+		from = start;
+		if (tries < 2)
+			ret = kernel_call(walk_page_range)(mm, start, end, &last_ops, &from);
+		if (!ret)
+			ret = last_page(mm, from, end, last);
+		if (*last > from)
+			return ret;
+		end = from;
+	}
+	*last = start;
+	return ret;
+}
+
+static int find_in_store(struct extents *extents, const struct segment *segment)
+{
+	pgoff_t last = segment->store_first + (segment->filesz >> PAGE_SHIFT) - 1;
+	unsigned long index, at;
+	struct page *page;
+	int ret;
+
+	xa_for_each_range(&segment->store->pages, index, page, segment->store_first, last)
+	{
+		at = segment->start + ((index - segment->store_first) << PAGE_SHIFT);
+		ret = extents_add(extents, at, at + PAGE_SIZE);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int find_in_shmem(struct core *core, const struct segment *segment, unsigned long end)
+{
+	struct vm_area_struct *vma = vma_lookup(core->mm, segment->start);
+
+	/* only somebody outside of the frozen group can have changed the mapping */
+	if (!vma || !vma->vm_file || vma->vm_end < end)
+		return -ESTALE;
+	return extents_shmem(&core->extents, vma->vm_file->f_mapping,
+			     linear_page_index(vma, segment->start), segment->start, end);
+}
+
+static int find_in_segment(struct core *core, const struct segment *segment)
+{
+	unsigned long end = segment->start + segment->filesz;
+
+	core->extents.min = segment->start;
+	if (!segment->filesz)
+		return 0;
+	if (segment->store)
+		return find_in_store(&core->extents, segment);
+	switch (segment->contents) {
+	case CONTENTS_RANGE:
+		return extents_add(&core->extents, segment->start, end);
+	case CONTENTS_PAGES:
+		return extents_pages(&core->extents, core->mm, segment->start, end);
+	case CONTENTS_SHMEM:
+		return find_in_shmem(core, segment, end);
+	default:
+		return 0;
+	}
+}
+
+static int find_all(struct core *core)
+{
+	unsigned int i;
+	int ret;
+
+	ret = mmap_read_lock_killable(core->mm);
+	if (ret)
+		return ret;
+	for (i = 0; i < core->nr_segments && !ret; i++) {
+		ret = find_in_segment(core, &core->segments[i]);
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
+	}
+	mmap_read_unlock(core->mm);
+	return ret;
+}
+
+/* The caller holds a user reference to the memory, or it is the core's own. */
+int core_find(struct core *core)
+{
+	int ret = 0;
+
+	if (smp_load_acquire(&core->found))
+		return 0;
+	if (mutex_lock_killable(&core->find))
+		return -EINTR;
+	if (!core->found) {
+		ret = find_all(core);
+		if (!ret && !core_valid(core))
+			ret = -ESTALE;
+		if (ret)
+			extents_free(&core->extents);
+		else
+			core->data_bytes = core->extents.bytes;
+		if (!ret)
+			smp_store_release(&core->found, true);
+	}
+	mutex_unlock(&core->find);
+	return ret;
+}

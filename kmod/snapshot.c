@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* SNAPSHOT: every process of a frozen group at once, so that the group can go on. */
+#include <linux/err.h>
+#include <linux/overflow.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "capture.h"
+#include "clone.h"
+#include "freeze.h"
+#include "snapshot.h"
+#include "task.h"
+#include "trace.h"
+
+/* One process while it is captured. */
+struct shot {
+	struct task_struct *leader; /* with a reference */
+	struct capture *capture;
+	struct clone *clone;
+};
+
+struct shots {
+	unsigned int nr;
+	struct shot list[];
+};
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	unsigned int i;
+
+	if (!snapshot)
+		return;
+	for (i = 0; i < snapshot->nr; i++) {
+		if (snapshot->cores[i])
+			core_put(snapshot->cores[i]);
+	}
+	kvfree(snapshot);
+}
+
+struct core *snapshot_find(struct snapshot *snapshot, pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < snapshot->nr; i++) {
+		if (pid_vnr(snapshot->cores[i]->process) == pid)
+			return snapshot->cores[i];
+	}
+	return NULL;
+}
+
+/* One held thread of each process, by its signal_struct: the leader if it lives. */
+static int find_processes(struct group *group, struct xarray *found)
+{
+	struct member *member;
+	unsigned long key;
+	int nr = 0;
+
+	/* the list cannot change: the group is frozen, and the session locked */
+	list_for_each_entry(member, &group->members, node) {
+		if (!member_held(READ_ONCE(member->state)))
+			continue;
+		key = (unsigned long)member->task->signal;
+		if (xa_load(found, key)) {
+			if (!thread_group_leader(member->task))
+				continue;
+			nr--;
+		}
+		if (xa_is_err(xa_store(found, key, member->task, GFP_KERNEL_ACCOUNT)))
+			return -ENOMEM;
+		nr++;
+	}
+	return nr;
+}
+
+static struct shots *shots_alloc(struct group *group)
+{
+	struct shots *shots = NULL;
+	struct task_struct *leader;
+	struct xarray found;
+	unsigned long key;
+	int nr;
+
+	xa_init(&found);
+	nr = find_processes(group, &found);
+	if (nr > 0)
+		shots = kvzalloc(struct_size(shots, list, nr), GFP_KERNEL_ACCOUNT);
+	if (shots) {
+		xa_for_each(&found, key, leader)
+			shots->list[shots->nr++].leader = get_task_struct(leader);
+	}
+	xa_destroy(&found);
+	if (nr <= 0)
+		return ERR_PTR(nr ?: -ESRCH);
+	return shots ?: ERR_PTR(-ENOMEM);
+}
+
+/* The memory's layout and copies, and the clone under way. */
+static int shot_begin(struct shot *shot, struct group *group, u32 flags, struct xarray *stores)
+{
+	struct capture *capture;
+	int ret;
+
+	if (flags & XCKPT_SNAPSHOT_FROZEN)
+		stores = NULL;
+	capture = capture_begin(group, shot->leader, flags & XCKPT_SNAPSHOT_THIN, stores);
+	if (IS_ERR(capture))
+		return PTR_ERR(capture);
+	shot->capture = capture;
+	if (!stores)
+		capture->core->uncloned = XCKPT_UNCLONED_ASKED;
+	ret = capture_memory(capture);
+	if (ret || capture->core->uncloned)
+		return ret;
+	shot->clone = clone_begin(capture->mm);
+	if (!shot->clone)
+		capture->core->uncloned = XCKPT_UNCLONED_MEMORY;
+	return 0;
+}
+
+/* The clone takes the place of the process's own memory; without one that stays. */
+static int shot_clone(struct shot *shot, u64 *ns)
+{
+	struct core *core = shot->capture->core;
+	struct mm_struct *mm = clone_finish(shot->clone, ns);
+
+	shot->clone = NULL;
+	if (mm == ERR_PTR(-EINTR))
+		return -EINTR;
+	if (IS_ERR(mm)) {
+		core->uncloned =
+			mm == ERR_PTR(-EAGAIN) ? XCKPT_UNCLONED_LIMIT : XCKPT_UNCLONED_MEMORY;
+		return 0;
+	}
+	mmdrop(core->mm);
+	core->mm = mm;
+	core->cloned = true;
+	return 0;
+}
+
+static int shots_capture(struct shots *shots, struct group *group, u32 flags, struct xarray *stores,
+			 u64 *clone_ns)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < shots->nr; i++) {
+		ret = shot_begin(&shots->list[i], group, flags, stores);
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < shots->nr; i++) {
+		ret = capture_rest(shots->list[i].capture);
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < shots->nr && !ret; i++) {
+		if (shots->list[i].clone)
+			ret = shot_clone(&shots->list[i], clone_ns);
+	}
+	return ret;
+}
+
+/* What was captured becomes @snapshot's, or nothing does. */
+static void shots_end(struct shots *shots, int ret, struct snapshot *snapshot)
+{
+	unsigned int i;
+	u64 ns = 0;
+
+	for (i = 0; i < shots->nr; i++) {
+		struct shot *shot = &shots->list[i];
+		struct mm_struct *mm = shot->clone ? clone_finish(shot->clone, &ns) : NULL;
+		struct core *core = shot->capture ? capture_end(shot->capture, ret) : NULL;
+
+		if (!IS_ERR_OR_NULL(mm))
+			mmput(mm);
+		if (core)
+			snapshot->cores[snapshot->nr++] = core;
+		put_task_struct(shot->leader);
+	}
+	kvfree(shots);
+}
+
+static u64 stores_forget(struct xarray *stores)
+{
+	struct store *store;
+	unsigned long key;
+	u64 bytes = 0;
+
+	xa_for_each(stores, key, store) {
+		bytes += store->bytes;
+		store_put(store);
+	}
+	xa_destroy(stores);
+	return bytes;
+}
+
+static struct snapshot *snapshot_try(struct group *group, struct xckpt_snapshot *arg)
+{
+	struct snapshot *snapshot;
+	struct xarray stores; /* of shared memory, by address_space */
+	struct shots *shots;
+	int ret;
+
+	shots = shots_alloc(group);
+	if (IS_ERR(shots))
+		return ERR_CAST(shots);
+	snapshot = kvzalloc(struct_size(snapshot, cores, shots->nr), GFP_KERNEL_ACCOUNT);
+	xa_init(&stores);
+	arg->out_clone_ns = 0;
+	ret = snapshot ? shots_capture(shots, group, arg->flags, &stores, &arg->out_clone_ns)
+		       : -ENOMEM;
+	shots_end(shots, ret, snapshot);
+	arg->out_copied_bytes = stores_forget(&stores);
+	if (ret) {
+		kvfree(snapshot);
+		return ERR_PTR(ret);
+	}
+	snapshot->thin = arg->flags & XCKPT_SNAPSHOT_THIN;
+	return snapshot;
+}
+
+/* First as it is; then with those parked that moved; then with nobody asleep. */
+static struct snapshot *snapshot_attempts(struct group *group, struct xckpt_snapshot *arg)
+{
+	struct refusal refusal = {};
+	struct snapshot *snapshot;
+	int ret;
+
+	for (arg->out_nr_attempts = 1;; arg->out_nr_attempts++) {
+		snapshot = snapshot_try(group, arg);
+		/* a process that was killed meanwhile is gone the next time */
+		if (snapshot == ERR_PTR(-ESRCH) ? !group_disturbed(group) : IS_ERR(snapshot))
+			return snapshot;
+		if (!IS_ERR(snapshot)) {
+			if (!group_disturbed(group))
+				return snapshot;
+			snapshot_free(snapshot);
+		}
+		if (arg->out_nr_attempts == 3)
+			return ERR_PTR(-EAGAIN);
+		ret = group_refreeze(group,
+				     arg->out_nr_attempts == 1 ? group->mode : XCKPT_MODE_STRICT,
+				     &refusal);
+		if (ret)
+			return ERR_PTR(ret);
+	}
+}
+
+static void count_private(const struct core *core, struct xckpt_snapshot *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < core->nr_segments; i++) {
+		if (core->segments[i].store && core->segments[i].contents != CONTENTS_SHMEM)
+			arg->out_copied_bytes += core->segments[i].store->bytes;
+	}
+}
+
+static void snapshot_count(struct snapshot *snapshot, struct group *group,
+			   struct xckpt_snapshot *arg)
+{
+	struct core *core;
+	unsigned int i;
+
+	arg->out_nr_processes = snapshot->nr;
+	arg->out_nr_pipes = files_count_pipes(group);
+	for (i = 0; i < snapshot->nr; i++) {
+		core = snapshot->cores[i];
+		count_private(core, arg);
+		if (core->cloned)
+			continue;
+		if (!arg->out_nr_uncloned++) {
+			arg->out_uncloned = core->uncloned;
+			arg->out_uncloned_pid = pid_vnr(core->process);
+		}
+	}
+}
+
+struct snapshot *snapshot_take(struct group *group, struct xckpt_snapshot *arg)
+{
+	u64 start = ktime_get_ns();
+	struct snapshot *snapshot;
+
+	arg->out_nr_uncloned = arg->out_uncloned = arg->out_uncloned_pid = 0;
+	trace_snapshot_begin(group);
+	snapshot = snapshot_attempts(group, arg);
+	if (!IS_ERR(snapshot))
+		snapshot_count(snapshot, group, arg);
+	trace_snapshot_end(group, arg, PTR_ERR_OR_ZERO(snapshot));
+	arg->out_total_ns = ktime_get_ns() - start;
+	return snapshot;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Copies of pages that a clone of the memory would not keep. */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/slab.h>
+
+#include "compat/mm.h"
+#include "extents.h"
+#include "store.h"
+
+#define BATCH 64 /* pages pinned at once */
+
+/* Who asks pays; and gives way to everybody else: there is another way without copies. */
+#define STORE_GFP (GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
+
+struct store *store_alloc(void)
+{
+	struct store *store = kzalloc(sizeof(*store), GFP_KERNEL_ACCOUNT);
+
+	if (!store)
+		return NULL;
+	kref_init(&store->ref);
+	xa_init(&store->pages);
+	return store;
+}
+
+static void store_free(struct kref *ref)
+{
+	struct store *store = container_of(ref, struct store, ref);
+	unsigned long index;
+	struct page *page;
+
+	xa_for_each(&store->pages, index, page) {
+		put_page(page);
+		cond_resched();
+	}
+	xa_destroy(&store->pages);
+	kfree(store);
+}
+
+void store_put(struct store *store)
+{
+	if (store)
+		kref_put(&store->ref, store_free);
+}
+
+static int store_page(struct store *store, pgoff_t index, struct page *from)
+{
+	struct page *page = alloc_page(STORE_GFP);
+	int ret;
+
+	if (!page)
+		return -ENOMEM;
+	copy_page(page_address(page), page_address(from));
+	ret = xa_insert(&store->pages, index, page, STORE_GFP);
+	if (ret) {
+		put_page(page);
+		return ret == -EBUSY ? 0 : ret;
+	}
+	store->bytes += PAGE_SIZE;
+	return 0;
+}
+
+int store_shmem(struct store *store, struct address_space *mapping, pgoff_t first, pgoff_t nr)
+{
+	struct extents extents = {};
+	struct page *page;
+	pgoff_t index;
+	size_t i;
+	int ret;
+
+	/* extents as if it were mapped from address 0 on */
+	ret = extents_shmem(&extents, mapping, first, 0, nr << PAGE_SHIFT);
+	for (i = 0; i < extents.nr && !ret; i++) {
+		index = first + (extents.list[i].start >> PAGE_SHIFT);
+		for (; index < first + (extents.list[i].end >> PAGE_SHIFT) && !ret; index++) {
+			if (xa_load(&store->pages, index))
+				continue;
+			page = shmem_read_mapping_page(mapping, index);
+			if (IS_ERR(page))
+				continue; /* broken, or punched out from outside: a hole */
+			ret = store_page(store, index, page);
+			put_page(page);
+			if (fatal_signal_pending(current))
+				ret = -EINTR;
+			cond_resched();
+		}
+	}
+	extents_free(&extents);
+	return ret;
+}
+
+static int store_batch(struct store *store, struct mm_struct *mm, pgoff_t index,
+		       unsigned long start, unsigned long nr, struct page **pages)
+{
+	long i, got;
+	int locked = 1, ret;
+
+	ret = mmap_read_lock_killable(mm);
+	if (ret)
+		return ret;
+	got = compat_get_pages(mm, start, nr, pages, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	if (got == -ENOMEM || got == -EINTR)
+		return got;
+	if (got <= 0)
+		return 1; /* beyond the end of its file: a hole */
+	for (i = 0; i < got; i++) {
+		if (!ret)
+			ret = store_page(store, index + i, pages[i]);
+		put_page(pages[i]);
+	}
+	return ret ?: got;
+}
+
+static int store_extent(struct store *store, struct mm_struct *mm, unsigned long base,
+			const struct extent *extent, struct page **pages)
+{
+	unsigned long at;
+	int ret;
+
+	for (at = extent->start; at < extent->end; at += (unsigned long)ret << PAGE_SHIFT) {
+		ret = store_batch(store, mm, (at - base) >> PAGE_SHIFT, at,
+				  min_t(unsigned long, BATCH, (extent->end - at) >> PAGE_SHIFT),
+				  pages);
+		if (ret < 0)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+int store_memory(struct store *store, struct mm_struct *mm, unsigned long start, unsigned long end,
+		 bool all)
+{
+	struct page **pages = kmalloc_array(BATCH, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	struct extents extents = {};
+	size_t i;
+	int ret;
+
+	ret = pages ? mmap_read_lock_killable(mm) : -ENOMEM;
+	if (ret)
+		goto out;
+	if (all)
+		ret = extents_add(&extents, start, end);
+	else
+		ret = extents_pages(&extents, mm, start, end);
+	mmap_read_unlock(mm);
+	for (i = 0; i < extents.nr && !ret; i++)
+		ret = store_extent(store, mm, start, &extents.list[i], pages);
+out:
+	extents_free(&extents);
+	kfree(pages);
+	return ret;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Copies of pages that a clone of the memory would not keep. */
+#ifndef XCKPT_STORE_H
+#define XCKPT_STORE_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mm_types.h>
+#include <linux/xarray.h>
+
+/* Of a memory object, or of one private mapping; mappings of one object share it. */
+struct store {
+	struct kref ref;
+	struct xarray pages; /* struct page by its index in the object */
+	u64 bytes;
+};
+
+struct store *store_alloc(void);
+void store_put(struct store *store);
+
+/* Copy the pages of shared memory from @first on, @nr of them, that it does not have yet. */
+int store_shmem(struct store *store, struct address_space *mapping, pgoff_t first, pgoff_t nr);
+
+/*
+ * Copy what @mm has from @start to @end; @all: also what is not in its page tables.
+ * The page at @start gets the index 0.
+ */
+int store_memory(struct store *store, struct mm_struct *mm, unsigned long start, unsigned long end,
+		 bool all);
+
+#endif
