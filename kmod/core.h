@@ -75,6 +75,24 @@ int core_find(struct core *core);
 /* core_read.c */
 extern const struct file_operations core_fops;
 
+#define CORE_BATCH 256 /* pages pinned at once */
+
+/* A stretch of the file behind the head that is all of one sort. */
+struct stretch {
+	loff_t end; /* offset in the file, behind the one asked for */
+	const struct segment *segment;
+	unsigned long addr; /* where the process has it */
+	bool data;
+};
+struct stretch stretch_at(const struct core *core, loff_t pos);
+
+/* Find the contents when @end, where the caller looks, is behind the head. */
+int core_contents(struct core *core, loff_t end);
+
+/* core_splice.c */
+ssize_t core_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe, size_t len,
+			 unsigned int flags);
+
 /* corefs.c: core files live on a file system of their own, so that they can be
  * reopened through /proc/PID/fd and look like the regular files they are. */
 int corefs_get(void);

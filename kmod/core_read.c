@@ -7,12 +7,9 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
-#include "compat/fs.h"
 #include "compat/mm.h"
 #include "core.h"
 #include "trace.h"
-
-#define BATCH 256 /* pages pinned at once */
 
 /* The segment that holds file offset @pos, or the next one behind it, or NULL. */
 static const struct segment *segment_at(const struct core *core, loff_t pos)
@@ -47,15 +44,7 @@ static const struct extent *extent_at(const struct core *core, unsigned long add
 	return low < core->extents.nr ? &core->extents.list[low] : NULL;
 }
 
-/* A stretch of the file that is all of one sort. */
-struct stretch {
-	loff_t end; /* offset in the file, behind the one asked for */
-	const struct segment *segment;
-	unsigned long addr; /* where the process has it */
-	bool data;
-};
-
-static struct stretch stretch_at(const struct core *core, loff_t pos)
+struct stretch stretch_at(const struct core *core, loff_t pos)
 {
 	const struct segment *segment = segment_at(core, pos);
 	const struct extent *extent;
@@ -88,7 +77,7 @@ static size_t read_pages(struct mm_struct *mm, unsigned long addr, size_t count,
 	long i, nr, got;
 	int locked = 1;
 
-	nr = min_t(size_t, BATCH, DIV_ROUND_UP(offset + count, PAGE_SIZE));
+	nr = min_t(size_t, CORE_BATCH, DIV_ROUND_UP(offset + count, PAGE_SIZE));
 	if (mmap_read_lock_killable(mm))
 		return 0;
 	got = compat_get_pages(mm, addr & PAGE_MASK, nr, pages, &locked);
@@ -158,8 +147,7 @@ static ssize_t read_all(struct core *core, struct mm_struct *mm, struct kiocb *i
 	return done;
 }
 
-/* Find the contents when @end, where the caller looks, is behind the head. */
-static int find_contents(struct core *core, loff_t end)
+int core_contents(struct core *core, loff_t end)
 {
 	int ret;
 
@@ -186,13 +174,13 @@ static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	trace_core_begin(core->pid, iocb->ki_pos, iov_iter_count(to));
 	if (!core_valid(core))
 		goto out;
-	ret = find_contents(core, iocb->ki_pos + iov_iter_count(to));
+	ret = core_contents(core, iocb->ki_pos + iov_iter_count(to));
 	if (ret)
 		goto out;
 	ret = -ESTALE;
 	if (!mmget_not_zero(core->mm))
 		goto out;
-	pages = kmalloc_array(BATCH, sizeof(*pages), GFP_KERNEL);
+	pages = kmalloc_array(CORE_BATCH, sizeof(*pages), GFP_KERNEL);
 	ret = pages ? read_all(core, core->mm, iocb, pages, to) : -ENOMEM;
 	kfree(pages);
 	mmput(core->mm);
@@ -228,7 +216,7 @@ static loff_t core_llseek(struct file *file, loff_t offset, int whence)
 	struct core *core = file->private_data;
 
 	if (whence == SEEK_DATA || whence == SEEK_HOLE) {
-		int ret = find_contents(core, core->size);
+		int ret = core_contents(core, core->size);
 
 		if (ret)
 			return ret;
@@ -251,5 +239,5 @@ const struct file_operations core_fops = {
 	.open = core_file_open,
 	.llseek = core_llseek,
 	.read_iter = core_read_iter,
-	.splice_read = COMPAT_SPLICE_READ,
+	.splice_read = core_splice_read,
 };

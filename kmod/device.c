@@ -137,23 +137,36 @@ static int do_core(struct session *session, union argument *arg)
 	struct file *file;
 	int fd;
 
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
 	core = session_core(session, &arg->core);
-	if (IS_ERR(core)) {
-		put_unused_fd(fd);
+	if (IS_ERR(core))
 		return PTR_ERR(core);
-	}
-	file = core_open(core, &arg->core);
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	file = fd < 0 ? ERR_PTR(fd) : core_open(core, &arg->core);
 	core_put(core);
 	if (IS_ERR(file)) {
-		put_unused_fd(fd);
+		if (fd >= 0)
+			put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
 	arg->core.out_fd = fd;
-	fd_install(fd, file);
+	session->opened = file;
 	return 0;
+}
+
+/* The caller gets a descriptor only together with its number. */
+static void core_deliver(struct session *session, int fd, bool told)
+{
+	struct file *file = session->opened;
+
+	session->opened = NULL;
+	if (!file)
+		return;
+	if (told) {
+		fd_install(fd, file);
+	} else {
+		put_unused_fd(fd);
+		fput(file);
+	}
 }
 
 static const struct command {
@@ -205,10 +218,11 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long user
 	if (mutex_lock_interruptible(&session->lock))
 		return -EINTR;
 	ret = command->run(session, &arg);
-	mutex_unlock(&session->lock);
 	/* a pointer that went bad meanwhile must not hide what was done */
 	if (copy_to_user(uarg, &arg, min(usize, command->size)) && !ret)
 		ret = -EFAULT;
+	core_deliver(session, arg.core.out_fd, !ret);
+	mutex_unlock(&session->lock);
 	return ret;
 }
 

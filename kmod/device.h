@@ -4,6 +4,7 @@
 
 #include <linux/mutex.h>
 
+struct file;
 struct group;
 struct snapshot;
 
@@ -11,6 +12,7 @@ struct snapshot;
 struct session {
 	struct mutex lock; /* one command at a time; guards what follows */
 	struct group *group; /* what is frozen, or NULL */
+	struct file *opened; /* by the command that runs, not yet the caller's */
 	struct snapshot *snapshot; /* the last one, or NULL; outlives the thaw */
 };
 
