@@ -22,6 +22,13 @@ struct capture {
 	char path[PATH_MAX]; /* scratch of capture_path() */
 };
 
+/* A mapping with what must outlive the mmap lock to be named and copied. */
+struct mapping {
+	struct xckpt_vma vma;
+	struct file *file; /* with a reference, or NULL */
+	char label[80]; /* of an anonymous mapping */
+};
+
 /* Capture the process of @leader, a held task; an ERR_PTR, ESRCH if it was killed. */
 struct capture *capture_begin(struct group *group, struct task_struct *leader, bool thin,
 			      struct xarray *stores);
@@ -43,6 +50,8 @@ void capture_signals(struct capture *capture); /* capture_process.c */
 void capture_pending(struct notes *notes, struct task_struct *task, bool shared);
 void capture_thread(struct capture *capture, struct task_struct *task, u32 state);
 int capture_layout(struct capture *capture); /* capture_mm.c; mmap_lock is taken there */
+/* capture_copies.c: copy what a clone would lose; may find that it has to be done without. */
+int capture_copies(struct capture *capture, const struct mapping *mappings);
 void capture_files(struct capture *capture);
 
 #endif

@@ -24,12 +24,12 @@ u64 xckpt_xfeatures(void)
  * In the image it was interrupted, and makes the call again, as the kernel would
  * have it for one that has done nothing yet.
  */
-static void show_interrupted(struct elf_prstatus *status)
+static void show_interrupted(struct elf_prstatus *status, struct task_struct *task)
 {
 	struct user_regs_struct *regs = (void *)&status->pr_reg;
 
 	if ((long)regs->orig_ax >= 0)
-		regs->ax = -ERESTARTNOINTR;
+		regs->ax = restart_result(task_pt_regs(task));
 }
 
 static void add_prstatus(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
@@ -48,7 +48,7 @@ static void add_prstatus(struct notes *notes, struct task_struct *task, struct p
 	status.common.pr_sighold = restart_sigmask(task, asleep, &saved);
 	regset_get(task, &view->regsets[0], sizeof(status.pr_reg), &status.pr_reg);
 	if (asleep)
-		show_interrupted(&status);
+		show_interrupted(&status, task);
 	status.pr_fpvalid = 1;
 	notes_put(notes, "CORE", NT_PRSTATUS, &status, sizeof(status));
 }
@@ -117,7 +117,7 @@ static void add_thread_note(struct notes *notes, struct task_struct *task, struc
 	note.policy = task->policy;
 	note.nice = task_nice(task);
 	note.rt_priority = task->rt_priority;
-	restart_describe(&note, task, regs);
+	restart_describe(&note, task, regs, state == XCKPT_TASK_ASLEEP);
 	get_task_comm(note.comm, task);
 	notes_put(notes, XCKPT_NOTE_NAME, XCKPT_NT_THREAD, &note, sizeof(note));
 }

@@ -94,6 +94,49 @@ static bool futex_starts_again(const struct pt_regs *regs, bool relative)
 	return false;
 }
 
+/*
+ * Which call a restart block belongs to: after an interruption orig_ax is
+ * restart_syscall's, but the argument registers are still the first one's. The
+ * functions are static, so they are told by their names. One serves two calls:
+ * nanosleep(2) has a pointer where clock_nanosleep(2) has a clock's number.
+ */
+static u32 restart_block_nr(const struct restart_block *block, const struct pt_regs *regs)
+{
+	char name[KSYM_NAME_LEN];
+
+	snprintf(name, sizeof(name), "%ps", READ_ONCE(block->fn));
+	if (strstarts(name, "do_restart_poll"))
+		return __NR_poll;
+	if (strstarts(name, "futex_wait_restart"))
+		return __NR_futex;
+	if (strstarts(name, "hrtimer_nanosleep_restart"))
+		return regs->di < PAGE_SIZE ? __NR_clock_nanosleep : __NR_nanosleep;
+	if (strstarts(name, "posix_cpu_nsleep_restart") ||
+	    strstarts(name, "alarm_timer_nsleep_restart"))
+		return __NR_clock_nanosleep;
+	return __NR_restart_syscall;
+}
+
+/*
+ * These go on until the time that their restart block has, and leave it as it is
+ * while they sleep; futex(2) does not.
+ */
+static bool block_starts_again(struct task_struct *task, const struct pt_regs *regs)
+{
+	switch (restart_block_nr(&task->restart_block, regs)) {
+	case __NR_poll:
+	case __NR_nanosleep:
+	case __NR_clock_nanosleep:
+		return true;
+	}
+	return false;
+}
+
+long restart_result(const struct pt_regs *regs)
+{
+	return regs->orig_ax == __NR_restart_syscall ? -ERESTART_RESTARTBLOCK : -ERESTARTNOINTR;
+}
+
 bool restart_starts_again(struct task_struct *task, bool relative)
 {
 	const struct pt_regs *regs = task_pt_regs(task);
@@ -125,6 +168,8 @@ bool restart_starts_again(struct task_struct *task, bool relative)
 		return relative || (regs->si & TIMER_ABSTIME);
 	case __NR_nanosleep:
 		return relative;
+	case __NR_restart_syscall:
+		return block_starts_again(task, regs);
 	/* left to themselves these would return EINTR, or lose the time that passed */
 	case __NR_epoll_wait:
 	case __NR_epoll_pwait:
@@ -166,39 +211,22 @@ unsigned long restart_sigmask(struct task_struct *task, bool asleep, bool *saved
 	return task->blocked.sig[0];
 }
 
-/*
- * Which call a restart block belongs to: after a second interruption orig_ax is
- * restart_syscall's, but the argument registers are still the first one's. The
- * functions are static, so they are told by their names. One serves two calls:
- * nanosleep(2) has a pointer where clock_nanosleep(2) has a clock's number.
- */
 static u32 restart_nr(const struct restart_block *block, const struct pt_regs *regs)
 {
-	char name[KSYM_NAME_LEN];
-
 	/* it may be about to make that call (ax), or to leave it (orig_ax) */
 	if (regs->orig_ax != __NR_restart_syscall && regs->ax != __NR_restart_syscall)
 		return regs->orig_ax;
-	snprintf(name, sizeof(name), "%ps", block->fn);
-	if (strstarts(name, "do_restart_poll"))
-		return __NR_poll;
-	if (strstarts(name, "futex_wait_restart"))
-		return __NR_futex;
-	if (strstarts(name, "hrtimer_nanosleep_restart"))
-		return regs->di < PAGE_SIZE ? __NR_clock_nanosleep : __NR_nanosleep;
-	if (strstarts(name, "posix_cpu_nsleep_restart") ||
-	    strstarts(name, "alarm_timer_nsleep_restart"))
-		return __NR_clock_nanosleep;
-	return __NR_restart_syscall;
+	return restart_block_nr(block, regs);
 }
 
 void restart_describe(struct xckpt_note_thread *note, struct task_struct *task,
-		      const struct pt_regs *regs)
+		      const struct pt_regs *regs, bool asleep)
 {
 	struct restart_block *block = &task->restart_block;
+	long ax = asleep ? restart_result(regs) : regs->ax;
 
 	note->restart_nr = restart_nr(block, regs);
-	if (regs->ax != -ERESTART_RESTARTBLOCK && regs->ax != __NR_restart_syscall)
+	if (ax != -ERESTART_RESTARTBLOCK && ax != __NR_restart_syscall)
 		return;
 	switch (note->restart_nr) {
 	case __NR_nanosleep:

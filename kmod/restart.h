@@ -18,6 +18,9 @@ void restart_interrupted(struct pt_regs *regs);
  */
 bool restart_starts_again(struct task_struct *task, bool relative);
 
+/* What such a call that sleeps would have returned, had it been interrupted. */
+long restart_result(const struct pt_regs *regs);
+
 /* The signal mask that the call of a held thread is about to restore. */
 unsigned long restart_sigmask(struct task_struct *task, bool asleep, bool *saved);
 
@@ -26,6 +29,6 @@ void transfer_finish(struct pt_regs *regs);
 
 /* Where a held thread's call goes on, if it keeps that in the kernel. */
 void restart_describe(struct xckpt_note_thread *note, struct task_struct *task,
-		      const struct pt_regs *regs);
+		      const struct pt_regs *regs, bool asleep);
 
 #endif

@@ -134,11 +134,6 @@ static int member_add(struct group *group, struct task_struct *parent, struct ta
 	struct member *member;
 	int ret;
 
-	spin_lock(&members_lock);
-	ret = member_wanted(&group, parent, task);
-	spin_unlock(&members_lock);
-	if (ret <= 0)
-		return ret;
 	member = kzalloc(sizeof(*member), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!member)
 		return -ENOMEM;
@@ -177,6 +172,29 @@ void members_forget(struct group *group)
 	}
 }
 
+/* An io_uring or vhost worker never goes to user mode. */
+static bool can_park(const struct task_struct *task)
+{
+	return !task->exit_state && !(task->flags & (COMPAT_PF_WORKER | PF_KTHREAD));
+}
+
+/* Are all threads of @process members already? Mostly so, after the first scan. */
+static bool process_known(struct group *group, struct task_struct *process)
+{
+	struct task_struct *task;
+	bool known = true;
+
+	spin_lock(&members_lock);
+	for_each_thread(process, task) {
+		if (can_park(task) && !member_find(group, task)) {
+			known = false;
+			break;
+		}
+	}
+	spin_unlock(&members_lock);
+	return known;
+}
+
 int task_scan(struct group *group, struct refusal *refusal)
 {
 	struct task_struct *process, *task;
@@ -194,9 +212,10 @@ int task_scan(struct group *group, struct refusal *refusal)
 			ret = refuse(refusal, -EINVAL, XCKPT_REASON_INIT, process);
 			break;
 		}
+		if (process_known(group, process))
+			continue;
 		for_each_thread(process, task) {
-			/* an io_uring or vhost worker never goes to user mode */
-			if (task->exit_state || (task->flags & (COMPAT_PF_WORKER | PF_KTHREAD)))
+			if (!can_park(task))
 				continue;
 			ret = member_add(group, NULL, task);
 			if (ret == -EBUSY)
@@ -237,7 +256,7 @@ int task_check_access(struct group *group, struct refusal *refusal)
  */
 static void newborn(void *data, struct task_struct *parent, struct task_struct *child)
 {
-	if (!atomic_read(&nr_watching) || (child->flags & (PF_KTHREAD | COMPAT_PF_WORKER)))
+	if (!atomic_read(&nr_watching) || !can_park(child))
 		return;
 	rcu_read_lock();
 	if (member_add(NULL, parent, child) < 0)
