@@ -93,6 +93,7 @@ static void park(struct callback_head *work)
 {
 	struct member *member = container_of(work, struct member, work);
 	struct group *group = member->group;
+	bool signalled = task_sigpending(current);
 	enum member_state state;
 
 	if (!(current->flags & PF_EXITING))
@@ -109,8 +110,12 @@ static void park(struct callback_head *work)
 
 	if (state == MEMBER_RETRY)
 		return; /* the freezer posts it again, or thaws: it keeps the work's reference */
-	if (state == MEMBER_PARKED && park_held(member) && member->slept)
-		transfer_finish(current_pt_regs());
+	if (state == MEMBER_PARKED && park_held(member)) {
+		restart_charge(current_pt_regs(), ktime_get_ns() - member->parked_ns);
+		/* with a signal, the call would have ended there without us, too */
+		if (!signalled)
+			transfer_finish(current_pt_regs(), member->slept);
+	}
 	work_done(member);
 }
 

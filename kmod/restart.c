@@ -2,6 +2,8 @@
 /* What becomes of system calls that the freeze interrupts, here and in the image. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/math64.h>
+#include <linux/uaccess.h>
 #include <linux/file.h>
 #include <uapi/linux/futex.h>
 #include <linux/kallsyms.h>
@@ -51,8 +53,49 @@ void restart_interrupted(struct pt_regs *regs)
 	case __NR_epoll_pwait2:
 	case __NR_io_getevents:
 	case __NR_io_pgetevents:
+	case __NR_select: /* when it could not write back the time that is left */
+	case __NR_pselect6:
+	case __NR_ppoll:
 		regs->ax = -ERESTARTNOHAND;
 	}
+}
+
+/*
+ * These wrote back the time that was left when they were interrupted, and take it
+ * again when they are made again.
+ */
+void restart_charge(struct pt_regs *regs, u64 held_ns)
+{
+	struct __kernel_timespec __user *user;
+	struct __kernel_timespec left;
+	bool micro = regs->orig_ax == __NR_select;
+	s32 rem;
+	s64 ns;
+
+	if (in_ia32_syscall() || (long)regs->ax != -ERESTARTNOHAND)
+		return;
+	switch (regs->orig_ax) {
+	case __NR_select:
+	case __NR_pselect6:
+		user = (void __user *)regs->r8;
+		break;
+	case __NR_ppoll:
+		user = (void __user *)regs->dx;
+		break;
+	default:
+		return;
+	}
+	if (!user || copy_from_user(&left, user, sizeof(left)) || left.tv_sec < 0 ||
+	    left.tv_sec > KTIME_SEC_MAX - 1)
+		return;
+	if (micro) /* a struct timeval, of the same size */
+		left.tv_nsec *= NSEC_PER_USEC;
+	ns = left.tv_sec * NSEC_PER_SEC + left.tv_nsec - (s64)held_ns;
+	ns = max_t(s64, ns, 0);
+	left.tv_sec = div_s64_rem(ns, NSEC_PER_SEC, &rem);
+	left.tv_nsec = micro ? rem / NSEC_PER_USEC : rem;
+	if (copy_to_user(user, &left, sizeof(left)))
+		pr_debug("cannot write the time that is left of a call\n");
 }
 
 /* Reading from it waits for a first byte or message, and never for more. */

@@ -24,8 +24,11 @@ long restart_result(const struct pt_regs *regs);
 /* The signal mask that the call of a held thread is about to restore. */
 unsigned long restart_sigmask(struct task_struct *task, bool asleep, bool *saved);
 
-/* In the thread that parked, when it goes on: finish what was cut short (transfer.c). */
-void transfer_finish(struct pt_regs *regs);
+/* In the thread that parked, when it goes on: the time it was held counts as waited. */
+void restart_charge(struct pt_regs *regs, u64 held_ns);
+
+/* And what was cut short is finished (transfer.c). @slept: it waited in the call. */
+void transfer_finish(struct pt_regs *regs, bool slept);
 
 /* Where a held thread's call goes on, if it keeps that in the kernel. */
 void restart_describe(struct xckpt_note_thread *note, struct task_struct *task,

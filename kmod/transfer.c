@@ -25,6 +25,7 @@ struct transfer {
 	struct iovec fast[FAST_IOVECS];
 	struct iovec *iov; /* import_iovec()'s */
 	bool receive, socket; /* else it is write() or writev() */
+	bool slept;
 	unsigned int flags; /* MSG_* */
 };
 
@@ -83,14 +84,11 @@ static int take_arguments(struct transfer *t, const struct pt_regs *regs)
 	return -EOPNOTSUPP;
 }
 
-static ssize_t move_by_socket(struct transfer *t)
+static ssize_t move_by_socket(struct transfer *t, struct socket *sock)
 {
-	struct socket *sock = sock_from_file(t->file);
 	struct msghdr msg = { .msg_iter = t->iter, .msg_flags = t->flags };
 	ssize_t ret;
 
-	if (!sock || (t->receive && !(t->flags & MSG_WAITALL)))
-		return 0;
 	ret = t->receive ? sock_recvmsg(sock, &msg, t->flags) : sock_sendmsg(sock, &msg);
 	/* an error ends the transfer, and the next call has to tell it */
 	if (ret == -ECONNRESET || ret == -ETIMEDOUT)
@@ -98,24 +96,44 @@ static ssize_t move_by_socket(struct transfer *t)
 	return ret;
 }
 
-static ssize_t move_rest(struct transfer *t, size_t done)
+/*
+ * Would a stream that blocks have ended the transfer here by itself? Not if only a
+ * signal can do that; where a time-out can, or a driver's habits, only if the
+ * freeze found the thread waiting.
+ */
+static bool ended_early(struct transfer *t, struct socket *sock)
 {
-	loff_t pos = 0;
+	umode_t mode = file_inode(t->file)->i_mode;
+	long timeout;
 
 	/* a file with positions does not wait for anybody */
-	if (done >= iov_iter_count(&t->iter) || (t->file->f_mode & FMODE_LSEEK) ||
-	    (t->file->f_flags & O_NONBLOCK) || (t->flags & MSG_DONTWAIT))
+	if ((t->file->f_mode & FMODE_LSEEK) || (t->file->f_flags & O_NONBLOCK) ||
+	    (t->flags & (MSG_DONTWAIT | MSG_PEEK)))
+		return false;
+	if (!sock)
+		return S_ISFIFO(mode) || t->slept;
+	if (!sock->sk || sock->type != SOCK_STREAM || (t->receive && !(t->flags & MSG_WAITALL)))
+		return false;
+	timeout = t->receive ? sock->sk->sk_rcvtimeo : sock->sk->sk_sndtimeo;
+	return timeout == MAX_SCHEDULE_TIMEOUT || t->slept;
+}
+
+static ssize_t move_rest(struct transfer *t, size_t done)
+{
+	struct socket *sock = sock_from_file(t->file);
+	loff_t pos = 0;
+
+	if (done >= iov_iter_count(&t->iter) || !ended_early(t, sock) || (t->socket && !sock))
 		return 0;
 	iov_iter_advance(&t->iter, done);
 	if (t->socket)
-		return move_by_socket(t);
+		return move_by_socket(t, sock);
 	return vfs_iter_write(t->file, &t->iter, &pos, 0);
 }
 
-/* Called only for a thread that was asleep in the call when it was interrupted. */
-void transfer_finish(struct pt_regs *regs)
+void transfer_finish(struct pt_regs *regs, bool slept)
 {
-	struct transfer t = {};
+	struct transfer t = { .slept = slept };
 	ssize_t ret;
 
 	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || (long)regs->ax <= 0)
