@@ -154,18 +154,23 @@ static void group_retry(struct group *group)
  * Wait until all have arrived. Parking tells, but some come to rest in other ways
  * (on their way into a stop, or to sleep): look for those at every tick.
  */
-static int group_wait(struct group *group)
+static int group_wait(struct group *group, bool again)
 {
 	long ret;
 
 	if (READ_ONCE(group->nr_retry))
 		group_retry(group);
-	ret = wait_event_interruptible_timeout(
-		group->arrived, !READ_ONCE(group->nr_pending) || READ_ONCE(group->stirred), 1);
+#define ARRIVED (!READ_ONCE(group->nr_pending) || READ_ONCE(group->stirred))
+	if (again) /* to give up would be to thaw what the caller holds */
+		ret = wait_event_killable_timeout(group->arrived, ARRIVED, 1);
+	else
+		ret = wait_event_interruptible_timeout(group->arrived, ARRIVED, 1);
+#undef ARRIVED
 	return ret < 0 ? -EINTR : 0;
 }
 
-static int group_gather(struct group *group, unsigned long deadline, struct refusal *refusal)
+static int group_gather(struct group *group, unsigned long deadline, bool again,
+			struct refusal *refusal)
 {
 	struct member *member;
 	int lost, added, ret;
@@ -183,7 +188,7 @@ static int group_gather(struct group *group, unsigned long deadline, struct refu
 			return 0;
 		if (time_after(jiffies, deadline))
 			break;
-		ret = group_wait(group);
+		ret = group_wait(group, again);
 		if (ret)
 			return ret;
 	}
@@ -236,13 +241,13 @@ static void group_count(struct group *group, struct xckpt_freeze *arg)
 	arg->out_skew_ns = last > first ? last - first : 0;
 }
 
-static int group_stop(struct group *group, struct refusal *refusal)
+static int group_stop(struct group *group, bool again, struct refusal *refusal)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(group->timeout_ms) + 1;
 	int ret;
 
 	newborn_watch();
-	ret = group_gather(group, deadline, refusal);
+	ret = group_gather(group, deadline, again, refusal);
 	newborn_unwatch();
 	return ret;
 }
@@ -260,7 +265,7 @@ int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *
 	group->timeout_ms = arg->timeout_ms ?: XCKPT_TIMEOUT_DEFAULT_MS;
 	trace_freeze_begin(group);
 	group->holding = true;
-	ret = group_stop(group, refusal);
+	ret = group_stop(group, false, refusal);
 	if (!ret) {
 		arg->out_latency_ns = ktime_get_ns() - start;
 		arg->out_rounds = group->nr_rounds;
@@ -299,7 +304,7 @@ int group_refreeze(struct group *group, enum xckpt_mode mode, struct refusal *re
 			park_again(member);
 		}
 	}
-	ret = group_stop(group, refusal);
+	ret = group_stop(group, true, refusal);
 	return ret ?: task_check_access(group, refusal);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a thread does that is to be frozen: the work that it runs on its way to user mode. */
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
@@ -89,15 +90,27 @@ static bool park_held(struct member *member)
 	return false;
 }
 
+/* What the thread was about is as if nobody had held it. */
+static void park_resume(struct member *member, struct file *file)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	restart_charge(regs, ktime_get_ns() - member->parked_ns);
+	if (file)
+		transfer_finish(regs, file, member->slept);
+}
+
 static void park(struct callback_head *work)
 {
 	struct member *member = container_of(work, struct member, work);
 	struct group *group = member->group;
-	bool signalled = task_sigpending(current);
+	struct file *file = NULL;
 	enum member_state state;
 
-	if (!(current->flags & PF_EXITING))
+	if (!(current->flags & PF_EXITING)) {
 		restart_interrupted(current_pt_regs());
+		file = transfer_file(current_pt_regs());
+	}
 	spin_lock(&members_lock);
 	state = park_decide(member);
 	member->parked_ns = ktime_get_ns();
@@ -108,15 +121,13 @@ static void park(struct callback_head *work)
 		wake_up(&group->arrived);
 	spin_unlock(&members_lock);
 
-	if (state == MEMBER_RETRY)
-		return; /* the freezer posts it again, or thaws: it keeps the work's reference */
-	if (state == MEMBER_PARKED && park_held(member)) {
-		restart_charge(current_pt_regs(), ktime_get_ns() - member->parked_ns);
-		/* with a signal, the call would have ended there without us, too */
-		if (!signalled)
-			transfer_finish(current_pt_regs(), member->slept);
-	}
-	work_done(member);
+	/* after RETRY the freezer posts it again, or thaws: it keeps the work's reference */
+	if (state == MEMBER_PARKED && park_held(member))
+		park_resume(member, file);
+	if (file)
+		fput(file);
+	if (state != MEMBER_RETRY)
+		work_done(member);
 }
 
 /*

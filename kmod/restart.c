@@ -60,19 +60,30 @@ void restart_interrupted(struct pt_regs *regs)
 	}
 }
 
+/* Will the call be made again, or is it just about to be? */
+static bool is_restarting(const struct pt_regs *regs)
+{
+	u16 code;
+
+	if ((long)regs->ax == -ERESTARTNOHAND)
+		return true;
+	return regs->ax == regs->orig_ax && !get_user(code, (u16 __user *)regs->ip) &&
+	       code == 0x050f; /* syscall */
+}
+
 /*
  * These wrote back the time that was left when they were interrupted, and take it
  * again when they are made again.
  */
 void restart_charge(struct pt_regs *regs, u64 held_ns)
 {
+	bool micro = regs->orig_ax == __NR_select;
 	struct __kernel_timespec __user *user;
 	struct __kernel_timespec left;
-	bool micro = regs->orig_ax == __NR_select;
 	s32 rem;
 	s64 ns;
 
-	if (in_ia32_syscall() || (long)regs->ax != -ERESTARTNOHAND)
+	if (in_ia32_syscall())
 		return;
 	switch (regs->orig_ax) {
 	case __NR_select:
@@ -85,6 +96,8 @@ void restart_charge(struct pt_regs *regs, u64 held_ns)
 	default:
 		return;
 	}
+	if (!is_restarting(regs))
+		return;
 	if (!user || copy_from_user(&left, user, sizeof(left)) || left.tv_sec < 0 ||
 	    left.tv_sec > KTIME_SEC_MAX - 1)
 		return;
@@ -188,6 +201,8 @@ bool restart_starts_again(struct task_struct *task, bool relative)
 		return false;
 	if ((long)regs->orig_ax < 0)
 		return true; /* in a page fault: the instruction is run again */
+	if ((long)regs->ax != -ENOSYS)
+		return false; /* the call is over, and something else is waited for */
 	switch (regs->orig_ax) {
 	case __NR_read:
 	case __NR_readv:

@@ -9,6 +9,8 @@
 #include <linux/fs.h>
 #include <linux/net.h>
 #include <linux/ptrace.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/socket.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -131,21 +133,32 @@ static ssize_t move_rest(struct transfer *t, size_t done)
 	return vfs_iter_write(t->file, &t->iter, &pos, 0);
 }
 
-void transfer_finish(struct pt_regs *regs, bool slept)
+/* Taken before the thread parks: the number may be another file's when it goes on. */
+struct file *transfer_file(const struct pt_regs *regs)
 {
-	struct transfer t = { .slept = slept };
+	if (in_ia32_syscall() || (long)regs->ax <= 0 || task_sigpending(current))
+		return NULL; /* with a signal, the call would have ended without us, too */
+	switch (regs->orig_ax) {
+	case __NR_write:
+	case __NR_writev:
+	case __NR_sendto:
+	case __NR_sendmsg:
+	case __NR_recvfrom:
+	case __NR_recvmsg:
+		return fget(regs->di);
+	}
+	return NULL;
+}
+
+void transfer_finish(struct pt_regs *regs, struct file *file, bool slept)
+{
+	struct transfer t = { .file = file, .slept = slept };
 	ssize_t ret;
 
-	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || (long)regs->ax <= 0)
-		return;
 	if (take_arguments(&t, regs))
 		return;
-	t.file = fget(regs->di);
-	if (t.file) {
-		ret = move_rest(&t, regs->ax);
-		if (ret > 0)
-			regs->ax += ret;
-		fput(t.file);
-	}
+	ret = move_rest(&t, regs->ax);
+	if (ret > 0)
+		regs->ax += ret;
 	kfree(t.iov);
 }
