@@ -46,6 +46,7 @@ static u32 thread_state(enum member_state state)
 struct held {
 	struct task_struct *task; /* with a reference */
 	u32 state;
+	bool cut;
 };
 
 /* The held threads of the process, the leader first; returns how many. */
@@ -65,6 +66,7 @@ static unsigned int list_threads(struct capture *capture, struct held *list, uns
 			continue;
 		held->task = get_task_struct(task);
 		held->state = thread_state(member->state);
+		held->cut = member->state == MEMBER_PARKED && member->cut;
 		nr += held != list;
 	}
 	spin_unlock(&members_lock);
@@ -85,7 +87,7 @@ static void capture_threads(struct capture *capture)
 	for (i = 0; i < nr; i++) {
 		if (!list[i].task)
 			continue; /* killed */
-		capture_thread(capture, list[i].task, list[i].state);
+		capture_thread(capture, list[i].task, list[i].state, list[i].cut);
 		put_task_struct(list[i].task);
 		cond_resched();
 	}

@@ -48,7 +48,7 @@ u32 capture_table(struct notes *notes, u32 nr, u32 size);
 void capture_identity(struct capture *capture); /* capture_process.c */
 void capture_signals(struct capture *capture); /* capture_process.c */
 void capture_pending(struct notes *notes, struct task_struct *task, bool shared);
-void capture_thread(struct capture *capture, struct task_struct *task, u32 state);
+void capture_thread(struct capture *capture, struct task_struct *task, u32 state, bool cut);
 int capture_layout(struct capture *capture); /* capture_mm.c; mmap_lock is taken there */
 /* capture_copies.c: copy what a clone would lose; may find that it has to be done without. */
 int capture_copies(struct capture *capture, const struct mapping *mappings);

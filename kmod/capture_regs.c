@@ -91,7 +91,7 @@ static void add_siginfo(struct notes *notes)
 }
 
 static void add_thread_note(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
-			    u32 state)
+			    u32 state, bool cut)
 {
 	struct xckpt_note_thread note = { .size = sizeof(note) };
 	struct pt_regs *regs = task_pt_regs(task);
@@ -106,6 +106,8 @@ static void add_thread_note(struct notes *notes, struct task_struct *task, struc
 		note.flags |= XCKPT_THREAD_IN_SYSCALL;
 	if (compat_seccomp_mode(task))
 		note.flags |= XCKPT_THREAD_SECCOMP;
+	if (cut)
+		note.flags |= XCKPT_THREAD_CUT;
 	note.altstack_sp = task->sas_ss_sp;
 	note.altstack_size = task->sas_ss_size;
 	note.altstack_flags = task->sas_ss_size ? task->sas_ss_flags : SS_DISABLE;
@@ -195,7 +197,7 @@ void capture_pending(struct notes *notes, struct task_struct *task, bool shared)
 	kvfree(info);
 }
 
-void capture_thread(struct capture *capture, struct task_struct *task, u32 state)
+void capture_thread(struct capture *capture, struct task_struct *task, u32 state, bool cut)
 {
 	struct pid_namespace *ns = capture->group->ns;
 	const struct user_regset_view *view;
@@ -209,7 +211,7 @@ void capture_thread(struct capture *capture, struct task_struct *task, u32 state
 	for (i = 1; i < view->n; i++)
 		add_regset(&capture->notes, task, &view->regsets[i]);
 	add_siginfo(&capture->notes);
-	add_thread_note(&capture->notes, task, ns, state);
+	add_thread_note(&capture->notes, task, ns, state, cut);
 	kernel_call(put_task_stack)(task);
 	capture_pending(&capture->notes, task, false);
 }

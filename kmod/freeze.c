@@ -8,7 +8,6 @@
 #include <linux/delay.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
-#include <linux/time_namespace.h>
 
 #include "compat/task.h"
 #include "freeze.h"
@@ -202,20 +201,11 @@ static int group_gather(struct group *group, unsigned long deadline, bool again,
 /* The clocks as the first process of the group sees them. */
 static void group_clocks(struct group *group, struct xckpt_freeze *arg)
 {
-	struct member *member = list_first_entry(&group->members, struct member, node);
-	struct timespec64 monotonic = {}, boottime = {};
+	struct task_struct *task = list_first_entry(&group->members, struct member, node)->task;
 
-#ifdef CONFIG_TIME_NS
-	task_lock(member->task);
-	if (member->task->nsproxy) {
-		monotonic = member->task->nsproxy->time_ns->offsets.monotonic;
-		boottime = member->task->nsproxy->time_ns->offsets.boottime;
-	}
-	task_unlock(member->task);
-#endif
 	arg->out_realtime_ns = ktime_get_real_ns();
-	arg->out_monotonic_ns = ktime_get_ns() + timespec64_to_ns(&monotonic);
-	arg->out_boottime_ns = ktime_get_boottime_ns() + timespec64_to_ns(&boottime);
+	arg->out_monotonic_ns = ktime_get_ns() + task_clock_offset(task, CLOCK_MONOTONIC);
+	arg->out_boottime_ns = ktime_get_boottime_ns() + task_clock_offset(task, CLOCK_BOOTTIME);
 }
 
 static void group_count(struct group *group, struct xckpt_freeze *arg)

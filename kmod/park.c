@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a thread does that is to be frozen: the work that it runs on its way to user mode. */
-#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
@@ -10,6 +9,7 @@
 #include "restart.h"
 #include "symbols.h"
 #include "trace.h"
+#include "transfer.h"
 
 /* Works queued or running, of all groups: the module stays while there are any. */
 static atomic_t nr_works = ATOMIC_INIT(0);
@@ -90,26 +90,17 @@ static bool park_held(struct member *member)
 	return false;
 }
 
-/* What the thread was about is as if nobody had held it. */
-static void park_resume(struct member *member, struct file *file)
-{
-	struct pt_regs *regs = current_pt_regs();
-
-	restart_charge(regs, ktime_get_ns() - member->parked_ns);
-	if (file)
-		transfer_finish(regs, file, member->slept);
-}
-
 static void park(struct callback_head *work)
 {
 	struct member *member = container_of(work, struct member, work);
 	struct group *group = member->group;
-	struct file *file = NULL;
+	struct pt_regs *regs = current_pt_regs();
+	struct transfer transfer = {};
 	enum member_state state;
 
 	if (!(current->flags & PF_EXITING)) {
-		restart_interrupted(current_pt_regs());
-		file = transfer_file(current_pt_regs());
+		restart_interrupted(regs);
+		member->cut = transfer_cut(&transfer, regs, member->slept);
 	}
 	spin_lock(&members_lock);
 	state = park_decide(member);
@@ -122,10 +113,12 @@ static void park(struct callback_head *work)
 	spin_unlock(&members_lock);
 
 	/* after RETRY the freezer posts it again, or thaws: it keeps the work's reference */
-	if (state == MEMBER_PARKED && park_held(member))
-		park_resume(member, file);
-	if (file)
-		fput(file);
+	if (state == MEMBER_PARKED && park_held(member)) {
+		restart_charge(regs, ktime_get_ns() - member->parked_ns);
+		if (member->cut)
+			transfer_finish(&transfer, regs);
+	}
+	transfer_end(&transfer);
 	if (state != MEMBER_RETRY)
 		work_done(member);
 }

@@ -20,6 +20,7 @@
 
 #include "restart.h"
 #include "symbols.h"
+#include "task.h"
 
 /*
  * Some calls return EINTR even when no handler runs. Our notification is not a
@@ -308,4 +309,6 @@ void restart_describe(struct xckpt_note_thread *note, struct task_struct *task,
 	default:
 		note->restart = XCKPT_RESTART_OTHER;
 	}
+	if (note->restart_expires_ns)
+		note->restart_expires_ns += task_clock_offset(task, note->restart_clock);
 }

@@ -27,13 +27,6 @@ unsigned long restart_sigmask(struct task_struct *task, bool asleep, bool *saved
 /* In the thread that parked, when it goes on: the time it was held counts as waited. */
 void restart_charge(struct pt_regs *regs, u64 held_ns);
 
-/*
- * transfer.c: the file of a transfer that may have been cut short, with a reference,
- * or NULL; and the rest of it. @slept: the freeze found the thread waiting.
- */
-struct file *transfer_file(const struct pt_regs *regs);
-void transfer_finish(struct pt_regs *regs, struct file *file, bool slept);
-
 /* Where a held thread's call goes on, if it keeps that in the kernel. */
 void restart_describe(struct xckpt_note_thread *note, struct task_struct *task,
 		      const struct pt_regs *regs, bool asleep);

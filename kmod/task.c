@@ -8,6 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/time_namespace.h>
 #include <linux/tracepoint.h>
 
 #include "compat/task.h"
@@ -247,6 +248,21 @@ int task_check_access(struct group *group, struct refusal *refusal)
 			return refuse(refusal, -EOPNOTSUPP, XCKPT_REASON_COMPAT, member->task);
 	}
 	return 0;
+}
+
+s64 task_clock_offset(struct task_struct *task, clockid_t clock)
+{
+	struct timespec64 offset = {};
+
+#ifdef CONFIG_TIME_NS
+	task_lock(task);
+	if (task->nsproxy && clock == CLOCK_MONOTONIC)
+		offset = task->nsproxy->time_ns->offsets.monotonic;
+	else if (task->nsproxy && clock == CLOCK_BOOTTIME)
+		offset = task->nsproxy->time_ns->offsets.boottime;
+	task_unlock(task);
+#endif
+	return timespec64_to_ns(&offset);
 }
 
 /*

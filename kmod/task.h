@@ -30,6 +30,9 @@ int task_scan(struct group *group, struct refusal *refusal);
 /* May the caller look into each of the held tasks? */
 int task_check_access(struct group *group, struct refusal *refusal);
 
+/* What @task sees on a clock, less what the kernel has, in ns: its time namespace. */
+s64 task_clock_offset(struct task_struct *task, clockid_t clock);
+
 /* The member of @group that @task is, or NULL. Under members_lock. */
 struct member *member_find(struct group *group, struct task_struct *task);
 

@@ -17,19 +17,7 @@
 #include <net/sock.h>
 #include <asm/unistd.h>
 
-#include "restart.h"
-
-#define FAST_IOVECS 8
-
-struct transfer {
-	struct file *file;
-	struct iov_iter iter;
-	struct iovec fast[FAST_IOVECS];
-	struct iovec *iov; /* import_iovec()'s */
-	bool receive, socket; /* else it is write() or writev() */
-	bool slept;
-	unsigned int flags; /* MSG_* */
-};
+#include "transfer.h"
 
 static int take_buffer(struct transfer *t, unsigned long buf, unsigned long len)
 {
@@ -45,7 +33,7 @@ static int take_iovecs(struct transfer *t, const struct iovec __user *iov, unsig
 	ssize_t ret;
 
 	t->iov = t->fast;
-	ret = import_iovec(t->receive ? ITER_DEST : ITER_SOURCE, iov, nr, FAST_IOVECS, &t->iov,
+	ret = import_iovec(t->receive ? ITER_DEST : ITER_SOURCE, iov, nr, TRANSFER_IOVECS, &t->iov,
 			   &t->iter);
 	return ret < 0 ? ret : 0;
 }
@@ -62,7 +50,6 @@ static int take_message(struct transfer *t, unsigned long user)
 	return take_iovecs(t, header.msg_iov, header.msg_iovlen);
 }
 
-/* What the call was to move, as a whole. */
 static int take_arguments(struct transfer *t, const struct pt_regs *regs)
 {
 	switch (regs->orig_ax) {
@@ -103,8 +90,9 @@ static ssize_t move_by_socket(struct transfer *t, struct socket *sock)
  * signal can do that; where a time-out can, or a driver's habits, only if the
  * freeze found the thread waiting.
  */
-static bool ended_early(struct transfer *t, struct socket *sock)
+static bool ended_early(struct transfer *t, bool slept)
 {
+	struct socket *sock = sock_from_file(t->file);
 	umode_t mode = file_inode(t->file)->i_mode;
 	long timeout;
 
@@ -113,52 +101,50 @@ static bool ended_early(struct transfer *t, struct socket *sock)
 	    (t->flags & (MSG_DONTWAIT | MSG_PEEK)))
 		return false;
 	if (!sock)
-		return S_ISFIFO(mode) || t->slept;
+		return !t->socket && (S_ISFIFO(mode) || slept);
 	if (!sock->sk || sock->type != SOCK_STREAM || (t->receive && !(t->flags & MSG_WAITALL)))
 		return false;
 	timeout = t->receive ? sock->sk->sk_rcvtimeo : sock->sk->sk_sndtimeo;
-	return timeout == MAX_SCHEDULE_TIMEOUT || t->slept;
+	return timeout == MAX_SCHEDULE_TIMEOUT || slept;
 }
 
-static ssize_t move_rest(struct transfer *t, size_t done)
+bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 {
-	struct socket *sock = sock_from_file(t->file);
-	loff_t pos = 0;
-
-	if (done >= iov_iter_count(&t->iter) || !ended_early(t, sock) || (t->socket && !sock))
-		return 0;
-	iov_iter_advance(&t->iter, done);
-	if (t->socket)
-		return move_by_socket(t, sock);
-	return vfs_iter_write(t->file, &t->iter, &pos, 0);
-}
-
-/* Taken before the thread parks: the number may be another file's when it goes on. */
-struct file *transfer_file(const struct pt_regs *regs)
-{
-	if (in_ia32_syscall() || (long)regs->ax <= 0 || task_sigpending(current))
-		return NULL; /* with a signal, the call would have ended without us, too */
-	switch (regs->orig_ax) {
-	case __NR_write:
-	case __NR_writev:
-	case __NR_sendto:
-	case __NR_sendmsg:
-	case __NR_recvfrom:
-	case __NR_recvmsg:
-		return fget(regs->di);
+	t->file = NULL;
+	t->iov = NULL;
+	t->receive = t->socket = false;
+	t->flags = 0;
+	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || (long)regs->ax <= 0 ||
+	    task_sigpending(current))
+		return false; /* with a signal, the call would have ended without us, too */
+	if (take_arguments(t, regs) || regs->ax >= iov_iter_count(&t->iter))
+		return false;
+	/* now: the number may be another file's when the thread goes on */
+	t->file = fget(regs->di);
+	if (t->file && !ended_early(t, slept)) {
+		fput(t->file);
+		t->file = NULL;
 	}
-	return NULL;
+	return t->file;
 }
 
-void transfer_finish(struct pt_regs *regs, struct file *file, bool slept)
+void transfer_finish(struct transfer *t, struct pt_regs *regs)
 {
-	struct transfer t = { .file = file, .slept = slept };
+	loff_t pos = 0;
 	ssize_t ret;
 
-	if (take_arguments(&t, regs))
-		return;
-	ret = move_rest(&t, regs->ax);
+	iov_iter_advance(&t->iter, regs->ax);
+	if (t->socket)
+		ret = move_by_socket(t, sock_from_file(t->file));
+	else
+		ret = vfs_iter_write(t->file, &t->iter, &pos, 0);
 	if (ret > 0)
 		regs->ax += ret;
-	kfree(t.iov);
+}
+
+void transfer_end(struct transfer *t)
+{
+	if (t->file)
+		fput(t->file);
+	kfree(t->iov);
 }

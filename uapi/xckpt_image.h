@@ -213,7 +213,8 @@ struct xckpt_note_file {
 /* What a thread was doing that it will take up again (restart_syscall(2)). */
 enum xckpt_restart {
 	XCKPT_RESTART_NONE,
-	XCKPT_RESTART_NANOSLEEP,	/* until @restart_expires_ns of @restart_clock */
+	/* until @restart_expires_ns of @restart_clock, as the process reads it */
+	XCKPT_RESTART_NANOSLEEP,
 	XCKPT_RESTART_FUTEX,		/* same, if not 0 */
 	XCKPT_RESTART_POLL,		/* same, if not 0 */
 	XCKPT_RESTART_OTHER,
@@ -223,6 +224,11 @@ enum xckpt_restart {
 #define XCKPT_THREAD_IN_SYSCALL		(1u << 0)	/* orig_rax holds its number */
 #define XCKPT_THREAD_SAVED_SIGMASK	(1u << 1)	/* left a call with a temporary mask */
 #define XCKPT_THREAD_SECCOMP		(1u << 2)
+/*
+ * Its write(2), send(2) or the like was cut short by the freeze: rax is what it had
+ * moved by then, and the rest of what was asked for is still to be moved.
+ */
+#define XCKPT_THREAD_CUT		(1u << 3)
 
 /* XCKPT_NT_THREAD: what NT_PRSTATUS has no room for. */
 struct xckpt_note_thread {
