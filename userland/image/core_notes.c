@@ -173,7 +173,7 @@ static int take_thread(struct notes *n, const struct note *note)
 	info->comm[sizeof(info->comm) - 1] = 0;
 	if (info->tid <= 0)
 		return notes_damaged(n, "a thread id is not positive");
-	if (info->state > XCKPT_TASK_VFORK)
+	if (info->state > XCKPT_TASK_VFORK && info->state != XCKPT_TASK_ASLEEP)
 		return notes_damaged(n, "a thread in an impossible state");
 	n->thread->tid = info->tid;
 	return 0;

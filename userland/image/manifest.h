@@ -36,7 +36,7 @@ struct manifest_fd {
 struct manifest_process {
 	int pid, ppid, pgid, sid;
 	const char *comm;
-	const char *state; /* "parked", "stopped", "vfork", "zombie" */
+	const char *state; /* "parked", "asleep", "stopped", "vfork", "zombie" */
 	const char *core; /* NULL: a zombie */
 	int exit_code; /* of a zombie, as wait(2) gives it */
 	int *threads;

@@ -20,7 +20,8 @@ const char *vma_kind_name(unsigned int kind)
 
 const char *task_state_name(unsigned int state)
 {
-	static const char *const names[] = { "running", "stopped", "vfork", "exiting", "zombie" };
+	static const char *const names[] = { "running", "stopped", "vfork",
+					     "exiting", "zombie",  "asleep" };
 
 	return state < ARRAY_SIZE(names) ? names[state] : "?";
 }
