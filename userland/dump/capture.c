@@ -12,12 +12,17 @@
 static const char *const state_names[] = {
 	[XCKPT_TASK_PARKED] = "parked", [XCKPT_TASK_STOPPED] = "stopped",
 	[XCKPT_TASK_VFORK] = "vfork",	[XCKPT_TASK_EXITING] = "exiting",
-	[XCKPT_TASK_ZOMBIE] = "zombie",
+	[XCKPT_TASK_ZOMBIE] = "zombie", [XCKPT_TASK_ASLEEP] = "asleep",
 };
 
-static bool has_registers(uint32_t state)
+static const char *state_name(uint32_t state)
 {
-	return state <= XCKPT_TASK_VFORK;
+	return state < sizeof(state_names) / sizeof(state_names[0]) ? state_names[state] : "?";
+}
+
+bool has_registers(uint32_t state)
+{
+	return state <= XCKPT_TASK_VFORK || state == XCKPT_TASK_ASLEEP;
 }
 
 /* What a process that has ended still tells. */
@@ -56,7 +61,6 @@ static int fill_process(struct dump *d, struct manifest_process *mp, const struc
 	mp->pgid = p->info.pgid;
 	mp->sid = p->info.sid;
 	mp->comm = p->info.comm;
-	mp->core = p->core_name;
 	mp->nr_threads = p->nr_threads;
 	mp->threads = arena_alloc(arena, p->nr_threads, sizeof(*mp->threads));
 	mp->nr_fds = p->nr_fds;
@@ -72,16 +76,48 @@ static int fill_process(struct dump *d, struct manifest_process *mp, const struc
 	return 0;
 }
 
+/*
+ * The processes there are, threads of one standing together in the list. Who has
+ * ended is described at once: somebody may wait for it when the group goes on.
+ */
+static int list_processes(struct dump *d)
+{
+	struct arena *arena = &d->priv.arena;
+	struct manifest *m = &d->priv.manifest;
+	size_t i = 0;
+
+	d->img.priv = &d->priv;
+	d->img.processes = arena_alloc(arena, d->nr_tasks, sizeof(*d->img.processes));
+	d->img.zombies = arena_alloc(arena, d->nr_tasks, sizeof(*d->img.zombies));
+	m->processes = arena_alloc(arena, d->nr_tasks, sizeof(*m->processes));
+	if (!d->img.processes || !d->img.zombies || !m->processes)
+		return -1;
+	while (i < d->nr_tasks) {
+		struct manifest_process *mp = &m->processes[m->nr_processes++];
+		const struct xckpt_task *leader = &d->tasks[i];
+		bool live = false;
+
+		mp->pid = leader->pid;
+		mp->state = state_name(leader->state);
+		for (; i < d->nr_tasks && d->tasks[i].pid == mp->pid; i++)
+			live |= has_registers(d->tasks[i].state);
+		if (live)
+			mp->core = arena_printf(arena, "%d.core", mp->pid);
+		if (live ? !mp->core : add_ended(d, mp, leader))
+			return -1;
+	}
+	return 0;
+}
+
 static int add_live(struct dump *d, struct manifest_process *mp, struct core_files *files)
 {
 	struct image_process *p = &d->img.processes[d->img.nr_processes];
-	struct core_place at;
+	struct core_place at = { .name = mp->core };
 	uint64_t data_bytes = 0;
 	int fd;
 
 	at.action = arena_printf(&d->priv.arena, "cannot dump pid %d", mp->pid);
-	at.name = arena_printf(&d->priv.arena, "%d.core", mp->pid);
-	if (!at.action || !at.name)
+	if (!at.action)
 		return -1;
 	fd = session_core(d, mp->pid, &data_bytes);
 	if (fd < 0)
@@ -92,34 +128,32 @@ static int add_live(struct dump *d, struct manifest_process *mp, struct core_fil
 		return -1;
 	p->outer_pid = mp->pid;
 	mp->pid = p->info.pid;
+	/* the snapshot may have woken who slept before */
+	if (p->threads[0].tid == p->info.pid)
+		mp->state = state_name(p->threads[0].info.state);
 	d->data_bytes += data_bytes;
 	return fill_process(d, mp, p);
 }
 
-/* Threads of one process stand together in the list. */
-static int add_processes(struct dump *d, struct core_files *files)
+/* Every core's notes; contents are not touched. */
+static int capture_cores(struct dump *d)
 {
 	struct manifest *m = &d->priv.manifest;
-	size_t i = 0;
+	struct core_files *files = arena_alloc(&d->priv.arena, m->nr_processes, sizeof(*files));
 
-	while (i < d->nr_tasks) {
-		struct manifest_process *mp = &m->processes[m->nr_processes++];
-		const struct xckpt_task *leader = &d->tasks[i];
-		bool live = false;
-
-		mp->pid = leader->pid;
-		mp->state = leader->state <= XCKPT_TASK_ZOMBIE ? state_names[leader->state] : "?";
-		for (; i < d->nr_tasks && d->tasks[i].pid == mp->pid; i++)
-			live |= has_registers(d->tasks[i].state);
+	if (!files)
+		return -1;
+	for (size_t i = 0; i < m->nr_processes; i++) {
 		if (interrupted)
 			return -1;
-		if (live ? add_live(d, mp, &files[d->img.nr_processes]) : add_ended(d, mp, leader))
+		if (m->processes[i].core &&
+		    add_live(d, &m->processes[i], &files[d->img.nr_processes]))
 			return -1;
 	}
 	if (!d->img.nr_processes)
-		return fail("cannot dump pid %d: it has ended", d->opt.pid);
+		return fail("cannot dump %s: it has ended", d->name);
 	m->root_pid = m->processes[0].pid; /* parents come before children */
-	return 0;
+	return merge_files(d, files);
 }
 
 static int count_unsupported(struct dump *d)
@@ -144,26 +178,21 @@ static void note_unsupported(void *ctx, int pid, const char *object, const char 
 		m->nr_unsupported++;
 }
 
-static int gather(struct dump *d, struct core_files *files)
+int capture_frozen(struct dump *d)
 {
-	if (add_processes(d, files) || merge_files(d, files) || capture_pipes(d) ||
-	    count_unsupported(d) || describe_host(d))
+	if (list_processes(d))
 		return -1;
-	image_unsupported(&d->img, note_unsupported, d);
-	return d->opt.thin ? describe_mapped(d) : 0;
+	/* what pipes hold is there for as long as nobody reads on */
+	if (d->snapshot.out_nr_pipes && (capture_cores(d) || capture_pipes(d)))
+		return -1;
+	return snapshot_outlives(d) ? session_thaw(d, 0) : 0;
 }
 
 int capture(struct dump *d)
 {
-	struct arena *arena = &d->priv.arena;
 	struct manifest *m = &d->priv.manifest;
-	struct core_files *files = arena_alloc(arena, d->nr_tasks, sizeof(*files));
 
-	d->img.priv = &d->priv;
-	d->img.processes = arena_alloc(arena, d->nr_tasks, sizeof(*d->img.processes));
-	d->img.zombies = arena_alloc(arena, d->nr_tasks, sizeof(*d->img.zombies));
-	m->processes = arena_alloc(arena, d->nr_tasks, sizeof(*m->processes));
-	if (!files || !d->img.processes || !d->img.zombies || !m->processes)
+	if (!d->img.nr_processes && capture_cores(d))
 		return -1;
 	m->version = IMAGE_FORMAT_VERSION;
 	m->thin = d->opt.thin;
@@ -172,5 +201,8 @@ int capture(struct dump *d)
 	m->clocks = (struct image_clocks){ (int64_t)d->freeze.out_realtime_ns,
 					   (int64_t)d->freeze.out_monotonic_ns,
 					   (int64_t)d->freeze.out_boottime_ns };
-	return gather(d, files);
+	if (count_unsupported(d))
+		return -1;
+	image_unsupported(&d->img, note_unsupported, d);
+	return d->opt.thin ? describe_mapped(d) : 0;
 }

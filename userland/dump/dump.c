@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* xckpt-dump: freeze a process tree, write its image, let it go on. */
+/* xckpt-dump: freeze a group of processes, write its image, let it go on. */
 #include "dump.h"
 #include "interrupt.h"
 #include "report.h"
@@ -47,10 +47,9 @@ static int judge_unsupported(const struct dump *d)
 		const char *blank = u->object[0] ? " " : "";
 
 		if (refuse)
-			return fail(
-				"cannot kill pid %d after the dump: pid %d%s%s: %s (dump without "
-				"--kill, or with --force)",
-				d->opt.pid, u->pid, blank, u->object, u->why);
+			return fail("cannot kill %s after the dump: pid %d%s%s: %s (dump without "
+				    "--kill, or with --force)",
+				    d->name, u->pid, blank, u->object, u->why);
 		if (!d->opt.quiet)
 			warn("pid %d%s%s: %s", u->pid, blank, u->object, u->why);
 	}
@@ -59,13 +58,15 @@ static int judge_unsupported(const struct dump *d)
 
 static int run(struct dump *d)
 {
-	if (strcmp(d->opt.output, "-") == 0 && check_stdout())
+	bool stream = strcmp(d->opt.output, "-") == 0;
+
+	if (stream && check_stdout())
 		return -1;
-	if (session_open(d))
+	if (session_open(d) || target_open(d) || describe_host(d))
 		return -1;
-	if (strcmp(d->opt.output, "-") != 0 && store_begin(d))
+	if (!stream && store_begin(d))
 		return -1;
-	if (session_freeze(d) || session_tasks(d) || capture(d) || judge_unsupported(d) ||
+	if (snapshot_take(d) || capture_frozen(d) || capture(d) || judge_unsupported(d) ||
 	    transfer(d))
 		return -1;
 	if (d->opt.kill)
@@ -78,17 +79,22 @@ static int run(struct dump *d)
 static void summarize(const struct dump *d)
 {
 	size_t nr = d->img.nr_processes;
-	char bytes[32], line[512];
+	char bytes[32], frozen[32], remark[160], line[1024];
 	int n;
 
 	n = snprintf(line, sizeof(line),
-		     "xckpt-dump: pid %d (%s): %zu process%s, %zu thread%s, %s in %.2f s, frozen "
-		     "%.2f s, image %.300s\n",
-		     d->opt.pid, d->priv.manifest.processes[0].comm, nr, nr == 1 ? "" : "es",
+		     "xckpt-dump: %.300s (%s): %zu process%s, %zu thread%s, %s in %.2f s, frozen "
+		     "%s, image %.300s%s\n",
+		     d->name, d->priv.manifest.processes[0].comm, nr, nr == 1 ? "" : "es",
 		     d->nr_threads, d->nr_threads == 1 ? "" : "s",
 		     human_bytes(d->bytes_written, bytes), (double)(now_ns() - d->start_ns) / 1e9,
-		     (double)(d->thawed_ns - d->frozen_ns) / 1e9,
-		     strcmp(d->opt.output, "-") == 0 ? "on standard output" : d->opt.output);
+		     human_time(d->frozen_ns, frozen),
+		     strcmp(d->opt.output, "-") == 0 ? "on standard output" : d->opt.output,
+		     snapshot_remark(d, remark));
+	/* the program chose its name */
+	for (int i = 0; i < n - 1; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return; /* nobody is left to be told */
 }
@@ -97,37 +103,40 @@ static void clean_up(struct dump *d)
 {
 	/* before files are removed, which may take its time: closing thaws */
 	for (size_t i = 0; i < d->img.nr_processes; i++)
-		close(d->img.processes[i].core_fd);
+		if (d->img.processes[i].core_fd >= 0)
+			close(d->img.processes[i].core_fd);
 	if (d->session_fd >= 0)
 		close(d->session_fd);
-	if (d->pid_fd >= 0)
-		close(d->pid_fd);
+	target_close(d);
 	store_abort(d);
 	arena_free(&d->priv.arena);
 	free(d->tasks);
+	free(d->opt.pids);
 }
 
 int main(int argc, char **argv)
 {
-	struct dump d = { .session_fd = -1,
-			  .pid_fd = -1,
-			  .store = { .parent_fd = -1, .dir_fd = -1 } };
+	struct dump d = { .session_fd = -1, .store = { .parent_fd = -1, .dir_fd = -1 } };
 	int ret;
 
 	report_tool = "xckpt-dump";
 	ret = parse_options(argc, argv, &d.opt);
-	if (ret)
+	if (ret) {
+		free(d.opt.pids);
 		return ret - 1;
+	}
 	d.start_ns = now_ns();
 	umask(077);
 	raise_fd_limit();
 	interrupt_catch();
 	ret = run(&d);
 	if (ret && interrupted)
-		fail("cannot dump pid %d: interrupted (no image was written, the program goes on)",
-		     d.opt.pid);
+		fail("cannot dump %s: interrupted (no image was written, the program goes on)",
+		     d.name ? d.name : "it");
 	else if (!ret && !d.opt.quiet)
 		summarize(&d);
+	if (!ret)
+		store_keep(&d);
 	clean_up(&d);
 	if (ret)
 		interrupt_release();

@@ -8,10 +8,16 @@
 #include "xckpt.h"
 
 struct options {
-	int pid;
+	bool has_target;
+	enum xckpt_target target;
+	int *pids; /* of a tree: its roots, each once */
+	size_t nr_pids;
+	int id; /* of a process group or session */
+	const char *cgroup;
+	uint32_t mode; /* enum xckpt_mode */
 	const char *output; /* "-": standard output */
 	bool kill, leave_stopped, thin, force, quiet;
-	unsigned int timeout_ms;
+	unsigned int timeout_ms, jobs;
 };
 
 /* Contents that go to files/, read while the group is frozen. */
@@ -21,20 +27,25 @@ struct buffer {
 	size_t size;
 };
 
-/* An image directory under its temporary name. */
+/* An image directory that nobody relies on yet. */
 struct store {
 	int parent_fd, dir_fd;
 	const char *parent, *name;
-	char temporary[256];
+	char current[256]; /* what it is called now, "" when there is none */
 	int *fds; /* of the cores, open until they are synced */
 	size_t nr_fds;
 };
 
 struct dump {
 	struct options opt;
-	int session_fd, pid_fd;
+	const char *name; /* of the target: "pid 42", "process group 42" */
+	int *fds; /* of the target: pidfds, or a cgroup's directory */
+	size_t nr_fds;
+	int session_fd;
 	bool frozen;
+	uint32_t mode; /* of the last freeze */
 	struct xckpt_freeze freeze;
+	struct xckpt_snapshot snapshot;
 	uint64_t xfeatures;
 	struct xckpt_task *tasks;
 	size_t nr_tasks, nr_threads;
@@ -48,7 +59,8 @@ struct dump {
 	struct store store;
 	_Atomic uint64_t bytes_read;
 	uint64_t bytes_written;
-	uint64_t start_ns, frozen_ns, thawed_ns;
+	uint64_t start_ns, froze_at_ns;
+	uint64_t frozen_ns; /* how long it stood still, all attempts together */
 };
 
 uint64_t now_ns(void);
@@ -56,18 +68,35 @@ uint64_t now_ns(void);
 /* options.c: 0, or the exit status + 1 */
 int parse_options(int argc, char **argv, struct options *opt);
 
+/* target.c */
+int target_open(struct dump *d);
+void target_close(struct dump *d);
+bool target_is_pid(const struct dump *d); /* one tree, by its root */
+
 /* freeze.c: the session and its ioctls */
 int session_open(struct dump *d);
-int session_freeze(struct dump *d);
+/* 0, an errno, or ECANCELED when a signal is to end the dump */
+int session_command(struct dump *d, unsigned long command, void *arg);
+int session_freeze(struct dump *d, uint32_t mode);
 int session_tasks(struct dump *d);
-int session_undisturbed(struct dump *d); /* after the last byte was read */
+/* Of what is read while frozen: after the last byte. */
+int session_undisturbed(struct dump *d);
 int session_core(struct dump *d, int pid, uint64_t *data_bytes); /* the descriptor */
 int session_thaw(struct dump *d, uint32_t flags);
 /* The name of @pid, "?" when it has gone; @buf has 64 bytes. */
 const char *comm_of(int pid, char *buf);
 
-/* capture.c: every core's notes, gathered to one image */
+/* snapshot.c: freeze the group and capture it, anew where threads moved */
+int snapshot_take(struct dump *d);
+/* Whether all contents outlive the thaw, and the group need not be held for them. */
+bool snapshot_outlives(const struct dump *d);
+/* What was read while frozen, and why, as an end of the summary; @buf has 160 bytes. */
+const char *snapshot_remark(const struct dump *d, char *buf);
+
+/* capture.c: what only the frozen group tells; then everything else */
+int capture_frozen(struct dump *d);
 int capture(struct dump *d);
+bool has_registers(uint32_t state); /* enum xckpt_task_state */
 /* files.c: open files that processes share, and what pipes hold */
 int merge_files(struct dump *d, const struct core_files *files);
 int capture_pipes(struct dump *d);
@@ -83,6 +112,8 @@ int store_begin(struct dump *d);
 int store_core(struct dump *d, struct checksum_copy *c, const char *name);
 int store_buffer(struct dump *d, const char *name, const void *data, size_t size);
 int store_commit(struct dump *d);
+/* All has gone well; without this store_abort() removes a committed image too. */
+void store_keep(struct dump *d);
 void store_abort(struct dump *d);
 
 /* progress.c: one line on a terminal */
@@ -90,5 +121,7 @@ void progress_begin(struct dump *d);
 void progress_end(void);
 /* "12.3 MiB"; @buf has 32 bytes */
 const char *human_bytes(uint64_t bytes, char *buf);
+/* "12.3 ms"; @buf has 32 bytes */
+const char *human_time(uint64_t ns, char *buf);
 
 #endif

@@ -69,10 +69,19 @@ static bool writes(const struct open_file *f)
 	       (f->flags & X86_O_ACCMODE) == X86_O_RDWR;
 }
 
+/* A thread of @p that lives: its first one may have ended, with no files left. */
+static int live_tid(const struct dump *d, const struct image_process *p)
+{
+	for (size_t i = 0; i < d->nr_tasks; i++)
+		if (d->tasks[i].pid == p->outer_pid && has_registers(d->tasks[i].state))
+			return d->tasks[i].tid;
+	return p->outer_pid;
+}
+
 /* A descriptor of our own for the description @f, whoever in the group has it. */
 static int reopen(const struct dump *d, const struct open_file *f)
 {
-	char path[64];
+	char path[96];
 
 	for (size_t i = 0; i < d->img.nr_processes; i++) {
 		const struct image_process *p = &d->img.processes[i];
@@ -80,7 +89,8 @@ static int reopen(const struct dump *d, const struct open_file *f)
 		for (size_t j = 0; j < p->nr_fds; j++) {
 			if (p->fds[j].file != f)
 				continue;
-			snprintf(path, sizeof(path), "/proc/%d/fd/%d", p->outer_pid, p->fds[j].fd);
+			snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", p->outer_pid,
+				 live_tid(d, p), p->fds[j].fd);
 			return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		}
 	}

@@ -10,25 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-/* Why a freeze failed, in words. */
+/*
+ * Why a freeze failed, in words: of the process that caused it, or where no
+ * single one did, of what was to be frozen.
+ */
 static const struct {
 	enum xckpt_reason reason;
-	const char *what, *remedy;
+	const char *what, *of_group, *remedy;
 } reasons[] = {
-	{ XCKPT_REASON_GONE, "is not alive any more", NULL },
-	{ XCKPT_REASON_TIMEOUT, "did not stop in time",
+	{ XCKPT_REASON_GONE, "is not alive any more", "has no process that is alive", NULL },
+	{ XCKPT_REASON_TIMEOUT, "did not stop in time", NULL,
 	  "it sits in the kernel; try again, or with a longer --timeout" },
-	{ XCKPT_REASON_DENIED, "may not be traced by this user",
+	{ XCKPT_REASON_DENIED, "may not be traced by this user", NULL,
 	  "run it as root; a security module may forbid it" },
-	{ XCKPT_REASON_KTHREAD, "is a kernel thread", "only programs can be dumped" },
-	{ XCKPT_REASON_INIT, "is an init process", "dump what it started, one by one" },
+	{ XCKPT_REASON_KTHREAD, "is a kernel thread", NULL, "only programs can be dumped" },
+	{ XCKPT_REASON_INIT, "is an init process", NULL, "dump what it started, one by one" },
 	{ XCKPT_REASON_SELF, "has xckpt-dump itself among its descendants",
-	  "run it from outside of that tree" },
-	{ XCKPT_REASON_BUSY, "is frozen by another session", "wait until that dump has ended" },
-	{ XCKPT_REASON_COMPAT, "runs 32-bit or x32 code", "only 64-bit programs can be dumped" },
+	  "has xckpt-dump itself in it", "run it from elsewhere, as by setsid or systemd-run" },
+	{ XCKPT_REASON_BUSY, "is frozen by another session", NULL,
+	  "wait until that dump has ended" },
+	{ XCKPT_REASON_COMPAT, "runs 32-bit or x32 code", NULL,
+	  "only 64-bit programs can be dumped" },
 };
 
 const char *comm_of(int pid, char *buf)
@@ -50,6 +54,17 @@ const char *comm_of(int pid, char *buf)
 	return buf;
 }
 
+int session_command(struct dump *d, unsigned long command, void *arg)
+{
+	while (ioctl(d->session_fd, command, arg)) {
+		if (errno != EINTR)
+			return errno;
+		if (interrupted)
+			return ECANCELED;
+	}
+	return 0;
+}
+
 static int open_device(void)
 {
 	int fd = open(XCKPT_DEVICE, O_RDWR | O_CLOEXEC);
@@ -65,6 +80,23 @@ static int open_device(void)
 		    remedy ? remedy : "", remedy ? ")" : "");
 }
 
+static int check_module(const struct xckpt_info *info, const struct options *opt)
+{
+	if (info->out_abi_version != XCKPT_ABI_VERSION)
+		return fail("cannot use " XCKPT_DEVICE
+			    ": the module speaks version %u, this program "
+			    "version %d (use both of one release)",
+			    info->out_abi_version, XCKPT_ABI_VERSION);
+	if (info->out_page_size != IMAGE_PAGE_SIZE)
+		return fail("cannot use " XCKPT_DEVICE ": pages have %u bytes instead of %u",
+			    info->out_page_size, IMAGE_PAGE_SIZE);
+	if (!(info->out_targets >> opt->target & 1) || !(info->out_modes >> opt->mode & 1))
+		return fail("cannot use " XCKPT_DEVICE
+			    ": the module does not know this target or mode (use module and "
+			    "program of one release)");
+	return 0;
+}
+
 int session_open(struct dump *d)
 {
 	struct xckpt_info info = { .size = sizeof(info) };
@@ -74,114 +106,108 @@ int session_open(struct dump *d)
 		return -1;
 	if (ioctl(d->session_fd, XCKPT_IOCTL_INFO, &info))
 		return fail("cannot use " XCKPT_DEVICE ": %s", strerror(errno));
-	if (info.out_abi_version != XCKPT_ABI_VERSION)
-		return fail("cannot use " XCKPT_DEVICE
-			    ": the module speaks version %u, this program "
-			    "version %d (use both of one release)",
-			    info.out_abi_version, XCKPT_ABI_VERSION);
-	if (info.out_page_size != IMAGE_PAGE_SIZE)
-		return fail("cannot use " XCKPT_DEVICE ": pages have %u bytes instead of %u",
-			    info.out_page_size, IMAGE_PAGE_SIZE);
 	d->xfeatures = info.out_xfeatures;
-	d->pid_fd = (int)syscall(SYS_pidfd_open, d->opt.pid, 0);
-	if (d->pid_fd < 0 && errno == ESRCH)
-		return fail("cannot find pid %d: No such process", d->opt.pid);
-	if (d->pid_fd < 0 && errno == EINVAL)
-		return fail("cannot dump pid %d: it is a thread, not a process (give the process's "
-			    "pid)",
-			    d->opt.pid);
-	if (d->pid_fd < 0)
-		return fail("cannot open pid %d: %s", d->opt.pid, strerror(errno));
-	return 0;
+	return check_module(&info, &d->opt);
 }
 
 static int freeze_failed(const struct dump *d, int error)
 {
-	int culprit = d->freeze.out_pid > 0 ? d->freeze.out_pid : d->opt.pid;
-	char comm[64], root_comm[64], who[128] = "it";
+	int root = target_is_pid(d) ? d->opt.pids[0] : 0;
+	bool several = d->opt.nr_pids > 1, tree = d->opt.nr_pids;
+	int culprit = d->freeze.out_pid;
+	char comm[64], object[256], who[128];
 
-	if (culprit != d->opt.pid)
-		snprintf(who, sizeof(who), "pid %d (%s)", culprit, comm_of(culprit, comm));
+	snprintf(object, sizeof(object), "%.200s", d->name);
+	if (root)
+		snprintf(object, sizeof(object), "pid %d (%s)", root, comm_of(root, comm));
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-		const char *remedy = reasons[i].remedy;
+		const char *what = reasons[i].what, *remedy = reasons[i].remedy;
 
 		if (d->freeze.out_reason != (uint32_t)reasons[i].reason)
 			continue;
-		return fail("cannot freeze pid %d (%s): %s %s%s%s%s", d->opt.pid,
-			    comm_of(d->opt.pid, root_comm), who, reasons[i].what,
-			    remedy ? " (" : "", remedy ? remedy : "", remedy ? ")" : "");
+		if (!reasons[i].of_group && culprit > 0 && culprit != root) {
+			snprintf(who, sizeof(who), "pid %d (%s)", culprit, comm_of(culprit, comm));
+		} else {
+			snprintf(who, sizeof(who), several ? "one of them" : "it");
+			if (!tree && reasons[i].of_group)
+				what = reasons[i].of_group;
+		}
+		return fail("cannot freeze %s: %s %s%s%s%s", object, who, what, remedy ? " (" : "",
+			    remedy ? remedy : "", remedy ? ")" : "");
 	}
-	return fail("cannot freeze pid %d (%s): %s", d->opt.pid, comm_of(d->opt.pid, root_comm),
-		    strerror(error));
+	return fail("cannot freeze %s: %s", object, strerror(error));
 }
 
-int session_freeze(struct dump *d)
+int session_freeze(struct dump *d, uint32_t mode)
 {
+	bool roots = d->opt.target == XCKPT_TARGET_TREE;
+	int error;
+
 	d->freeze = (struct xckpt_freeze){
 		.size = sizeof(d->freeze),
-		.target = XCKPT_TARGET_TREE,
-		.mode = XCKPT_MODE_AUTO,
-		.target_fd = d->pid_fd,
+		.target = d->opt.target,
+		.mode = d->mode = mode,
+		.target_fd = d->nr_fds ? d->fds[0] : 0,
 		.timeout_ms = d->opt.timeout_ms,
+		.target_fds = roots && d->nr_fds > 1 ? (uintptr_t)(d->fds + 1) : 0,
+		.nr_target_fds = roots ? (uint32_t)d->nr_fds - 1 : 0,
+		.target_id = d->opt.id,
 	};
-	while (ioctl(d->session_fd, XCKPT_IOCTL_FREEZE, &d->freeze)) {
-		if (errno != EINTR)
-			return freeze_failed(d, errno);
-		if (interrupted)
-			return -1;
-	}
+	d->froze_at_ns = now_ns();
+	error = session_command(d, XCKPT_IOCTL_FREEZE, &d->freeze);
+	if (error)
+		return error == ECANCELED ? -1 : freeze_failed(d, error);
 	d->frozen = true;
-	d->frozen_ns = now_ns();
 	return 0;
+}
+
+static int list_tasks(struct dump *d, struct xckpt_tasks *arg)
+{
+	int error = session_command(d, XCKPT_IOCTL_TASKS, arg);
+
+	if (error && error != ECANCELED)
+		fail("cannot list the tasks of %s: %s", d->name, strerror(error));
+	return error ? -1 : 0;
 }
 
 int session_tasks(struct dump *d)
 {
-	struct xckpt_tasks arg;
 	size_t room = d->freeze.out_nr_threads + d->freeze.out_nr_exiting + 64;
 
 	for (;;) {
+		struct xckpt_tasks arg = { .size = sizeof(arg), .task_size = sizeof(*d->tasks) };
+
 		free(d->tasks);
 		d->tasks = calloc(room, sizeof(*d->tasks));
 		if (!d->tasks)
-			return fail("cannot list the tasks of pid %d: out of memory", d->opt.pid);
-		arg = (struct xckpt_tasks){
-			.size = sizeof(arg),
-			.tasks = (uintptr_t)d->tasks,
-			.nr_tasks = (uint32_t)room,
-			.task_size = sizeof(*d->tasks),
-		};
-		if (ioctl(d->session_fd, XCKPT_IOCTL_TASKS, &arg)) {
-			if (errno == EINTR && !interrupted)
-				continue;
-			return fail("cannot list the tasks of pid %d: %s", d->opt.pid,
-				    strerror(errno));
-		}
-		if (arg.out_nr_tasks <= room)
-			break;
-		room = arg.out_nr_tasks;
+			return fail("cannot list the tasks of %s: out of memory", d->name);
+		arg.tasks = (uintptr_t)d->tasks;
+		arg.nr_tasks = (uint32_t)room;
+		if (list_tasks(d, &arg))
+			return -1;
+		d->nr_tasks = arg.out_nr_tasks;
+		if (d->nr_tasks <= room)
+			return 0;
+		room = d->nr_tasks;
 	}
-	d->nr_tasks = arg.out_nr_tasks;
-	return 0;
 }
 
 /*
- * What was stopped or in vfork() may be woken or killed although it is frozen;
- * what was read of it before is then of another instant than what came after.
+ * Who was asleep, stopped or in vfork() may be woken or killed although it is
+ * frozen; what was read of it before is then of another instant than what came
+ * after.
  */
 int session_undisturbed(struct dump *d)
 {
 	struct xckpt_tasks arg = { .size = sizeof(arg), .task_size = sizeof(*d->tasks) };
 
-	while (ioctl(d->session_fd, XCKPT_IOCTL_TASKS, &arg)) {
-		if (errno != EINTR || interrupted)
-			return fail("cannot list the tasks of pid %d: %s", d->opt.pid,
-				    strerror(errno));
-	}
+	if (list_tasks(d, &arg))
+		return -1;
 	if (arg.out_nr_disturbed)
-		return fail("cannot dump pid %d: %u of its threads were woken or killed during the "
-			    "dump (dump again)",
-			    d->opt.pid, arg.out_nr_disturbed);
+		return fail("cannot dump %s: %u of its threads were woken or killed during the "
+			    "dump (dump again%s)",
+			    d->name, arg.out_nr_disturbed,
+			    d->mode == XCKPT_MODE_STRICT ? "" : ", or with --mode strict");
 	return 0;
 }
 
@@ -194,12 +220,13 @@ int session_core(struct dump *d, int pid, uint64_t *data_bytes)
 		.out_fd = -1,
 	};
 	char comm[64];
+	int error = session_command(d, XCKPT_IOCTL_CORE, &arg);
 
-	while (ioctl(d->session_fd, XCKPT_IOCTL_CORE, &arg)) {
-		if (errno != EINTR || interrupted)
-			return fail("cannot open the core of pid %d (%s): %s", pid,
-				    comm_of(pid, comm), strerror(errno));
-	}
+	if (error && error != ECANCELED)
+		fail("cannot open the core of pid %d (%s): %s", pid, comm_of(pid, comm),
+		     error == ESRCH ? "it ended during the dump (dump again)" : strerror(error));
+	if (error)
+		return -1;
 	*data_bytes = arg.out_data_bytes;
 	return arg.out_fd;
 }
@@ -213,9 +240,9 @@ int session_thaw(struct dump *d, uint32_t flags)
 
 	while (ioctl(d->session_fd, XCKPT_IOCTL_THAW, &arg)) {
 		if (errno != EINTR)
-			return fail("cannot %s pid %d: %s", what, d->opt.pid, strerror(errno));
+			return fail("cannot %s %s: %s", what, d->name, strerror(errno));
 	}
 	d->frozen = false;
-	d->thawed_ns = now_ns();
+	d->frozen_ns += now_ns() - d->froze_at_ns;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #ifdef __x86_64__
@@ -91,6 +92,36 @@ int describe_host(struct dump *d)
 	return describe_xstate(d);
 }
 
+/* Whether @fd is the file that @s maps, by all that a resume will look at. */
+static bool is_mapped_file(int fd, const struct segment *s)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == s->vma.file_size &&
+	       (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == s->vma.file_mtime_ns;
+}
+
+/* @path opened for reading if it is that file; what else it may be is left alone. */
+static int open_if_mapped(const char *path, const struct segment *s)
+{
+	int at = open(path, O_PATH | O_CLOEXEC), fd = -1;
+	char again[64];
+
+	if (at < 0)
+		return -1;
+	if (is_mapped_file(at, s)) {
+		snprintf(again, sizeof(again), "/proc/self/fd/%d", at);
+		fd = open(again, O_RDONLY | O_CLOEXEC);
+	}
+	close(at);
+	return fd;
+}
+
+/*
+ * The process may have unmapped it since, and its name may lead elsewhere: a
+ * build-id is told only of a file that is surely the one.
+ */
 static int add_mapped(struct dump *d, const struct image_process *p, const struct segment *s)
 {
 	struct manifest *m = &d->priv.manifest;
@@ -98,10 +129,11 @@ static int add_mapped(struct dump *d, const struct image_process *p, const struc
 	char path[96], id[BUILD_ID_ROOM];
 	int fd;
 
-	/* its name may lead elsewhere by now, or from here */
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, p->outer_pid,
 		 s->start, s->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open_if_mapped(path, s);
+	if (fd < 0)
+		fd = open_if_mapped(s->path, s);
 	f->path = s->path;
 	f->size = s->vma.file_size;
 	f->mtime_ns = s->vma.file_mtime_ns;

@@ -41,6 +41,15 @@ const char *human_bytes(uint64_t bytes, char *buf)
 	return buf;
 }
 
+const char *human_time(uint64_t ns, char *buf)
+{
+	if (ns < 1000000000u)
+		snprintf(buf, 32, "%.1f ms", (double)ns / 1e6);
+	else
+		snprintf(buf, 32, "%.2f s", (double)ns / 1e9);
+	return buf;
+}
+
 static void show(void)
 {
 	uint64_t done = progress.d->bytes_read, total = progress.d->data_bytes;

@@ -58,13 +58,13 @@ static int make_temporary(struct dump *d)
 
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			random = (uint32_t)now_ns();
-		snprintf(s->temporary, sizeof(s->temporary), ".%.200s.xckpt-%08x", s->name, random);
-		if (mkdirat(s->parent_fd, s->temporary, 0700) == 0)
+		snprintf(s->current, sizeof(s->current), ".%.200s.xckpt-%08x", s->name, random);
+		if (mkdirat(s->parent_fd, s->current, 0700) == 0)
 			return 0;
 		if (errno != EEXIST)
 			break;
 	}
-	s->temporary[0] = 0;
+	s->current[0] = 0;
 	return fail("cannot make a directory in %s: %s", s->parent, strerror(errno));
 }
 
@@ -85,7 +85,7 @@ int store_begin(struct dump *d)
 		return store_fail(d, NULL, errno);
 	if (make_temporary(d))
 		return -1;
-	s->dir_fd = openat(s->parent_fd, s->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->dir_fd = openat(s->parent_fd, s->current, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return s->dir_fd < 0 ? store_fail(d, NULL, errno) : 0;
 }
 
@@ -111,7 +111,7 @@ int store_core(struct dump *d, struct checksum_copy *c, const char *name)
 	s->fds[s->nr_fds++] = c->out_fd;
 	if (ftruncate(c->out_fd, (off_t)c->size))
 		return store_fail(d, name, errno);
-	c->jobs = nr_cpus();
+	c->jobs = d->opt.jobs;
 	if (checksum_copy(c) && c->writing)
 		return store_fail(d, name, c->error);
 	return c->error ? -1 : 0;
@@ -169,13 +169,13 @@ static int take_name(struct dump *d)
 	struct store *s = &d->store;
 	struct stat st;
 
-	if (renameat2(s->parent_fd, s->temporary, s->parent_fd, s->name, RENAME_NOREPLACE) == 0)
+	if (renameat2(s->parent_fd, s->current, s->parent_fd, s->name, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno == EINVAL || errno == ENOSYS) {
 		/* this file system cannot refuse by itself */
 		if (fstatat(s->parent_fd, s->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			errno = EEXIST;
-		else if (renameat(s->parent_fd, s->temporary, s->parent_fd, s->name) == 0)
+		else if (renameat(s->parent_fd, s->current, s->parent_fd, s->name) == 0)
 			return 0;
 	}
 	return fail("cannot write %s: %s", d->opt.output, strerror(errno));
@@ -202,8 +202,13 @@ int store_commit(struct dump *d)
 	}
 	if (sync_dir(d, s->dir_fd, d->opt.output) || interrupted || take_name(d))
 		return -1;
-	s->temporary[0] = 0;
+	snprintf(s->current, sizeof(s->current), "%s", s->name);
 	return sync_dir(d, s->parent_fd, s->parent);
+}
+
+void store_keep(struct dump *d)
+{
+	d->store.current[0] = 0;
 }
 
 void store_abort(struct dump *d)
@@ -212,12 +217,12 @@ void store_abort(struct dump *d)
 
 	while (s->nr_fds)
 		close(s->fds[--s->nr_fds]);
-	if (s->temporary[0]) {
+	if (s->current[0]) {
 		if (s->dir_fd >= 0)
 			image_remove_contents(s->dir_fd);
-		if (unlinkat(s->parent_fd, s->temporary, AT_REMOVEDIR))
-			fail("cannot remove %s/%s: %s", s->parent, s->temporary, strerror(errno));
-		s->temporary[0] = 0;
+		if (unlinkat(s->parent_fd, s->current, AT_REMOVEDIR))
+			fail("cannot remove %s/%s: %s", s->parent, s->current, strerror(errno));
+		s->current[0] = 0;
 	}
 	if (s->dir_fd >= 0)
 		close(s->dir_fd);

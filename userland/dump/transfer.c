@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Contents from the frozen group to a directory or a stream; then it may go on. */
+/* Contents to a directory or a stream, of a snapshot or of the frozen group. */
 #include "dump.h"
 #include "interrupt.h"
 #include "report.h"
@@ -126,10 +126,10 @@ static int copy_all(struct dump *d, struct stream *stream)
 	for (size_t i = 0; i < d->img.nr_processes; i++)
 		if (copy_core(d, stream, &d->img.processes[i]) || interrupted)
 			return -1;
-	if (session_undisturbed(d))
+	if (d->frozen && session_undisturbed(d))
 		return -1;
 	/* nothing more is read of it; who is to be killed or stopped waits for the end */
-	if (!d->opt.kill && !d->opt.leave_stopped && session_thaw(d, 0))
+	if (d->frozen && !d->opt.kill && !d->opt.leave_stopped && session_thaw(d, 0))
 		return -1;
 	return copy_rest(d, stream);
 }

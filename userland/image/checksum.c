@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define MAX_JOBS 16
+
 
 struct checksum_state {
 	XXH64_state_t *xxh;

@@ -70,5 +70,6 @@ int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state 
 /* Run @fn(@ctx) in @jobs threads at once, this one among them. */
 void run_parallel(unsigned int jobs, void *(*fn)(void *ctx), void *ctx);
 unsigned int nr_cpus(void);
+#define MAX_JOBS 1024
 
 #endif

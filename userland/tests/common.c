@@ -170,6 +170,7 @@ static void put_thread_notes(struct bytes *b, const struct spec *spec, unsigned 
 {
 	struct xckpt_note_thread info = { .size = sizeof(info),
 					  .tid = spec->pid + (int)n,
+					  .state = spec->state,
 					  .flags = n ? 0 : XCKPT_THREAD_IN_SYSCALL,
 					  .comm = "worker" };
 	uint8_t prstatus[336] = { 0 }, fp[512] = { 0 }, xstate[832] = { 0 }, siginfo[128] = { 0 };
@@ -193,7 +194,7 @@ static void put_notes(struct bytes *b, const struct spec *spec)
 	} process = { .info = { .size = sizeof(process.info),
 				.flags = spec->process_flags,
 				.pid = spec->pid,
-				.ppid = 1,
+				.ppid = spec->ppid,
 				.nr_threads = spec->nr_threads,
 				.nr_posix_timers = spec->nr_posix_timers,
 				.comm = "victim",
@@ -408,6 +409,7 @@ static const struct xckpt_file plain_files[] = {
 
 const struct spec plain_spec = {
 	.pid = 42,
+	.ppid = 1,
 	.nr_threads = 3,
 	.segments = plain_segments,
 	.nr_segments = 4,

@@ -27,8 +27,9 @@ struct spec_segment {
 };
 
 struct spec {
-	int pid;
+	int pid, ppid;
 	unsigned int nr_threads;
+	uint32_t state; /* enum xckpt_task_state, of all threads */
 	unsigned int machine; /* 0: x86-64 */
 	bool xnum; /* count of program headers in section header 0 */
 	const struct spec_segment *segments;

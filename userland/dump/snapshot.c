@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Freeze and capture until no thread moved between the two. */
+#include "dump.h"
+#include "interrupt.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ATTEMPTS 3
+
+/* Who is killed or left stopped must not run on before the image is complete. */
+static bool stays_frozen(const struct dump *d)
+{
+	return d->opt.kill || d->opt.leave_stopped;
+}
+
+bool snapshot_outlives(const struct dump *d)
+{
+	return !stays_frozen(d) && !d->snapshot.out_nr_uncloned;
+}
+
+/* 0; 1: threads moved; -1 after one line on stderr */
+static int capture_group(struct dump *d)
+{
+	int error;
+
+	d->snapshot = (struct xckpt_snapshot){
+		.size = sizeof(d->snapshot),
+		.flags = (d->opt.thin ? XCKPT_SNAPSHOT_THIN : 0) |
+			 (stays_frozen(d) ? XCKPT_SNAPSHOT_FROZEN : 0),
+	};
+	error = session_command(d, XCKPT_IOCTL_SNAPSHOT, &d->snapshot);
+	if (!error || error == EAGAIN)
+		return error ? 1 : 0;
+	if (error == ECANCELED)
+		return -1;
+	return fail("cannot capture %s: %s", d->name,
+		    error == ESRCH ? "it has ended" : strerror(error));
+}
+
+/*
+ * Who is left asleep may be woken at any time, and what must be read while
+ * frozen takes its time: it would be for nothing.
+ */
+static bool would_be_disturbed(const struct dump *d)
+{
+	return d->opt.mode == XCKPT_MODE_AUTO && d->mode != XCKPT_MODE_STRICT &&
+	       d->snapshot.out_nr_uncloned && d->freeze.out_nr_asleep;
+}
+
+static int attempt(struct dump *d, uint32_t mode)
+{
+	int ret;
+
+	if (session_freeze(d, mode) || session_tasks(d))
+		return -1;
+	ret = capture_group(d);
+	if (!ret && would_be_disturbed(d)) {
+		if (session_thaw(d, 0))
+			return -1;
+		return attempt(d, XCKPT_MODE_STRICT);
+	}
+	return ret;
+}
+
+int snapshot_take(struct dump *d)
+{
+	uint32_t mode = stays_frozen(d) ? XCKPT_MODE_STRICT : d->opt.mode;
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		int ret = attempt(d, mode);
+
+		if (ret <= 0)
+			return ret;
+		if (session_thaw(d, 0) || interrupted)
+			return -1;
+	}
+	return fail("cannot dump %s: threads of it were woken or killed in each of %d attempts "
+		    "(dump again when nobody sends it signals or traces it)",
+		    d->name, ATTEMPTS);
+}
+
+const char *snapshot_remark(const struct dump *d, char *buf)
+{
+	static const char *const why[] = {
+		[XCKPT_UNCLONED_NONE] = "its memory could not be cloned",
+		[XCKPT_UNCLONED_UFFD] = "it uses userfaultfd",
+		[XCKPT_UNCLONED_MEMORY] = "there was no memory for a clone of it",
+		[XCKPT_UNCLONED_LIMIT] = "the system had no room for another process",
+	};
+	const struct xckpt_snapshot *s = &d->snapshot;
+	const char *reason = why[XCKPT_UNCLONED_NONE];
+	char others[32] = " was";
+
+	if (!s->out_nr_uncloned)
+		return "";
+	if (s->out_uncloned == XCKPT_UNCLONED_ASKED)
+		reason = d->opt.kill ? "as --kill needs it" : "as --leave-stopped needs it";
+	else if (s->out_uncloned < sizeof(why) / sizeof(why[0]))
+		reason = why[s->out_uncloned];
+	if (s->out_nr_uncloned > 1)
+		snprintf(others, sizeof(others), " and %u other%s were", s->out_nr_uncloned - 1,
+			 s->out_nr_uncloned > 2 ? "s" : "");
+	snprintf(buf, 160, "; pid %d%s read while frozen (%s)", s->out_uncloned_pid, others,
+		 reason);
+	return buf;
+}
