@@ -109,7 +109,9 @@ int transfer(struct dump *d);
 
 /* store.c: the directory */
 int store_begin(struct dump *d);
-int store_core(struct dump *d, struct checksum_copy *c, const char *name);
+/* When one could not be read that is still to be told: *@unread. */
+int store_cores(struct dump *d, struct checksum_copy *copies, size_t nr,
+		struct checksum_copy **unread);
 int store_buffer(struct dump *d, const char *name, const void *data, size_t size);
 int store_commit(struct dump *d);
 /* All has gone well; without this store_abort() removes a committed image too. */

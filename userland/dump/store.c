@@ -96,25 +96,29 @@ static int create(struct dump *d, const char *name)
 	return fd < 0 ? store_fail(d, name, errno) : fd;
 }
 
-/* The core stays open: syncing it can wait until the group runs again. */
-int store_core(struct dump *d, struct checksum_copy *c, const char *name)
+/* The cores stay open: syncing them can wait until the group runs again. */
+int store_cores(struct dump *d, struct checksum_copy *copies, size_t nr,
+		struct checksum_copy **unread)
 {
 	struct store *s = &d->store;
+	struct checksum_copy *failed;
 
-	if (!s->fds)
-		s->fds = arena_alloc(&d->priv.arena, d->img.nr_processes, sizeof(*s->fds));
+	s->fds = arena_alloc(&d->priv.arena, nr, sizeof(*s->fds));
 	if (!s->fds)
 		return -1;
-	c->out_fd = create(d, name);
-	if (c->out_fd < 0)
-		return -1;
-	s->fds[s->nr_fds++] = c->out_fd;
-	if (ftruncate(c->out_fd, (off_t)c->size))
-		return store_fail(d, name, errno);
-	c->jobs = d->opt.jobs;
-	if (checksum_copy(c) && c->writing)
-		return store_fail(d, name, c->error);
-	return c->error ? -1 : 0;
+	for (size_t i = 0; i < nr; i++) {
+		copies[i].out_fd = create(d, copies[i].name);
+		if (copies[i].out_fd < 0)
+			return -1;
+		s->fds[s->nr_fds++] = copies[i].out_fd;
+		if (ftruncate(copies[i].out_fd, (off_t)copies[i].size))
+			return store_fail(d, copies[i].name, errno);
+	}
+	failed = checksum_copy_all(copies, nr, d->opt.jobs);
+	if (failed && failed->writing)
+		return store_fail(d, failed->name, failed->error);
+	*unread = failed;
+	return failed ? -1 : 0;
 }
 
 /* fsync() and close() are where a file system may first tell that it is full. */
@@ -148,7 +152,7 @@ int store_buffer(struct dump *d, const char *name, const void *data, size_t size
 			int error = n < 0 ? errno : ENOSPC;
 
 			close(fd);
-			return store_fail(d, name, error);
+			return error == EINTR ? -1 : store_fail(d, name, error);
 		}
 		from += n;
 		size -= (size_t)n;

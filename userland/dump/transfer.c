@@ -15,8 +15,10 @@ static bool to_stdout(const struct dump *d)
 	return strcmp(d->opt.output, "-") == 0;
 }
 
-static int read_failed(const struct image_process *p, const struct checksum_copy *c)
+static int read_failed(const struct checksum_copy *c)
 {
+	const struct image_process *p = c->owner;
+
 	if (c->error == ECANCELED)
 		return -1; /* main() tells of the interrupt */
 	if (c->error == ESTALE || c->error == ESRCH)
@@ -35,30 +37,81 @@ static struct manifest_file *new_sum(struct dump *d, const char *name, uint64_t 
 	return f;
 }
 
-static int copy_core(struct dump *d, struct stream *stream, struct image_process *p)
+/* What was captured of it is given back at once. */
+static void close_core(struct checksum_copy *c)
 {
-	struct checksum_copy c = {
-		.in_fd = p->core_fd,
-		.out_fd = -1,
-		.size = p->core_size,
-		.stop = &interrupted,
-		.done = &d->bytes_read,
-	};
-	struct manifest_file *sum = new_sum(d, p->core_name, c.size);
+	struct image_process *p = c->owner;
+
+	close(p->core_fd);
+	p->core_fd = -1;
+}
+
+static int keep_sums(struct dump *d, struct checksum_copy *c)
+{
+	struct manifest_file *sum = new_sum(d, c->name, c->size);
+
+	d->bytes_written += c->written;
+	sum->nr_blocks = c->nr_blocks;
+	sum->blocks = arena_alloc(&d->priv.arena, c->nr_blocks, sizeof(*c->blocks));
+	if (!sum->blocks)
+		return -1;
+	if (c->nr_blocks)
+		memcpy(sum->blocks, c->blocks, c->nr_blocks * sizeof(*c->blocks));
+	return 0;
+}
+
+/* Of a stream's cores the first one that could not be read. */
+static struct checksum_copy *find_unread(struct checksum_copy *copies, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (copies[i].error)
+			return &copies[i];
+	return NULL;
+}
+
+static int write_cores(struct dump *d, struct stream *stream, struct checksum_copy *copies,
+		       size_t nr)
+{
+	struct checksum_copy *unread = NULL;
 	int ret;
 
-	ret = stream ? stream_add_copy(stream, p->core_name, &c) : store_core(d, &c, p->core_name);
-	if (ret && c.error && !c.writing)
-		read_failed(p, &c);
-	if (!ret) {
-		d->bytes_written += c.written;
-		sum->nr_blocks = c.nr_blocks;
-		sum->blocks = arena_alloc(&d->priv.arena, c.nr_blocks, sizeof(*c.blocks));
-		if (sum->blocks && c.nr_blocks)
-			memcpy(sum->blocks, c.blocks, c.nr_blocks * sizeof(*c.blocks));
-		ret = sum->blocks ? 0 : -1;
+	if (stream) {
+		ret = stream_add_copies(stream, copies, nr, d->opt.jobs);
+		unread = ret ? find_unread(copies, nr) : NULL;
+	} else {
+		ret = store_cores(d, copies, nr, &unread);
 	}
-	free(c.blocks);
+	return unread ? read_failed(unread) : ret;
+}
+
+static int copy_cores(struct dump *d, struct stream *stream)
+{
+	size_t nr = d->img.nr_processes;
+	struct checksum_copy *copies = arena_alloc(&d->priv.arena, nr, sizeof(*copies));
+	int ret;
+
+	if (!copies)
+		return -1;
+	for (size_t i = 0; i < nr; i++) {
+		struct image_process *p = &d->img.processes[i];
+
+		copies[i] = (struct checksum_copy){
+			.name = p->core_name,
+			.in_fd = p->core_fd,
+			.out_fd = -1,
+			.size = p->core_size,
+			.stop = &interrupted,
+			.done = &d->bytes_read,
+			.finished = close_core,
+			.owner = p,
+		};
+	}
+	ret = write_cores(d, stream, copies, nr);
+	for (size_t i = 0; i < nr; i++) {
+		if (!ret)
+			ret = keep_sums(d, &copies[i]);
+		free(copies[i].blocks);
+	}
 	return ret;
 }
 
@@ -123,9 +176,8 @@ static int copy_rest(struct dump *d, struct stream *stream)
 
 static int copy_all(struct dump *d, struct stream *stream)
 {
-	for (size_t i = 0; i < d->img.nr_processes; i++)
-		if (copy_core(d, stream, &d->img.processes[i]) || interrupted)
-			return -1;
+	if (copy_cores(d, stream) || interrupted)
+		return -1;
 	if (d->frozen && session_undisturbed(d))
 		return -1;
 	/* nothing more is read of it; who is to be killed or stopped waits for the end */

@@ -10,8 +10,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-
-
 struct checksum_state {
 	XXH64_state_t *xxh;
 	bool any;
@@ -99,7 +97,7 @@ uint64_t next_hole(int fd, uint64_t pos, uint64_t size)
 }
 
 /* The first error counts; later ones are mostly its consequences. */
-static int copy_error(struct checksum_copy *c, int error, bool writing, uint64_t offset)
+int checksum_error(struct checksum_copy *c, int error, bool writing, uint64_t offset)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -118,10 +116,13 @@ static int write_run(struct checksum_copy *c, const char *buf, size_t len, uint6
 	while (len) {
 		ssize_t n = pwrite(c->out_fd, buf, len, (off_t)offset);
 
-		if (n < 0 && errno == EINTR && !(c->stop && *c->stop))
+		if (n < 0 && errno == EINTR) {
+			if (c->stop && *c->stop)
+				return checksum_error(c, ECANCELED, false, offset);
 			continue;
+		}
 		if (n <= 0)
-			return copy_error(c, n < 0 ? errno : EIO, true, offset);
+			return checksum_error(c, n < 0 ? errno : EIO, true, offset);
 		buf += n;
 		offset += (uint64_t)n;
 		len -= (size_t)n;
@@ -158,12 +159,12 @@ static int read_run(struct checksum_copy *c, char *buf, size_t len, uint64_t off
 		ssize_t n;
 
 		if ((c->stop && *c->stop) || c->error)
-			return copy_error(c, ECANCELED, false, offset);
+			return checksum_error(c, ECANCELED, false, offset);
 		n = pread(c->in_fd, buf + done, len - done, (off_t)(offset + done));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return copy_error(c, n < 0 ? errno : ENODATA, false, offset + done);
+			return checksum_error(c, n < 0 ? errno : ENODATA, false, offset + done);
 		done += (size_t)n;
 		if (c->done)
 			*c->done += (uint64_t)n;
@@ -183,7 +184,7 @@ int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state 
 		uint64_t stop;
 
 		if (data < 0)
-			return copy_error(c, errno, false, pos);
+			return checksum_error(c, errno, false, pos);
 		if ((uint64_t)data >= end)
 			break;
 		/* file systems may have smaller blocks than pages */
@@ -201,95 +202,6 @@ int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state 
 		}
 	}
 	return checksum_end(s, hash);
-}
-
-struct copy_run {
-	struct checksum_copy *c;
-	pthread_mutex_t lock;
-	uint64_t next; /* where to look for the next block with data */
-	size_t room;
-};
-
-/* Find the next block that has data; its entry's index in @slot. 0 at the end. */
-static int claim_block(struct copy_run *run, uint64_t *block, size_t *slot)
-{
-	struct checksum_copy *c = run->c;
-	int64_t data;
-	int ret = 0;
-
-	pthread_mutex_lock(&run->lock);
-	data = next_data(c->in_fd, run->next, c->size);
-	if (data < 0) {
-		copy_error(c, errno, false, run->next);
-	} else if ((uint64_t)data < c->size) {
-		if (c->nr_blocks == run->room) {
-			size_t room = run->room ? run->room * 2 : 64;
-			void *more = reallocarray(c->blocks, room, sizeof(*c->blocks));
-
-			if (!more) {
-				copy_error(c, ENOMEM, false, run->next);
-				goto out;
-			}
-			c->blocks = more;
-			run->room = room;
-		}
-		*block = (uint64_t)data / CHECKSUM_BLOCK * CHECKSUM_BLOCK;
-		*slot = c->nr_blocks++;
-		run->next = *block + CHECKSUM_BLOCK;
-		ret = 1;
-	}
-out:
-	pthread_mutex_unlock(&run->lock);
-	return ret;
-}
-
-static void *copy_worker(void *ctx)
-{
-	struct copy_run *run = ctx;
-	struct checksum_copy *c = run->c;
-	struct checksum_state *s = checksum_begin();
-	void *buf = aligned_alloc(IMAGE_PAGE_SIZE, CHECKSUM_CHUNK);
-	uint64_t block, hash;
-	size_t slot;
-	int n;
-
-	if (!s || !buf)
-		copy_error(c, ENOMEM, false, 0);
-	while (!c->error && claim_block(run, &block, &slot)) {
-		n = checksum_one(c, block, s, buf, &hash);
-		pthread_mutex_lock(&run->lock);
-		c->blocks[slot].offset = n > 0 ? block : UINT64_MAX;
-		c->blocks[slot].hash = hash;
-		pthread_mutex_unlock(&run->lock);
-		if (n < 0)
-			break;
-	}
-	checksum_free(s);
-	free(buf);
-	return NULL;
-}
-
-int checksum_copy(struct checksum_copy *c)
-{
-	struct copy_run run = { .c = c, .lock = PTHREAD_MUTEX_INITIALIZER };
-	size_t kept = 0;
-
-	c->blocks = NULL;
-	c->nr_blocks = 0;
-	c->error = 0;
-	run_parallel(c->size <= CHECKSUM_BLOCK ? 1 : c->jobs, copy_worker, &run);
-	if (c->error) {
-		free(c->blocks);
-		c->blocks = NULL;
-		c->nr_blocks = 0;
-		return -1;
-	}
-	/* a block can turn out to be all zero */
-	for (size_t i = 0; i < c->nr_blocks; i++)
-		if (c->blocks[i].offset != UINT64_MAX)
-			c->blocks[kept++] = c->blocks[i];
-	c->nr_blocks = kept;
-	return 0;
 }
 
 void run_parallel(unsigned int jobs, void *(*fn)(void *ctx), void *ctx)

@@ -41,17 +41,19 @@ int64_t next_data(int fd, uint64_t pos, uint64_t size);
 uint64_t next_hole(int fd, uint64_t pos, uint64_t size);
 
 /*
- * Read all that is stored of a file of @size bytes and, when @out_fd is not -1,
- * write its non-zero pages at the same offsets there. @blocks becomes a
+ * Reading all that is stored of a file of @size bytes and, when @out_fd is not -1,
+ * writing its non-zero pages at the same offsets there. @blocks becomes a
  * malloc'ed table in order of offset. On failure @error is an errno, ECANCELED
  * when @stop became non-zero, and @writing tells which side failed.
  */
 struct checksum_copy {
+	const char *name;
 	int in_fd, out_fd;
 	uint64_t size;
-	unsigned int jobs;
 	const volatile sig_atomic_t *stop;
 	_Atomic uint64_t *done; /* bytes read, for who watches; may be NULL */
+	void (*finished)(struct checksum_copy *c); /* @in_fd is not needed any more; may be NULL */
+	void *owner; /* the caller's */
 
 	struct checksum_block *blocks;
 	size_t nr_blocks;
@@ -59,8 +61,19 @@ struct checksum_copy {
 	_Atomic int error;
 	bool writing;
 	uint64_t error_offset;
+
+	/* checksum_copy.c's */
+	size_t room, pending;
+	bool claimed;
 };
-int checksum_copy(struct checksum_copy *c);
+
+/*
+ * Copy @nr files by @jobs threads, which share all their blocks: many small files
+ * keep them as busy as a large one. Returns the first one that failed, or NULL.
+ */
+struct checksum_copy *checksum_copy_all(struct checksum_copy *copies, size_t nr, unsigned int jobs);
+/* Note the first error of @c; returns -1. */
+int checksum_error(struct checksum_copy *c, int error, bool writing, uint64_t offset);
 
 /* One block of @c's files only; @buf has CHECKSUM_CHUNK bytes, page-aligned.
  * Returns 1 with @hash, 0 when the block is empty, -1 with @c->error. */
@@ -68,8 +81,8 @@ int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state 
 		 uint64_t *hash);
 
 /* Run @fn(@ctx) in @jobs threads at once, this one among them. */
+#define MAX_JOBS 1024
 void run_parallel(unsigned int jobs, void *(*fn)(void *ctx), void *ctx);
 unsigned int nr_cpus(void);
-#define MAX_JOBS 1024
 
 #endif

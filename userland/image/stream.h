@@ -10,11 +10,11 @@ struct stream;
 /* Write to @fd; NULL after one line on stderr. @action: "cannot write to standard output" */
 struct stream *stream_begin(int fd, const char *action, int64_t realtime_ns);
 /*
- * Add a file of c->size bytes read from c->in_fd, holes as holes, with its
- * checksums going to @c. Returns 0, or -1: the caller reports when c->error is
- * set, else it has been.
+ * Add @nr files of their size read from their in_fd, holes as holes, by @jobs
+ * threads, with their checksums going to them. Returns 0, or -1: the caller
+ * reports when one of them has an error, else it has been.
  */
-int stream_add_copy(struct stream *s, const char *name, struct checksum_copy *c);
+int stream_add_copies(struct stream *s, struct checksum_copy *copies, size_t nr, unsigned int jobs);
 /* Add a file from memory. */
 int stream_add(struct stream *s, const char *name, const void *data, size_t size);
 /* The end of the archive; frees @s even on failure. */

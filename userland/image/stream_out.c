@@ -177,67 +177,107 @@ static int hash_piece(struct checksum_copy *c, struct checksum_state *sum, uint6
 	return 0;
 }
 
-/* Take pieces as they come, hash and write them. */
-static int writer(struct stream *s, struct pipeline *pl, struct checksum_state *sum)
+static int put_header(struct stream *s, const struct checksum_copy *c, const struct pipeline *pl,
+		      size_t *extent)
 {
-	struct checksum_copy *c = pl->c;
-	uint64_t pos = 0, block = 0;
+	struct archive_entry *entry = new_entry(s, c->name, c->size);
+	size_t first = *extent;
+	int ret;
 
-	for (unsigned int next = 0;; next++) {
-		struct piece *piece = pipeline_wait(pl, next);
+	if (!entry)
+		return fail("%s: out of memory", s->action);
+	for (; *extent < pl->nr_extents; ++*extent) {
+		const struct extent *e = &pl->extents[*extent];
 
-		if (!piece->len)
+		if (&pl->copies[e->copy] != c)
 			break;
+		archive_entry_sparse_add_entry(entry, (int64_t)e->from,
+					       (int64_t)(e->end - e->from));
+	}
+	/* nothing but a hole: an empty piece at the end says so */
+	if (*extent == first && c->size)
+		archive_entry_sparse_add_entry(entry, (int64_t)c->size, 0);
+	ret = archive_write_header(s->archive, entry) == ARCHIVE_OK ? 0 : stream_fail(s);
+	archive_entry_free(entry);
+	return ret;
+}
+
+/* Take the pieces of copy number @i as they come, hash and write them. */
+static int put_copy(struct stream *s, struct pipeline *pl, size_t i, struct checksum_state *sum,
+		    uint64_t *next)
+{
+	struct checksum_copy *c = &pl->copies[i];
+	uint64_t pos = 0, block = 0;
+	struct piece *piece;
+
+	checksum_reset(sum);
+	while ((piece = pipeline_wait(pl, *next)) && piece->copy == i) {
 		if (hash_piece(c, sum, &block, piece))
 			return fail("%s: out of memory", s->action);
 		if (put_hole(s, piece->offset - pos) || put(s, piece->data, piece->len))
 			return -1;
 		pos = piece->offset + piece->len;
-		pipeline_next(pl, piece);
+		pipeline_free(pl, piece);
+		++*next;
 	}
-	if (c->error)
+	if (pl->failed)
 		return -1;
 	if (next_block(c, sum, &block, UINT64_MAX))
 		return fail("%s: out of memory", s->action);
+	if (c->finished)
+		c->finished(c);
 	return put_hole(s, c->size - pos);
 }
 
-static int run_pipeline(struct stream *s, struct pipeline *pl)
+static int put_copies(struct stream *s, struct pipeline *pl, size_t nr, unsigned int jobs)
 {
 	struct checksum_state *sum = checksum_begin();
-	char *buffers = aligned_alloc(IMAGE_PAGE_SIZE, NR_BUFFERS * CHECKSUM_CHUNK);
-	pthread_t thread;
-	int ret;
+	size_t extent = 0;
+	uint64_t next = 0;
+	int ret = 0;
 
-	for (size_t i = 0; i < NR_BUFFERS; i++)
-		pl->pieces[i].data = buffers + i * CHECKSUM_CHUNK;
-	if (!sum || !buffers || pthread_create(&thread, NULL, pipeline_read, pl)) {
+	if (!sum || pipeline_start(pl, jobs))
 		ret = fail("%s: out of memory", s->action);
-	} else {
-		ret = writer(s, pl, sum);
-		pipeline_stop(pl);
-		pthread_join(thread, NULL);
-	}
+	for (size_t i = 0; i < nr && !ret; i++)
+		ret = put_header(s, &pl->copies[i], pl, &extent) || put_copy(s, pl, i, sum, &next)
+			      ? -1
+			      : 0;
+	pipeline_stop(pl);
 	checksum_free(sum);
-	free(buffers);
 	return ret;
 }
 
-/* Where data lies, in whole pages, as @entry's sparse map too. */
-static int list_extents(struct checksum_copy *c, struct archive_entry *entry,
-			struct checksum_block **extents, size_t *nr)
+struct extents {
+	struct extent *list;
+	size_t nr, room;
+};
+
+static int add_extent(struct extents *e, size_t copy, uint64_t from, uint64_t end)
+{
+	if (e->nr == e->room) {
+		size_t room = e->room ? e->room * 2 : 256;
+		void *more = reallocarray(e->list, room, sizeof(*e->list));
+
+		if (!more)
+			return -1;
+		e->list = more;
+		e->room = room;
+	}
+	e->list[e->nr++] = (struct extent){ copy, from, end };
+	return 0;
+}
+
+/* Where data lies, in whole pages. */
+static int list_extents(struct extents *extents, struct checksum_copy *c, size_t copy)
 {
 	uint64_t pos = 0;
-	size_t room = 0;
 
 	while (pos < c->size) {
 		int64_t data = next_data(c->in_fd, pos, c->size);
 		uint64_t from, end;
 
-		if (data < 0) {
-			c->error = errno;
-			return -1;
-		}
+		if (data < 0)
+			return checksum_error(c, errno, false, pos);
 		if ((uint64_t)data >= c->size)
 			break;
 		from = (uint64_t)data & ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
@@ -245,46 +285,28 @@ static int list_extents(struct checksum_copy *c, struct archive_entry *entry,
 		end &= ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
 		if (end > c->size)
 			end = c->size;
-		if (*nr == room) {
-			void *more;
-
-			room = room ? room * 2 : 256;
-			more = reallocarray(*extents, room, sizeof(**extents));
-			if (!more) {
-				c->error = ENOMEM;
-				return -1;
-			}
-			*extents = more;
-		}
-		(*extents)[(*nr)++] = (struct checksum_block){ from, end };
-		archive_entry_sparse_add_entry(entry, (int64_t)from, (int64_t)(end - from));
+		if (add_extent(extents, copy, from, end))
+			return checksum_error(c, ENOMEM, false, pos);
 		pos = end;
 	}
-	/* nothing but a hole: an empty piece at the end says so */
-	if (!*nr && c->size)
-		archive_entry_sparse_add_entry(entry, (int64_t)c->size, 0);
 	return 0;
 }
 
-int stream_add_copy(struct stream *s, const char *name, struct checksum_copy *c)
+int stream_add_copies(struct stream *s, struct checksum_copy *copies, size_t nr, unsigned int jobs)
 {
-	struct archive_entry *entry = new_entry(s, name, c->size);
-	struct pipeline pl = { .c = c,
+	struct extents extents = { 0 };
+	struct pipeline pl = { .copies = copies,
 			       .lock = PTHREAD_MUTEX_INITIALIZER,
 			       .changed = PTHREAD_COND_INITIALIZER };
-	struct checksum_block *extents = NULL;
-	int ret;
+	int ret = 0;
 
-	if (!entry)
-		return fail("%s: out of memory", s->action);
-	ret = list_extents(c, entry, &extents, &pl.nr_extents);
-	if (!ret && archive_write_header(s->archive, entry) != ARCHIVE_OK)
-		ret = stream_fail(s);
-	pl.extents = extents;
+	for (size_t i = 0; i < nr && !ret; i++)
+		ret = list_extents(&extents, &copies[i], i);
+	pl.extents = extents.list;
+	pl.nr_extents = extents.nr;
 	if (!ret)
-		ret = run_pipeline(s, &pl);
-	free(extents);
-	archive_entry_free(entry);
+		ret = put_copies(s, &pl, nr, jobs);
+	free(extents.list);
 	return ret;
 }
 

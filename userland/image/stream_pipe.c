@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "stream_pipe.h"
+#include "image.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static int read_fully(struct checksum_copy *c, char *buf, size_t len, uint64_t offset)
@@ -12,16 +14,12 @@ static int read_fully(struct checksum_copy *c, char *buf, size_t len, uint64_t o
 		ssize_t n;
 
 		if (c->stop && *c->stop)
-			n = -1, errno = ECANCELED;
-		else
-			n = pread(c->in_fd, buf + done, len - done, (off_t)(offset + done));
+			return checksum_error(c, ECANCELED, false, offset);
+		n = pread(c->in_fd, buf + done, len - done, (off_t)(offset + done));
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0) {
-			c->error = n < 0 ? errno : ENODATA;
-			c->error_offset = offset + done;
-			return -1;
-		}
+		if (n <= 0)
+			return checksum_error(c, n < 0 ? errno : ENODATA, false, offset + done);
 		done += (size_t)n;
 		if (c->done)
 			*c->done += (uint64_t)n;
@@ -29,73 +27,98 @@ static int read_fully(struct checksum_copy *c, char *buf, size_t len, uint64_t o
 	return 0;
 }
 
-/* Hand on a piece; false when the other side has given up. */
-static bool pass(struct pipeline *pl, struct piece *piece, size_t len, uint64_t offset)
+/* Take the next piece to read, once there is room for it; NULL when there is none. */
+static struct piece *claim(struct pipeline *pl)
 {
-	bool go_on;
+	const struct extent *e;
+	struct piece *piece;
+	uint64_t left;
 
-	pthread_mutex_lock(&pl->lock);
-	piece->len = len;
-	piece->offset = offset;
-	piece->full = true;
-	pthread_cond_broadcast(&pl->changed);
-	go_on = !pl->stop;
-	pthread_mutex_unlock(&pl->lock);
-	return go_on;
-}
-
-static bool wait_for(struct pipeline *pl, struct piece *piece, bool full)
-{
-	bool go_on;
-
-	pthread_mutex_lock(&pl->lock);
-	while (piece->full != full && !pl->stop)
+	for (;;) {
+		if (pl->stop || pl->failed || pl->extent == pl->nr_extents)
+			return NULL;
+		piece = &pl->pieces[pl->claimed % pl->nr_pieces];
+		if (piece->state == PIECE_FREE)
+			break;
 		pthread_cond_wait(&pl->changed, &pl->lock);
-	go_on = !pl->stop;
-	pthread_mutex_unlock(&pl->lock);
-	return go_on;
-}
-
-void *pipeline_read(void *pipeline)
-{
-	struct pipeline *pl = pipeline;
-	unsigned int next = 0;
-
-	for (size_t i = 0; i < pl->nr_extents; i++) {
-		uint64_t pos = pl->extents[i].offset, end = pl->extents[i].hash;
-
-		while (pos < end) {
-			struct piece *piece = &pl->pieces[next++ % NR_BUFFERS];
-			size_t len = end - pos < CHECKSUM_CHUNK ? end - pos : CHECKSUM_CHUNK;
-
-			if (!wait_for(pl, piece, false))
-				return NULL;
-			if (read_fully(pl->c, piece->data, len, pos)) {
-				pass(pl, piece, 0, 0);
-				return NULL;
-			}
-			if (!pass(pl, piece, len, pos))
-				return NULL;
-			pos += len;
-		}
 	}
-	if (wait_for(pl, &pl->pieces[next % NR_BUFFERS], false))
-		pass(pl, &pl->pieces[next % NR_BUFFERS], 0, 0);
-	return NULL;
-}
-
-struct piece *pipeline_wait(struct pipeline *pl, unsigned int nr)
-{
-	struct piece *piece = &pl->pieces[nr % NR_BUFFERS];
-
-	wait_for(pl, piece, true);
+	e = &pl->extents[pl->extent];
+	left = e->end - e->from - pl->done;
+	piece->copy = e->copy;
+	piece->offset = e->from + pl->done;
+	piece->len = left < CHECKSUM_CHUNK ? left : CHECKSUM_CHUNK;
+	piece->state = PIECE_READING;
+	pl->claimed++;
+	pl->done += piece->len;
+	if (piece->len == left) {
+		pl->extent++;
+		pl->done = 0;
+	}
 	return piece;
 }
 
-void pipeline_next(struct pipeline *pl, struct piece *piece)
+static void *reader(void *ctx)
+{
+	struct pipeline *pl = ctx;
+	struct piece *piece;
+
+	pthread_mutex_lock(&pl->lock);
+	while ((piece = claim(pl))) {
+		int ret;
+
+		pthread_mutex_unlock(&pl->lock);
+		ret = read_fully(&pl->copies[piece->copy], piece->data, piece->len, piece->offset);
+		pthread_mutex_lock(&pl->lock);
+		piece->state = PIECE_FULL;
+		if (ret)
+			pl->failed = true;
+		pthread_cond_broadcast(&pl->changed);
+	}
+	/* who waits for a piece may have to see that there is none */
+	pthread_cond_broadcast(&pl->changed);
+	pthread_mutex_unlock(&pl->lock);
+	return NULL;
+}
+
+int pipeline_start(struct pipeline *pl, unsigned int jobs)
+{
+	if (jobs > MAX_READERS)
+		jobs = MAX_READERS;
+	pl->nr_pieces = 2 * jobs + 2;
+	pl->pieces = calloc(pl->nr_pieces, sizeof(*pl->pieces));
+	pl->buffers = aligned_alloc(IMAGE_PAGE_SIZE, pl->nr_pieces * CHECKSUM_CHUNK);
+	if (!pl->pieces || !pl->buffers)
+		return -1;
+	for (size_t i = 0; i < pl->nr_pieces; i++)
+		pl->pieces[i].data = pl->buffers + i * CHECKSUM_CHUNK;
+	while (pl->nr_threads < jobs &&
+	       pthread_create(&pl->threads[pl->nr_threads], NULL, reader, pl) == 0)
+		pl->nr_threads++;
+	return pl->nr_threads ? 0 : -1;
+}
+
+struct piece *pipeline_wait(struct pipeline *pl, uint64_t n)
+{
+	struct piece *piece = &pl->pieces[n % pl->nr_pieces];
+
+	pthread_mutex_lock(&pl->lock);
+	for (;;) {
+		bool end = pl->extent == pl->nr_extents && n == pl->claimed;
+
+		if (pl->failed || end)
+			piece = NULL;
+		if (!piece || (n < pl->claimed && piece->state == PIECE_FULL))
+			break;
+		pthread_cond_wait(&pl->changed, &pl->lock);
+	}
+	pthread_mutex_unlock(&pl->lock);
+	return piece;
+}
+
+void pipeline_free(struct pipeline *pl, struct piece *piece)
 {
 	pthread_mutex_lock(&pl->lock);
-	piece->full = false;
+	piece->state = PIECE_FREE;
 	pthread_cond_broadcast(&pl->changed);
 	pthread_mutex_unlock(&pl->lock);
 }
@@ -106,4 +129,8 @@ void pipeline_stop(struct pipeline *pl)
 	pl->stop = true;
 	pthread_cond_broadcast(&pl->changed);
 	pthread_mutex_unlock(&pl->lock);
+	while (pl->nr_threads)
+		pthread_join(pl->threads[--pl->nr_threads], NULL);
+	free(pl->pieces);
+	free(pl->buffers);
 }

@@ -308,7 +308,7 @@ void image_make(const char *dir, const struct spec *spec)
 	struct arena arena = { 0 };
 	struct core_files files;
 	struct image_process p;
-	struct checksum_copy c = { .out_fd = -1, .jobs = 2 };
+	struct checksum_copy c = { .out_fd = -1 };
 	struct manifest m = {
 		.tool = "test", .kernel = "k", .machine = "x86_64", .root_pid = spec->pid
 	};
@@ -328,8 +328,8 @@ void image_make(const char *dir, const struct spec *spec)
 		errx(1, "the synthetic core is not readable");
 	c.in_fd = fd;
 	c.size = p.core_size;
-	if (checksum_copy(&c))
-		errx(1, "checksum_copy");
+	if (checksum_copy_all(&c, 1, 2))
+		errx(1, "checksum_copy_all");
 	mp.pid = spec->pid;
 	mp.core = name;
 	sum = (struct manifest_file){ name, c.size, c.blocks, c.nr_blocks };

@@ -148,5 +148,8 @@ assert manifest["pgid"] == manifest["sid"] == ended and manifest["state"] == "zo
 ' "$work/json" $victim "$(cat "$work/zombie")" "$work/img/group.json"
 check $? "parents before children, and who has ended"
 rm -rf "$work/img"
+FAKE_PROCESSES=3 dump -q --jobs 7 -o - >"$work/tar" && xckpt-info --verify - <"$work/tar" >"$work/info" 2>"$work/err"
+check $? "several in a stream: $(cat "$work/err")"
+[ "$(grep -c '^process ' "$work/info")" = 3 ]; check $? "all of them"
 
 finish

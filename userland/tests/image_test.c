@@ -210,9 +210,9 @@ static void test_verify(const char *dir)
 
 static void sum_of(int fd, uint64_t size, unsigned int jobs, struct checksum_copy *c)
 {
-	*c = (struct checksum_copy){ .in_fd = fd, .out_fd = -1, .size = size, .jobs = jobs };
-	if (checksum_copy(c))
-		errx(1, "checksum_copy");
+	*c = (struct checksum_copy){ .in_fd = fd, .out_fd = -1, .size = size };
+	if (checksum_copy_all(c, 1, jobs))
+		errx(1, "checksum_copy_all");
 }
 
 static void test_holes(void)
@@ -241,10 +241,11 @@ static void test_holes(void)
 	      "blocks with contents");
 	check(b.nr_blocks == 2 && memcmp(a.blocks, b.blocks, 2 * sizeof(*a.blocks)) == 0,
 	      "checksums do not depend on holes");
-	c = (struct checksum_copy){ .in_fd = full, .out_fd = copy, .size = size, .jobs = 2 };
+	c = (struct checksum_copy){ .in_fd = full, .out_fd = copy, .size = size };
 	if (ftruncate(copy, (off_t)size))
 		err(1, "ftruncate");
-	check(checksum_copy(&c) == 0 && c.nr_blocks == 2 && c.blocks[1].hash == a.blocks[1].hash,
+	check(!checksum_copy_all(&c, 1, 2) && c.nr_blocks == 2 &&
+		      c.blocks[1].hash == a.blocks[1].hash,
 	      "copy");
 	fstat(copy, &st);
 	check(st.st_blocks <= 32, "zero pages are not stored: %jd blocks", (intmax_t)st.st_blocks);

@@ -45,15 +45,15 @@ static int make_stream(const char *dir)
 
 	for (int i = 0; i < 2; i++) {
 		char path[512];
-		struct checksum_copy c = { .out_fd = -1 };
+		struct checksum_copy c = { .name = names[i], .out_fd = -1 };
 		struct stat st;
 
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
 		c.in_fd = open(path, O_RDONLY);
 		fstat(c.in_fd, &st);
 		c.size = (uint64_t)st.st_size;
-		if (stream_add_copy(s, names[i], &c))
-			errx(1, "stream_add_copy");
+		if (stream_add_copies(s, &c, 1, 3))
+			errx(1, "stream_add_copies");
 		free(c.blocks);
 		close(c.in_fd);
 	}
@@ -190,7 +190,7 @@ static void test_write_error(void)
 {
 	const char *dir = in_scratch("sparse");
 	char path[512], junk[65536] = "";
-	struct checksum_copy c = { .out_fd = -1 };
+	struct checksum_copy c = { .name = "42.core", .out_fd = -1 };
 	int full = open("/dev/full", O_WRONLY), ret;
 	struct stream *s = stream_begin(full, "cannot write to standard output", 0);
 	const char *said;
@@ -199,7 +199,7 @@ static void test_write_error(void)
 	c.in_fd = open(path, O_RDONLY);
 	c.size = TIB;
 	quiet_begin();
-	ret = stream_add_copy(s, "42.core", &c);
+	ret = stream_add_copies(s, &c, 1, 2);
 	for (int i = 0; i < 64 && !ret; i++)
 		ret = stream_add(s, "files/pipe-1", junk, sizeof(junk));
 	if (ret)

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Many files copied by one queue: the same as one by one, and an end for each. */
+#include "checksum.h"
+#include "common.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define NR 21
+#define BIG 4
+#define PAGE 4096
+
+/* What the n-th file has in the page at @offset; 0: a hole. */
+static int filling(size_t n, uint64_t offset)
+{
+	uint64_t page = offset / PAGE;
+
+	if (n == BIG) /* five blocks, the third one empty, the fourth one stored but zero */
+		return offset / CHECKSUM_BLOCK == 2 ? 0 : page % 512 == 0 ? 1 + (int)page / 512 : 0;
+	return n % 3 ? 1 + (int)n : 0; /* every third one is empty */
+}
+
+static uint64_t size_of(size_t n)
+{
+	return n == BIG ? 5 * CHECKSUM_BLOCK - 100 : 3 * PAGE + n;
+}
+
+static int make_file(size_t n)
+{
+	int fd = memfd_create("file", 0);
+	char page[PAGE];
+
+	if (ftruncate(fd, (off_t)size_of(n)))
+		err(1, "ftruncate");
+	for (uint64_t at = 0; at < size_of(n); at += PAGE) {
+		size_t len = size_of(n) - at < PAGE ? size_of(n) - at : PAGE;
+
+		if (!filling(n, at) && !(n == BIG && at / CHECKSUM_BLOCK == 3))
+			continue;
+		memset(page, at / CHECKSUM_BLOCK == 3 ? 0 : filling(n, at), len);
+		if (pwrite(fd, page, len, (off_t)at) != (ssize_t)len)
+			err(1, "pwrite");
+	}
+	return fd;
+}
+
+static bool same_contents(int a, int b, uint64_t size)
+{
+	static char x[1 << 20], y[1 << 20];
+
+	for (uint64_t at = 0; at < size; at += sizeof(x)) {
+		ssize_t n = pread(a, x, sizeof(x), (off_t)at);
+
+		if (n < 0 || pread(b, y, sizeof(y), (off_t)at) != n || memcmp(x, y, (size_t)n) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void count_end(struct checksum_copy *c)
+{
+	++*(atomic_int *)c->owner;
+	close(c->in_fd);
+}
+
+static void test_queue(unsigned int jobs)
+{
+	struct checksum_copy copies[NR], alone[NR];
+	atomic_int ends[NR] = { 0 };
+	size_t same = 0, ended = 0, summed = 0;
+
+	for (size_t i = 0; i < NR; i++) {
+		int fd = make_file(i), out = memfd_create("copy", 0);
+
+		alone[i] = (struct checksum_copy){ .in_fd = fd, .out_fd = -1, .size = size_of(i) };
+		if (ftruncate(out, (off_t)size_of(i)) || checksum_copy_all(&alone[i], 1, 1))
+			errx(1, "checksum_copy_all");
+		copies[i] = (struct checksum_copy){ .in_fd = dup(fd),
+						    .out_fd = out,
+						    .size = size_of(i),
+						    .finished = count_end,
+						    .owner = &ends[i] };
+	}
+	check(!checksum_copy_all(copies, NR, jobs), "%d files by %u threads", NR, jobs);
+	for (size_t i = 0; i < NR; i++) {
+		ended += ends[i] == 1;
+		same += same_contents(alone[i].in_fd, copies[i].out_fd, size_of(i));
+		summed += copies[i].nr_blocks == alone[i].nr_blocks &&
+			  (!alone[i].nr_blocks ||
+			   memcmp(copies[i].blocks, alone[i].blocks,
+				  alone[i].nr_blocks * sizeof(*alone[i].blocks)) == 0);
+		close(alone[i].in_fd);
+		close(copies[i].out_fd);
+		free(alone[i].blocks);
+		free(copies[i].blocks);
+	}
+	check(copies[BIG].nr_blocks == 3 && copies[3].nr_blocks == 0, "empty blocks have no sum");
+	check(same == NR && summed == NR, "have the right contents and sums: %zu, %zu", same,
+	      summed);
+	check(ended == NR, "each was told to be finished once: %zu", ended);
+}
+
+/* One of them cannot be read: that one is named, and nothing hangs. */
+static void test_failure(void)
+{
+	struct checksum_copy copies[NR], *failed;
+	int directory = open("/", O_RDONLY | O_DIRECTORY);
+
+	for (size_t i = 0; i < NR; i++)
+		copies[i] = (struct checksum_copy){ .in_fd = i == 7 ? directory : make_file(i),
+						    .out_fd = -1,
+						    .size = size_of(i) };
+	failed = checksum_copy_all(copies, NR, 4);
+	check(failed == &copies[7] && failed->error == EISDIR && !failed->writing,
+	      "a file that cannot be read is named");
+	for (size_t i = 0; i < NR; i++)
+		close(copies[i].in_fd);
+}
+
+int main(void)
+{
+	test_queue(1);
+	test_queue(3);
+	test_queue(64);
+	test_failure();
+	return check_end();
+}
