@@ -82,7 +82,7 @@ trixie_amd64() {
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native" "$IN/move.sh resume qemu")"
 	in_vm trixie-stream '--suite trixie' \
 		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh" \
-			"$RESUME dump")"
+			"$IN/groups.sh" "$RESUME dump")"
 	: >"$LOGS/images-ready"
 	in_vm trixie-errors '--suite trixie --mem 3072' \
 		"$(run "$IN/errors.sh" "$RESUME resume native")"
@@ -92,7 +92,7 @@ bookworm_amd64() {
 	in_vm bookworm-kernel '--suite bookworm' "$(run "$load" "${kernel_tests[@]}")"
 	in_vm bookworm-move '--suite bookworm --mem 3072' \
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native")"
-	in_vm bookworm-errors '--suite bookworm --mem 3072' "$(run "$IN/errors.sh")"
+	in_vm bookworm-errors '--suite bookworm --mem 3072' "$(run "$IN/errors.sh" "$IN/groups.sh")"
 }
 
 trixie_kernel() {

@@ -6,7 +6,9 @@
 dump_error_arguments() {
 	local args
 	for args in '' '-p 1' '-o x' '-p x -o x' '-p -1 -o x' '-p 0 -o x' '-p 1 -o x --nonsense' \
-		'-p 1 -o x --kill --leave-stopped' '-p 1 -o x y' '-p 1 -o x --timeout 0'; do
+		'-p 1 -o x --kill --leave-stopped' '-p 1 -o x y' '-p 1 -o x --timeout 0' \
+		'-p 1 --pgrp 1 -o x' '--pgrp 1 --pgrp 1 -o x' '--session 0 -o x' \
+		'-p 1 -o x --mode hard' '-p 1 -o x --kill --mode soft' '-p 1 -o x --jobs 0'; do
 		# shellcheck disable=SC2086 # words
 		run xckpt-dump $args
 		result $((STATUS != 2)) "misuse: xckpt-dump $args" "$STATUS $(<"$DIR/err")"
@@ -26,6 +28,30 @@ dump_error_targets() {
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	refused 'itself' '^xckpt-dump: cannot freeze pid [0-9]+ .*itself' \
 		sh -c 'exec xckpt-dump -p $$ -o "$0"' "$out"
+}
+
+dump_error_group_targets() {
+	local out=$IMAGES/image cgroup=$DIR/cgroup
+	for kind in pgrp:'process group' session:session; do
+		refused "no such ${kind#*:}" \
+			"^xckpt-dump: cannot freeze ${kind#*:} 4194303: it has no process that is alive" \
+			xckpt-dump "--${kind%:*}" 4194303 -o "$out"
+		# shellcheck disable=SC2016 # expanded by the inner shell
+		refused "its own ${kind#*:}" \
+			"^xckpt-dump: cannot freeze ${kind#*:} [0-9]+: it has xckpt-dump itself in it" \
+			setsid -w sh -c 'xckpt-dump "$0" $$ -o "$1"; exit $?' "--${kind%:*}" "$out"
+	done
+	refused 'one tree of two is not there' '^xckpt-dump: cannot find pid 4194303: No such process' \
+		xckpt-dump -p $$ -p 4194303 -o "$out"
+	refused 'no cgroup there' "^xckpt-dump: cannot open cgroup $cgroup: No such file or directory" \
+		xckpt-dump --cgroup "$cgroup" -o "$out"
+	refused 'a folder that is no cgroup' "^xckpt-dump: cannot use cgroup $DIR: .*cgroup2 file system" \
+		xckpt-dump --cgroup "$DIR" -o "$out"
+	mkdir "$cgroup" && mount -t cgroup2 none "$cgroup" && mkdir "$cgroup/empty.$$"
+	refused 'an empty cgroup' \
+		"^xckpt-dump: cannot freeze cgroup $cgroup/empty.$$: it has no process that is alive" \
+		xckpt-dump --cgroup "$cgroup/empty.$$" -o "$out"
+	rmdir "$cgroup/empty.$$" && umount "$cgroup" && rmdir "$cgroup"
 }
 
 dump_error_thread() {
@@ -135,16 +161,29 @@ background() {
 	exec env --default-signal=INT,QUIT xckpt-dump "$@"
 }
 
-# Starts a dump into a pipe that is full: it stands still in the middle. Sets
-# DUMPER. Descriptor 8 keeps the pipe from breaking.
+# blocked_dump OPTION...: starts a dump into a pipe that is full, which stops it in
+# the middle. Sets DUMPER. Descriptor 8 keeps the pipe from breaking.
 blocked_dump() {
 	rm -f "$DIR/fifo"
 	mkfifo "$DIR/fifo"
 	exec 8<>"$DIR/fifo"
-	background -p "$PID" -o - >"$DIR/fifo" 2>"$DIR/err" 8<&- 9<&- &
+	background -p "$PID" -o - "$@" >"$DIR/fifo" 2>"$DIR/err" 8<&- 9<&- &
 	DUMPER=$!
 	STARTED+=("$DUMPER")
+}
+
+# The same with its target held: it is to be killed when all has been read.
+holding_dump() {
+	blocked_dump --kill
 	wait_for 30 stands_still || die 'the dump does not freeze its target'
+}
+
+# The same with its target running on. Descriptor 8 is the stream, but for FIRST.
+writing_dump() {
+	blocked_dump
+	exec 7<"$DIR/fifo"
+	IFS= read -r -N 1 -t 60 -u 7 FIRST || die 'the dump does not write'
+	exec 8<&7 7<&-
 }
 
 stands_still() {
@@ -167,15 +206,18 @@ dumper_ends() {
 }
 
 dump_error_ended_by_a_signal() {
-	local signal
+	local signal how
 	ticker mib=8
-	for signal in KILL INT TERM HUP; do
-		blocked_dump
-		kill "-$signal" "$DUMPER"
-		dumper_ends
-		exec 8<&-
-		result $((STATUS == 0)) "ended by SIG$signal: not a success" "status $STATUS"
-		goes_on "ended by SIG$signal"
+	for how in holding writing; do
+		for signal in KILL INT TERM HUP; do
+			"${how}_dump"
+			kill "-$signal" "$DUMPER"
+			dumper_ends
+			exec 8<&-
+			result $((STATUS == 0)) "ended by SIG$signal while $how: not a success" \
+				"status $STATUS"
+			goes_on "ended by SIG$signal while $how"
+		done
 	done
 	end_ticker
 }
@@ -214,7 +256,7 @@ dump_error_interrupted_while_writing() {
 
 dump_error_target_killed() {
 	ticker mib=8
-	blocked_dump
+	holding_dump
 	kill -KILL "$PID"
 	STATUS=0
 	wait "$PID" 2>/dev/null || STATUS=$?
@@ -229,9 +271,25 @@ dump_error_target_killed() {
 	judge 'its dump fails' '^xckpt-dump: '
 }
 
+# A program that ended after its snapshot has an image all the same.
+dump_error_target_killed_later() {
+	ticker mib=8
+	writing_dump
+	result "$(still_ticks && echo 0 || echo 1)" 'a program runs on while its image is written'
+	end_ticker
+	{ printf %s "$FIRST" && cat <&8; } >"$DIR/stream" 9<&-
+	dumper_ends
+	exec 8<&-
+	result "$STATUS" 'an image of a program that was killed meanwhile' "$(<"$DIR/err")"
+	STATUS=0
+	xckpt-info --verify - <"$DIR/stream" >/dev/null 2>"$DIR/err" || STATUS=$?
+	result "$STATUS" 'it is whole' "$(<"$DIR/err")"
+	rm -f "$DIR/stream"
+}
+
 dump_error_two_at_once() {
 	ticker mib=8
-	blocked_dump
+	holding_dump
 	cp "$DIR/err" "$DIR/err.first"
 	refused 'two dumps at once' \
 		"^xckpt-dump: cannot freeze pid $PID .*frozen by another session" \
@@ -241,6 +299,13 @@ dump_error_two_at_once() {
 	dumper_ends
 	exec 8<&-
 	goes_on 'two dumps at once'
+	writing_dump
+	run xckpt-dump -q -p "$PID" -o "$IMAGES/image"
+	result "$STATUS" 'a second dump while the first one writes' "$(<"$DIR/err")"
+	kill -KILL "$DUMPER"
+	dumper_ends
+	exec 8<&-
+	rm -rf "$IMAGES/image"
 	end_ticker
 }
 
