@@ -9,6 +9,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define SIGRTMIN_KERNEL 32
+#define NR_RESTART_SYSCALL 219
 
 const char *vma_kind_name(unsigned int kind)
 {
@@ -66,14 +67,18 @@ const char *where_is(const struct image_process *p, uint64_t addr, char *buf, si
 
 const char *thread_syscall(const struct image_thread *t, char *buf, size_t size)
 {
+	uint64_t nr = t->regs.orig_rax;
 	const char *name;
 
 	if (!(t->info.flags & XCKPT_THREAD_IN_SYSCALL))
 		return NULL;
-	name = syscall_name(t->regs.orig_rax);
+	/* the call that was interrupted before, not the one that takes it up */
+	if (nr == NR_RESTART_SYSCALL && t->info.restart_nr)
+		nr = t->info.restart_nr;
+	name = syscall_name(nr);
 	if (name)
 		return name;
-	snprintf(buf, size, "system call %" PRId64, (int64_t)t->regs.orig_rax);
+	snprintf(buf, size, "system call %" PRId64, (int64_t)nr);
 	return buf;
 }
 
