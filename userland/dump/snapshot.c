@@ -36,6 +36,10 @@ static int capture_group(struct dump *d)
 		return error ? 1 : 0;
 	if (error == ECANCELED)
 		return -1;
+	if (error == ETIMEDOUT)
+		return fail("cannot capture %s: threads that were woken did not stop again in time "
+			    "(try again, or with a longer --timeout)",
+			    d->name);
 	return fail("cannot capture %s: %s", d->name,
 		    error == ESRCH ? "it has ended" : strerror(error));
 }
