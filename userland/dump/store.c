@@ -91,7 +91,7 @@ int store_begin(struct dump *d)
 
 static int create(struct dump *d, const char *name)
 {
-	int fd = openat(d->store.dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = openat(d->store.dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	return fd < 0 ? store_fail(d, name, errno) : fd;
 }

@@ -104,6 +104,7 @@ static int copy_cores(struct dump *d, struct stream *stream)
 			.done = &d->bytes_read,
 			.finished = close_core,
 			.owner = p,
+			.splice = snapshot_outlives(d),
 		};
 	}
 	ret = write_cores(d, stream, copies, nr);

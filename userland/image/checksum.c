@@ -172,20 +172,42 @@ static int read_run(struct checksum_copy *c, char *buf, size_t len, uint64_t off
 	return 0;
 }
 
-int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state *s, void *buf,
-		 uint64_t *hash)
+static int copy_extent(struct checksum_copy *c, struct checksum_worker *w, uint64_t pos,
+		       uint64_t end)
+{
+	while (pos < end) {
+		size_t room = c->splice ? CHECKSUM_SPLICE : CHECKSUM_CHUNK;
+		size_t len = end - pos < room ? end - pos : room;
+		int ret = checksum_splice(c, w, len, pos);
+
+		if (ret > 0) {
+			len = len < CHECKSUM_CHUNK ? len : CHECKSUM_CHUNK;
+			ret = read_run(c, w->buf, len, pos) ||
+					      take_pages(c, w->state, w->buf, len, pos)
+				      ? -1
+				      : 0;
+		}
+		if (ret)
+			return -1;
+		pos += len;
+	}
+	return 0;
+}
+
+int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_worker *w, uint64_t *hash)
 {
 	uint64_t end = c->size - block < CHECKSUM_BLOCK ? c->size : block + CHECKSUM_BLOCK;
 	uint64_t pos = block;
+	int ret = 0;
 
-	checksum_reset(s);
-	while (pos < end) {
+	checksum_reset(w->state);
+	while (pos < end && !ret) {
 		int64_t data = next_data(c->in_fd, pos, end);
 		uint64_t stop;
 
 		if (data < 0)
-			return checksum_error(c, errno, false, pos);
-		if ((uint64_t)data >= end)
+			ret = checksum_error(c, errno, false, pos);
+		if (ret || (uint64_t)data >= end)
 			break;
 		/* file systems may have smaller blocks than pages */
 		pos = (uint64_t)data & ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
@@ -193,15 +215,11 @@ int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state 
 		stop = (stop + IMAGE_PAGE_SIZE - 1) & ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
 		if (stop > end)
 			stop = end;
-		while (pos < stop) {
-			size_t len = stop - pos < CHECKSUM_CHUNK ? stop - pos : CHECKSUM_CHUNK;
-
-			if (read_run(c, buf, len, pos) || take_pages(c, s, buf, len, pos))
-				return -1;
-			pos += len;
-		}
+		ret = copy_extent(c, w, pos, stop);
+		pos = stop;
 	}
-	return checksum_end(s, hash);
+	checksum_unmap(w);
+	return ret ? ret : checksum_end(w->state, hash);
 }
 
 void run_parallel(unsigned int jobs, void *(*fn)(void *ctx), void *ctx)

@@ -16,8 +16,9 @@
 #include <stdint.h>
 
 #define CHECKSUM_BLOCK ((uint64_t)16 << 20)
-/* bytes that one read takes at most; a divisor of the block */
+/* bytes that one read, or one way through a pipe, takes at most; divisors of the block */
 #define CHECKSUM_CHUNK ((size_t)256 << 10)
+#define CHECKSUM_SPLICE ((size_t)1 << 20)
 
 struct checksum_block {
 	uint64_t offset, hash;
@@ -54,6 +55,8 @@ struct checksum_copy {
 	_Atomic uint64_t *done; /* bytes read, for who watches; may be NULL */
 	void (*finished)(struct checksum_copy *c); /* @in_fd is not needed any more; may be NULL */
 	void *owner; /* the caller's */
+	/* @in_fd gives pages that never change, and @out_fd can be read as well */
+	_Atomic bool splice;
 
 	struct checksum_block *blocks;
 	size_t nr_blocks;
@@ -75,10 +78,24 @@ struct checksum_copy *checksum_copy_all(struct checksum_copy *copies, size_t nr,
 /* Note the first error of @c; returns -1. */
 int checksum_error(struct checksum_copy *c, int error, bool writing, uint64_t offset);
 
-/* One block of @c's files only; @buf has CHECKSUM_CHUNK bytes, page-aligned.
- * Returns 1 with @hash, 0 when the block is empty, -1 with @c->error. */
-int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_state *s, void *buf,
+/* What one thread needs. */
+struct checksum_worker {
+	struct checksum_state *state;
+	void *buf; /* CHECKSUM_CHUNK bytes, page-aligned */
+	int pipe[2];
+	char *map; /* a block of the file that is written */
+	uint64_t map_at;
+};
+/* -1 when there is no memory; either needs its end. */
+int checksum_worker_begin(struct checksum_worker *w);
+void checksum_worker_end(struct checksum_worker *w);
+/* One block of @c's files only. Returns 1 with @hash, 0 when it is empty, -1 with @c->error. */
+int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_worker *w,
 		 uint64_t *hash);
+/* checksum_splice.c: a piece of one block; 0, -1, or 1 when it must be read and written. */
+int checksum_splice(struct checksum_copy *c, struct checksum_worker *w, size_t len,
+		    uint64_t offset);
+void checksum_unmap(struct checksum_worker *w);
 
 /* Run @fn(@ctx) in @jobs threads at once, this one among them. */
 #define MAX_JOBS 1024

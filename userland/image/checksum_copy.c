@@ -116,24 +116,22 @@ static void hand_in(struct copy_run *run, const struct block *b, int result, uin
 static void *copy_worker(void *ctx)
 {
 	struct copy_run *run = ctx;
-	struct checksum_state *s = checksum_begin();
-	void *buf = aligned_alloc(IMAGE_PAGE_SIZE, CHECKSUM_CHUNK);
+	struct checksum_worker w;
 	struct block b = { 0 };
 	uint64_t hash = 0;
 
-	if (!s || !buf) {
+	if (checksum_worker_begin(&w)) {
 		pthread_mutex_lock(&run->lock);
 		checksum_error(&run->copies[0], ENOMEM, false, 0);
 		run->failed = &run->copies[0];
 		pthread_mutex_unlock(&run->lock);
 	}
 	while (claim(run, &b)) {
-		int n = checksum_one(b.c, b.offset, s, buf, &hash);
+		int n = checksum_one(b.c, b.offset, &w, &hash);
 
 		hand_in(run, &b, n, hash);
 	}
-	checksum_free(s);
-	free(buf);
+	checksum_worker_end(&w);
 	return NULL;
 }
 

@@ -142,12 +142,12 @@ static int list_blocks(struct verify *v, size_t file, uint64_t limit)
 }
 
 static int check_block(const struct verify *v, const struct verify_block *b,
-		       struct checksum_state *s, void *buf)
+		       struct checksum_worker *w)
 {
 	const struct manifest_file *f = &v->m->sums[b->file];
 	struct checksum_copy c = { .in_fd = v->fds[b->file], .out_fd = -1, .size = f->size };
 	uint64_t hash = 0;
-	int n = checksum_one(&c, b->offset, s, buf, &hash);
+	int n = checksum_one(&c, b->offset, w, &hash);
 
 	if (n < 0)
 		return fail("%s: cannot read %s at offset %" PRIu64 ": %s", action(v->img), f->name,
@@ -160,10 +160,9 @@ static int check_block(const struct verify *v, const struct verify_block *b,
 static void *verify_worker(void *ctx)
 {
 	struct verify *v = ctx;
-	struct checksum_state *s = checksum_begin();
-	void *buf = aligned_alloc(IMAGE_PAGE_SIZE, CHECKSUM_CHUNK);
+	struct checksum_worker w;
 
-	if (!s || !buf) {
+	if (checksum_worker_begin(&w)) {
 		if (!atomic_exchange(&v->failed, true))
 			fail("%s: out of memory", action(v->img));
 	}
@@ -172,11 +171,10 @@ static void *verify_worker(void *ctx)
 
 		if (i >= v->nr_blocks)
 			break;
-		if (check_block(v, &v->blocks[i], s, buf))
+		if (check_block(v, &v->blocks[i], &w))
 			v->failed = true;
 	}
-	checksum_free(s);
-	free(buf);
+	checksum_worker_end(&w);
 	return NULL;
 }
 

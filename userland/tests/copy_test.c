@@ -6,9 +6,11 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NR 21
@@ -62,34 +64,78 @@ static bool same_contents(int a, int b, uint64_t size)
 	return true;
 }
 
+/* Of 512 bytes, that are stored. */
+static long blocks_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -1 : (long)st.st_blocks;
+}
+
+/* Descriptors that can only be written to are opened anew. */
+static int readable(int fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY);
+}
+
 static void count_end(struct checksum_copy *c)
 {
 	++*(atomic_int *)c->owner;
 	close(c->in_fd);
 }
 
-static void test_queue(unsigned int jobs)
+enum how { BUFFER, SPLICE, SPLICE_REFUSED };
+
+/* What cannot be read cannot be mapped: there is no splicing to it. */
+static int make_copy(enum how how, uint64_t size)
 {
+	int fd = memfd_create("copy", 0), again;
+	char path[64];
+
+	if (ftruncate(fd, (off_t)size))
+		err(1, "ftruncate");
+	if (how != SPLICE_REFUSED)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_WRONLY);
+	close(fd);
+	return again;
+}
+
+static void test_queue(enum how how, unsigned int jobs)
+{
+	static const char *const names[] = { "through a buffer", "spliced", "not to be spliced" };
 	struct checksum_copy copies[NR], alone[NR];
 	atomic_int ends[NR] = { 0 };
 	size_t same = 0, ended = 0, summed = 0;
 
 	for (size_t i = 0; i < NR; i++) {
-		int fd = make_file(i), out = memfd_create("copy", 0);
+		int fd = make_file(i);
 
 		alone[i] = (struct checksum_copy){ .in_fd = fd, .out_fd = -1, .size = size_of(i) };
-		if (ftruncate(out, (off_t)size_of(i)) || checksum_copy_all(&alone[i], 1, 1))
+		if (checksum_copy_all(&alone[i], 1, 1))
 			errx(1, "checksum_copy_all");
 		copies[i] = (struct checksum_copy){ .in_fd = dup(fd),
-						    .out_fd = out,
+						    .out_fd = make_copy(how, size_of(i)),
+						    .splice = how != BUFFER,
 						    .size = size_of(i),
 						    .finished = count_end,
 						    .owner = &ends[i] };
 	}
-	check(!checksum_copy_all(copies, NR, jobs), "%d files by %u threads", NR, jobs);
+	check(!checksum_copy_all(copies, NR, jobs), "%d files by %u threads, %s", NR, jobs,
+	      names[how]);
+	check(how == BUFFER || copies[BIG].splice == (how == SPLICE), "in the way they should");
+	check(blocks_of(copies[BIG].out_fd) <= 3 * 8 * 8, "pages of zeros are holes: %ld",
+	      blocks_of(copies[BIG].out_fd));
 	for (size_t i = 0; i < NR; i++) {
+		int out = readable(copies[i].out_fd);
+
 		ended += ends[i] == 1;
-		same += same_contents(alone[i].in_fd, copies[i].out_fd, size_of(i));
+		same += same_contents(alone[i].in_fd, out, size_of(i));
+		close(out);
 		summed += copies[i].nr_blocks == alone[i].nr_blocks &&
 			  (!alone[i].nr_blocks ||
 			   memcmp(copies[i].blocks, alone[i].blocks,
@@ -124,9 +170,11 @@ static void test_failure(void)
 
 int main(void)
 {
-	test_queue(1);
-	test_queue(3);
-	test_queue(64);
+	test_queue(BUFFER, 1);
+	test_queue(BUFFER, 64);
+	test_queue(SPLICE, 1);
+	test_queue(SPLICE, 3);
+	test_queue(SPLICE_REFUSED, 3);
 	test_failure();
 	return check_end();
 }

@@ -43,6 +43,8 @@ int __wrap_open(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_ioctl(int fd, unsigned long cmd, ...);
 ssize_t __wrap_pread64(int fd, void *buf, size_t len, off64_t offset);
+ssize_t __real_splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned int flags);
+ssize_t __wrap_splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned int flags);
 
 static int device_fd = -1;
 static bool frozen, snapshot, cloned;
@@ -114,17 +116,29 @@ int __wrap_open64(const char *path, int flags, ...)
 }
 
 /* Contents of a core: of a clone at any time, of the group while it is frozen. */
-ssize_t __wrap_pread64(int fd, void *buf, size_t len, off64_t offset)
+static int look(int fd, size_t end)
 {
 	for (size_t i = 0; i < nr_cores; i++) {
-		if (cores[i].fd != fd || (size_t)offset + len <= cores[i].head)
+		if (cores[i].fd != fd || end <= cores[i].head)
 			continue;
 		if (!frozen && !cloned)
 			return refuse(ESTALE);
 		if (__atomic_exchange_n(&cores[i].head, SIZE_MAX, __ATOMIC_RELAXED) < SIZE_MAX)
 			note("contents");
 	}
-	return __real_pread64(fd, buf, len, offset);
+	return 0;
+}
+
+ssize_t __wrap_pread64(int fd, void *buf, size_t len, off64_t offset)
+{
+	return look(fd, (size_t)offset + len) ? -1 : __real_pread64(fd, buf, len, offset);
+}
+
+ssize_t __wrap_splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned int flags)
+{
+	if (from && look(in, (size_t)*from + len))
+		return -1;
+	return __real_splice(in, from, out, to, len, flags);
 }
 
 static void note_freeze(const struct xckpt_freeze *f)
