@@ -247,7 +247,7 @@ static void test_stopped(void)
 	struct plan *plan;
 	int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		synth_init(&s, i == 2 ? ENGINE_QEMU : ENGINE_NATIVE);
 		synth_program(&s);
 		synth_thread(&s, 43);
@@ -255,10 +255,12 @@ static void test_stopped(void)
 			s.threads[1].info.state = XCKPT_TASK_STOPPED;
 		else if (i == 2)
 			s.p.info.flags = XCKPT_PROCESS_STOPPED;
+		else if (i == 3)
+			s.threads[1].info.state = XCKPT_TASK_ASLEEP;
 		plan = plan_make(&s.img, &s.engine, &s.host);
 		stop = find_call(plan, NR_TGKILL, 42);
-		if (!i)
-			ok(!stop, "a program that ran goes on");
+		if (!i || i == 3)
+			ok(!stop, i ? "and so does one that slept" : "a program that ran goes on");
 		else
 			ok(stop && stop->arg[1] == 42 && stop->arg[2] == 19 &&
 				   stop[1].kind == OP_GO,
