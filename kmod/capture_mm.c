@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The address space: MM, VMA and NT_FILE notes, and the core's segments. */
 #include <linux/elf.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
 #include <linux/magic.h>
@@ -8,7 +9,6 @@
 #include <linux/sched/coredump.h>
 #include <linux/secretmem.h>
 #include <linux/userfaultfd_k.h>
-#include <linux/file.h>
 #include <asm/vdso.h>
 
 #include "capture.h"

@@ -275,8 +275,7 @@ static int find_in_store(struct extents *extents, const struct segment *segment)
 	struct page *page;
 	int ret;
 
-	xa_for_each_range(&segment->store->pages, index, page, segment->store_first, last)
-	{
+	xa_for_each_range(&segment->store->pages, index, page, segment->store_first, last) {
 		at = segment->start + ((index - segment->store_first) << PAGE_SHIFT);
 		ret = extents_add(extents, at, at + PAGE_SIZE);
 		if (ret)

@@ -149,6 +149,11 @@ static void group_retry(struct group *group)
 	}
 }
 
+static bool has_arrived(struct group *group)
+{
+	return !READ_ONCE(group->nr_pending) || READ_ONCE(group->stirred);
+}
+
 /*
  * Wait until all have arrived. Parking tells, but some come to rest in other ways
  * (on their way into a stop, or to sleep): look for those at every tick.
@@ -159,12 +164,10 @@ static int group_wait(struct group *group, bool again)
 
 	if (READ_ONCE(group->nr_retry))
 		group_retry(group);
-#define ARRIVED (!READ_ONCE(group->nr_pending) || READ_ONCE(group->stirred))
 	if (again) /* to give up would be to thaw what the caller holds */
-		ret = wait_event_killable_timeout(group->arrived, ARRIVED, 1);
+		ret = wait_event_killable_timeout(group->arrived, has_arrived(group), 1);
 	else
-		ret = wait_event_interruptible_timeout(group->arrived, ARRIVED, 1);
-#undef ARRIVED
+		ret = wait_event_interruptible_timeout(group->arrived, has_arrived(group), 1);
 	return ret < 0 ? -EINTR : 0;
 }
 

@@ -2,11 +2,9 @@
 /* What becomes of system calls that the freeze interrupts, here and in the image. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
-#include <linux/math64.h>
-#include <linux/uaccess.h>
 #include <linux/file.h>
-#include <uapi/linux/futex.h>
 #include <linux/kallsyms.h>
+#include <linux/math64.h>
 #include <linux/net.h>
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
@@ -14,6 +12,8 @@
 #include <linux/socket.h>
 #include <linux/string.h>
 #include <linux/time64.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/futex.h>
 #include <net/sock.h>
 #include <asm/thread_info.h>
 #include <asm/unistd.h>
