@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# move.sh dump [VICTIM...]            run, dump twice, go on to the end (module needed)
+# move.sh dump [VICTIM...]            run, dump running and stopped, go on (module needed)
 # move.sh resume ENGINE [VICTIM...]   resume what `dump` left in the share
 # move.sh stream ENGINE [VICTIM...]   dump into a pipe to qemu-resume; where there is
 #                                     no module, resume the stream kept by `stream qemu`
@@ -54,7 +54,7 @@ reference_run() {
 
 # dump_at NAME POINT IMAGE OPTION...: one result; status 1 when it went wrong
 dump_at() {
-	local name=$1 nth=$2 image=$3 log=$LOCAL/$1/dump.log
+	local name=$1 nth=$2 image=$3 log=$LOCAL/$1/dump.$2.log
 	shift 3
 	: >"$log"
 	if ! victim_wait "$name" "$PID" "$nth"; then
@@ -83,14 +83,26 @@ store() {
 	tar -C "$WORK_TOP" -cSf - "$name" | zstd -q -1 >"$STORE/$name/work.tar.zst"
 }
 
-dump_victim() {
+# fresh_run NAME: starts it anew
+fresh_run() {
+	victim_prepare "$1"
+	victim_start "$1"
+}
+
+# Runs on while its image is written: it may be anywhere, or over, when that is done.
+dump_running() {
 	local name=$1
-	mkdir "$LOCAL/$name"
-	reference_run "$name"
-	victim_prepare "$name"
-	victim_start "$name"
-	if dump_at "$name" 1 "$LOCAL/$name/first" &&
-		dump_at "$name" 2 "$LOCAL/$name/image" --leave-stopped; then
+	fresh_run "$name"
+	dump_at "$name" 1 "$LOCAL/$name/first" || true
+	end_of "$PID"
+	compare "$name" "$STATUS" "ran on to the right end" "$LOCAL/$name/dump.1.log"
+	rm -rf "${LOCAL:?}/$name/first"
+}
+
+dump_stopped() {
+	local name=$1
+	fresh_run "$name"
+	if dump_at "$name" 2 "$LOCAL/$name/image" --leave-stopped; then
 		if in_state "$PID" T; then
 			pass "$name: left stopped"
 			store "$name"
@@ -100,7 +112,15 @@ dump_victim() {
 	fi
 	kill -CONT "$PID" 2>/dev/null || true
 	end_of "$PID"
-	compare "$name" "$STATUS" "went on to the right end" "$LOCAL/$name/dump.log"
+	compare "$name" "$STATUS" "went on to the right end" "$LOCAL/$name/dump.2.log"
+}
+
+dump_victim() {
+	local name=$1
+	mkdir "$LOCAL/$name"
+	reference_run "$name"
+	dump_running "$name"
+	dump_stopped "$name"
 	rm -rf "${LOCAL:?}/$name" "${WORK_TOP:?}/$name"
 }
 
