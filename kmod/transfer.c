@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
+#include <linux/task_work.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <net/sock.h>
@@ -133,6 +134,10 @@ void transfer_finish(struct transfer *t, struct pt_regs *regs)
 	loff_t pos = 0;
 	ssize_t ret;
 
+	/* the notification of this very work may still be set; not one that comes now */
+	clear_notify_signal();
+	if (task_work_pending(current))
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
 	iov_iter_advance(&t->iter, regs->ax);
 	if (t->socket)
 		ret = move_by_socket(t, sock_from_file(t->file));
