@@ -86,6 +86,9 @@ struct stretch {
 };
 struct stretch stretch_at(const struct core *core, loff_t pos);
 
+/* Bytes of the file from @pos on, which is moved; or ESTALE, EINTR, ENOMEM, EFAULT. */
+ssize_t core_read(struct core *core, loff_t *pos, struct iov_iter *to);
+
 /* Find the contents when @end, where the caller looks, is behind the head. */
 int core_contents(struct core *core, loff_t end);
 

@@ -128,19 +128,19 @@ static size_t read_some(struct core *core, struct mm_struct *mm, loff_t pos, str
 	return read_pages(mm, stretch.addr, count, pages, to);
 }
 
-static ssize_t read_all(struct core *core, struct mm_struct *mm, struct kiocb *iocb,
-			struct page **pages, struct iov_iter *to)
+static ssize_t read_all(struct core *core, struct mm_struct *mm, loff_t *pos, struct page **pages,
+			struct iov_iter *to)
 {
 	ssize_t done = 0;
 	size_t got;
 
-	while (iov_iter_count(to) && iocb->ki_pos < core->size) {
+	while (iov_iter_count(to) && *pos < core->size) {
 		if (fatal_signal_pending(current))
 			return done ?: -EINTR;
-		got = read_some(core, mm, iocb->ki_pos, pages, to);
+		got = read_some(core, mm, *pos, pages, to);
 		if (!got)
 			return done ?: -EFAULT;
-		iocb->ki_pos += got;
+		*pos += got;
 		done += got;
 		cond_resched();
 	}
@@ -165,23 +165,22 @@ int core_contents(struct core *core, loff_t end)
  * meanwhile, the bytes may be of several, and the reader hears of that. What was
  * cloned stays as it is.
  */
-static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
+ssize_t core_read(struct core *core, loff_t *pos, struct iov_iter *to)
 {
-	struct core *core = iocb->ki_filp->private_data;
 	struct page **pages;
 	ssize_t ret = -ESTALE;
 
-	trace_core_begin(core->pid, iocb->ki_pos, iov_iter_count(to));
+	trace_core_begin(core->pid, *pos, iov_iter_count(to));
 	if (!core_valid(core))
 		goto out;
-	ret = core_contents(core, iocb->ki_pos + iov_iter_count(to));
+	ret = core_contents(core, *pos + iov_iter_count(to));
 	if (ret)
 		goto out;
 	ret = -ESTALE;
 	if (!mmget_not_zero(core->mm))
 		goto out;
 	pages = kmalloc_array(CORE_BATCH, sizeof(*pages), GFP_KERNEL);
-	ret = pages ? read_all(core, core->mm, iocb, pages, to) : -ENOMEM;
+	ret = pages ? read_all(core, core->mm, pos, pages, to) : -ENOMEM;
 	kfree(pages);
 	mmput(core->mm);
 	if (!core_valid(core))
@@ -189,6 +188,11 @@ static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
 out:
 	trace_core_end(core->pid, ret);
 	return ret;
+}
+
+static ssize_t core_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return core_read(iocb->ki_filp->private_data, &iocb->ki_pos, to);
 }
 
 static loff_t seek_data(const struct core *core, loff_t pos, bool data)

@@ -12,6 +12,7 @@
 #include "compat/task.h"
 #include "freeze.h"
 #include "restart.h"
+#include "symbols.h"
 #include "trace.h"
 
 static unsigned long task_switches(const struct task_struct *task)
@@ -44,8 +45,16 @@ bool task_stopped(struct task_struct *task)
 
 bool freeze_may_sleep(struct group *group, struct task_struct *task)
 {
-	return group->mode != XCKPT_MODE_STRICT && task_asleep(task) && !task_stopped(task) &&
-	       restart_starts_again(task, group->mode == XCKPT_MODE_SOFT);
+	bool ret;
+
+	if (group->mode == XCKPT_MODE_STRICT || !task_asleep(task) || task_stopped(task))
+		return false;
+	/* it may have been woken and have ended since */
+	if (!try_get_task_stack(task))
+		return false;
+	ret = restart_starts_again(task, group->mode == XCKPT_MODE_SOFT);
+	kernel_call(put_task_stack)(task);
+	return ret;
 }
 
 /* Is @task asleep in vfork()? Its completion lies on its stack, known to the child. */
