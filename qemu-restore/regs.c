@@ -29,13 +29,6 @@ static uint64_t call_nr(const struct image_thread *t, uint64_t nr)
 	return nr == NR_RESTART_SYSCALL && t->info.restart_nr ? t->info.restart_nr : nr;
 }
 
-static bool at_syscall(const struct image_process *p, uint64_t rip)
-{
-	uint8_t code[2];
-
-	return !image_read_memory(p, rip, code, sizeof(code)) && code[0] == 0x0f && code[1] == 0x05;
-}
-
 /* From the file itself, where a thin image refers to it. */
 static int read_file(const struct segment *s, uint64_t addr, void *buf, size_t len)
 {
@@ -64,14 +57,24 @@ static int read_program(const struct image_process *p, uint64_t addr, void *buf,
 	return image_read_memory(p, addr, buf, len);
 }
 
+static bool at_syscall(const struct image_process *p, uint64_t rip)
+{
+	uint8_t code[2];
+
+	return !read_program(p, rip, code, sizeof(code)) && code[0] == 0x0f && code[1] == 0x05;
+}
+
 enum regs_problem regs_restart(const struct image_process *p, const struct image_thread *t,
 			       struct x86_regs *regs, bool *restarted)
 {
 	uint8_t code[2];
 
 	*restarted = false;
-	if (regs->rax == NR_RESTART_SYSCALL && at_syscall(p, regs->rip))
+	if (regs->rax == NR_RESTART_SYSCALL && at_syscall(p, regs->rip)) {
 		regs->rax = call_nr(t, regs->rax);
+		*restarted = true;
+		return REGS_GOOD;
+	}
 	if ((int64_t)regs->orig_rax < 0)
 		return REGS_GOOD;
 	switch (-(int64_t)regs->rax) {

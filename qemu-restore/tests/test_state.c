@@ -29,6 +29,9 @@ static void test_restart_thin(struct x86_regs *regs)
 	regs->rip = 0x401032;
 	ok(!regs_restart(&s.p, s.threads, regs, &restarted) && restarted && regs->rip == 0x401030,
 	   "code of a thin image is its file's");
+	regs->rax = 219;
+	ok(!regs_restart(&s.p, s.threads, regs, &restarted) && restarted && regs->rax == 7,
+	   "where restart_syscall is about to be made, too");
 	unlink(path);
 	close(fd);
 	regs->rax = -512;
