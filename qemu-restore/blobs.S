@@ -11,5 +11,6 @@ blob_\name\()_end:
 	.section .rodata
 	blob	restorer, "restorer.bin"
 	blob	stage1, "stage1.bin"
+	blob	call, "call.bin"
 	blob	probe, "probe.elf"
 	.section .note.GNU-stack, "", %progbits

@@ -7,6 +7,7 @@
 
 extern const uint8_t blob_restorer[], blob_restorer_end[];
 extern const uint8_t blob_stage1[], blob_stage1_end[];
+extern const uint8_t blob_call[], blob_call_end[];
 extern const uint8_t blob_probe[], blob_probe_end[];
 
 #endif

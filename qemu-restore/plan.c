@@ -228,6 +228,8 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	check_process(plan);
 	plan_surroundings(plan);
 	plan_memory(plan);
+	if (!plan->call)
+		plan->call = plan_find_call(plan);
 	plan_process(plan);
 	plan_clones(plan);
 	for (i = 0; i < plan->process->nr_threads; i++)

@@ -48,6 +48,7 @@ enum op_kind {
 	OP_READ,
 	OP_POKE4,
 	OP_POKE8,
+	OP_LEFT, /* as RECORD_LEFT */
 	OP_CLONE, /* [0], [4]: index of the thread */
 	OP_BARRIER,
 	OP_WAIT,
@@ -127,6 +128,7 @@ struct plan {
 	uint64_t restart; /* address of the restart ELF's page */
 	uint64_t restart_end; /* where its only segment ends */
 	struct buffer vdso; /* patched pages */
+	uint64_t call; /* where the program has call.S; 0: nowhere */
 };
 
 struct plan *plan_make(const struct image *img, const struct engine *engine,
@@ -152,21 +154,44 @@ void plan_process(struct plan *plan); /* plan_process.c: one per process */
 void plan_limits(struct plan *plan);
 void plan_thread(struct plan *plan, size_t n); /* plan_thread.c: its tail */
 void plan_clones(struct plan *plan); /* the other threads */
+
+/* plan_call.c: a system call that goes on in the middle */
+struct call {
+	const char *name; /* NULL: none */
+	uint64_t record; /* on the thread's stack */
+	uint64_t clock, expires; /* expires 0: it has no time-out */
+	uint64_t time, divisor; /* where what is left goes, and how: see RECORD_LEFT */
+};
+/* @again: @regs are about to make a call that was interrupted; they are changed */
+struct call plan_call(struct plan *plan, const struct image_thread *t, struct x86_regs *regs,
+		      bool again);
+/* call.S in a program that was resumed before, or 0 */
+uint64_t plan_find_call(const struct plan *plan);
+void plan_call_time(struct plan *plan, const struct image_thread *t, const struct call *call);
+
 void plan_credentials(struct plan *plan, const struct image_thread *t); /* plan_credentials.c */
 bool plan_hole(struct plan *plan); /* plan_hole.c: choose ->hole, ->restart */
 
 /* x86-64 system calls that the plan uses */
 enum {
+	NR_WRITE = 1,
 	NR_CLOSE = 3,
+	NR_POLL = 7,
 	NR_MMAP = 9,
 	NR_MPROTECT = 10,
 	NR_MUNMAP = 11,
 	NR_BRK = 12,
 	NR_RT_SIGACTION = 13,
 	NR_RT_SIGPROCMASK = 14,
+	NR_WRITEV = 20,
 	NR_MADVISE = 28,
 	NR_DUP2 = 33,
+	NR_NANOSLEEP = 35,
 	NR_SETITIMER = 38,
+	NR_SENDTO = 44,
+	NR_RECVFROM = 45,
+	NR_SENDMSG = 46,
+	NR_RECVMSG = 47,
 	NR_FCNTL = 72,
 	NR_CAPSET = 126,
 	NR_RT_SIGQUEUEINFO = 129,
@@ -179,7 +204,9 @@ enum {
 	NR_SETGROUPS = 116,
 	NR_SETRESUID = 117,
 	NR_SETRESGID = 119,
+	NR_FUTEX = 202,
 	NR_SET_TID_ADDRESS = 218,
+	NR_CLOCK_NANOSLEEP = 230,
 	NR_TGKILL = 234,
 	NR_SET_ROBUST_LIST = 273,
 	NR_RT_TGSIGQUEUEINFO = 297,

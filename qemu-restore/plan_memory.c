@@ -184,6 +184,11 @@ static void map_vdso(const struct mapping *m)
 			   "cannot resume pid %d: the image's [vdso] is not one that can be used "
 			   "(take the checkpoint anew)",
 			   p->info.pid);
+	if (!plan->call) {
+		uint64_t call = vdso_add_call(plan->vdso.bytes + offset, size);
+
+		plan->call = call ? m->s->start + call : 0;
+	}
 	free(busy);
 	map_anonymous(m, m->s->start, m->s->end, X86_PROT_READ | X86_PROT_WRITE, X86_MAP_PRIVATE);
 	/* the file offset is known when the file is laid out: pack.c adds it */

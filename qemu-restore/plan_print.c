@@ -237,6 +237,10 @@ static void add_restorer(struct text *t, const struct plan *plan, const struct p
 	case OP_CLONE:
 		add(t, "clone(%#llx, child_tid=%#llx, tls=%#llx) = %llu", a[1], a[2], a[3], a[5]);
 		break;
+	case OP_LEFT:
+		add(t, "*%#llx = %llu.%09llu - clock_gettime(%s)", a[0], a[2] / 1000000000,
+		    a[2] % 1000000000, a[1] == 1 ? "CLOCK_MONOTONIC" : "CLOCK_BOOTTIME");
+		break;
 	case OP_BARRIER:
 	case OP_WAIT:
 	case OP_GO:

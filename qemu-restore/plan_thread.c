@@ -174,8 +174,8 @@ static void tell_problem(struct plan *plan, const struct image_thread *t, enum r
 }
 
 /* The last record of a thread: its registers, in a frame that rt_sigreturn loads. */
-static void plan_start(struct plan *plan, const struct image_thread *t, const struct x86_regs *regs,
-		       const struct xstate *xs)
+static struct plan_op *plan_start(struct plan *plan, const struct image_thread *t,
+				  const struct x86_regs *regs, const struct xstate *xs)
 {
 	uint8_t frame[FRAME_SIZE];
 	struct plan_op *op;
@@ -187,6 +187,7 @@ static void plan_start(struct plan *plan, const struct image_thread *t, const st
 	op->arg[2] = xs->mask;
 	op->arg[3] = regs->rip;
 	op->want = WANT_ANY;
+	return op;
 }
 
 /* Tile registers are for those who asked for them, as the program once did. */
@@ -250,12 +251,14 @@ void plan_thread(struct plan *plan, size_t n)
 	struct x86_regs regs = t->regs;
 	bool restarted, clear_cs;
 	enum regs_problem problem;
+	struct call call = { 0 };
 
 	problem = regs_restart(p, t, &regs, &restarted);
 	if (!problem)
 		problem = regs_check(&regs);
 	tell_problem(plan, t, problem);
-	regs_rseq_abort(p, t, &regs, &clear_cs);
+	if (!regs_rseq_abort(p, t, &regs, &clear_cs) && !problem)
+		call = plan_call(plan, t, &regs, restarted);
 
 	plan_xstate(plan, t, &xs);
 	plan_identity(plan, t, !n);
@@ -283,5 +286,6 @@ void plan_thread(struct plan *plan, size_t n)
 		plan_stop(plan, t);
 		plan_add(plan, OP_GO, t->tid);
 	}
-	plan_start(plan, t, &regs, &xs);
+	plan_call_time(plan, t, &call);
+	plan_start(plan, t, &regs, &xs)->object = call.name;
 }

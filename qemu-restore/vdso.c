@@ -8,7 +8,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "blobs.h"
 #include "vdso.h"
+
+#define CALL_ALIGN 16
 
 #define CALL(nr)                                                                                   \
 	{                                                                                          \
@@ -192,4 +195,28 @@ int vdso_patch(uint8_t *image, size_t len, const uint64_t *busy, size_t nr_busy)
 		patched++;
 	}
 	return patched;
+}
+
+/* Not over an old function: a signal handler may be about to return into one. */
+uint64_t vdso_add_call(uint8_t *image, size_t len)
+{
+	size_t size = blob_call_end - blob_call, i;
+	uint64_t offset = len < size ? 0 : (len - size) & ~(uint64_t)(CALL_ALIGN - 1);
+
+	for (i = offset; i < len; i++)
+		if (image[i])
+			return 0;
+	if (offset)
+		memcpy(image + offset, blob_call, size);
+	return offset;
+}
+
+uint64_t vdso_find_call(const uint8_t *image, size_t len)
+{
+	size_t size = blob_call_end - blob_call, offset;
+
+	for (offset = CALL_ALIGN; offset < len && size <= len - offset; offset += CALL_ALIGN)
+		if (!memcmp(image + offset, blob_call, size))
+			return offset;
+	return 0;
 }

@@ -14,4 +14,11 @@
  */
 int vdso_patch(uint8_t *image, size_t len, const uint64_t *busy, size_t nr_busy);
 
+/*
+ * Put call.S into what is unused at the end of @image; vdso_find_call() finds it
+ * there again. Both return its offset, or 0 if it is not there.
+ */
+uint64_t vdso_add_call(uint8_t *image, size_t len);
+uint64_t vdso_find_call(const uint8_t *image, size_t len);
+
 #endif

@@ -76,6 +76,7 @@ handlers:
 	.long	do_read - handlers
 	.long	do_poke4 - handlers
 	.long	do_poke8 - handlers
+	.long	do_left - handlers
 	.long	do_clone - handlers
 	.long	do_barrier - handlers
 	.long	do_wait - handlers

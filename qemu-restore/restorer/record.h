@@ -30,12 +30,13 @@
 #define RECORD_READ 2 /* fd, address, length, offset: pread() until complete */
 #define RECORD_POKE4 3 /* address, value */
 #define RECORD_POKE8 4 /* address, value */
-#define RECORD_CLONE 5 /* stack, flags, child_tid, tls, first record, tid */
-#define RECORD_BARRIER 6 /* the first thread: wait for the others, report, await "go" */
-#define RECORD_WAIT 7 /* the others: arrive, wait for RECORD_GO */
-#define RECORD_GO 8 /* the first thread: open the barrier */
-#define RECORD_START 9 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
-#define RECORD_KINDS 10
+#define RECORD_LEFT 5 /* address, clock, ns on it, divisor: write what is left until then */
+#define RECORD_CLONE 6 /* stack, flags, child_tid, tls, first record, tid */
+#define RECORD_BARRIER 7 /* the first thread: wait for the others, report, await "go" */
+#define RECORD_WAIT 8 /* the others: arrive, wait for RECORD_GO */
+#define RECORD_GO 9 /* the first thread: open the barrier */
+#define RECORD_START 10 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
+#define RECORD_KINDS 11
 
 /* what the result must be */
 #define WANT_ANY 0

@@ -19,6 +19,7 @@ int64_t do_sweep(struct record_head *head, const struct record *r);
 int64_t do_read(struct record_head *head, const struct record *r);
 int64_t do_poke4(struct record_head *head, const struct record *r);
 int64_t do_poke8(struct record_head *head, const struct record *r);
+int64_t do_left(struct record_head *head, const struct record *r);
 int64_t do_clone(struct record_head *head, const struct record *r);
 int64_t do_barrier(struct record_head *head, const struct record *r);
 int64_t do_wait(struct record_head *head, const struct record *r);

@@ -12,6 +12,7 @@
 #define SYS_MUNMAP 11
 #define SYS_PREAD64 17
 #define SYS_FUTEX 202
+#define SYS_CLOCK_GETTIME 228
 #define SYS_EXIT_GROUP 231
 
 #define X86_EINTR 4
