@@ -21,14 +21,15 @@ TOP_DIR=/resume-test/bin
 LOCAL=$(mktemp -d /tmp/resume-local.XXXXXX)
 trap 'rm -rf "$LOCAL"' EXIT
 
-# start COMMAND...: sets PID; its output is a pipe, and so becomes qemu-resume's own
+# start COMMAND...: sets PID; its output is a pipe, and so becomes qemu-resume's own.
+# Until the output has a line like $LINE.
 start() {
 	exec {pipe}> >(exec cat >"$LOCAL/out" 9<&-)
 	"$@" </dev/null >&"$pipe" 2>&1 {pipe}>&- 9<&- &
 	PID=$!
 	exec {pipe}>&-
 	STARTED+=("$PID")
-	wait_for 30 grep -q 'line 3' "$LOCAL/out"
+	wait_for 60 grep -q "${LINE:-line 3}" "$LOCAL/out"
 }
 
 # dump NAME [OPTION...]
@@ -79,6 +80,24 @@ dump_all() {
 	dump thin --thin
 	cp -p "$HOME_DIR/sub/program" "$STORE/"
 	thin_cases
+	dump_calls
+}
+
+# In the middle of calls, and after a resume in the middle of the same ones again.
+dump_calls() {
+	LINE='^13$' start "$TESTS/calls" 30 all
+	dump calls
+	LINE='^22$' start qemu-resume --engine native "$LOCAL/calls"
+	PID=$(program_of "$PID" calls)
+	dump twice
+}
+
+# program_of PID NAME: the program that qemu-resume stands for
+program_of() {
+	local pid
+	for pid in $(<"/proc/$1/task/$1/children"); do
+		[ "$(<"/proc/$pid/comm")" != "$2" ] || echo "$pid"
+	done
 }
 
 # unpack NAME: sets IMAGE
@@ -123,6 +142,16 @@ exe_cases() {
 	resume_case home 'finds itself in a folder that is here' " exe $HOME_DIR/sub/program cwd /tmp "
 	result "$([ "$(ls "$HOME_DIR")" = file ] && echo 0 || echo 1)" 'and nothing is put there'
 	rm -r "$HOME_DIR"
+}
+
+calls_case() {
+	unpack "$1"
+	cd /tmp
+	resume timeout 120 qemu-resume --engine "$engine" "$IMAGE"
+	result "$([ "$STATUS" -eq 0 ] && [ ! -s "$LOCAL/err" ] && ! grep -q NO "$LOCAL/out" &&
+		grep -q '^writev returned what it should: yes$' "$LOCAL/out" &&
+		grep -q '^a sleeping thread was cancelled: yes$' "$LOCAL/out" && echo 0 || echo 1)" \
+		"$1: $2" "status $STATUS: $(cat "$LOCAL/err" "$LOCAL/out")"
 }
 
 fixed_case() {
@@ -189,6 +218,8 @@ thin_cases() {
 
 resume_all() {
 	exe_cases
+	calls_case calls 'calls that were cut in two go on'
+	calls_case twice 'and once more'
 	fixed_case
 	stopped_case program
 	stopped_case qemu-resume
