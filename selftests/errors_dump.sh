@@ -327,7 +327,7 @@ dump_error_program_ends() {
 		rm -rf "$IMAGES" && mkdir "$IMAGES"
 		wait "$pid" || wrong+="$i: the program ended with $?"$'\n'
 	done
-	result "$((${#wrong} != 0))" \
+	result "$((${#wrong} != 0 || good == 0))" \
 		"programs that end meanwhile ($good images, $errors clear errors)" "$wrong"
 }
 
