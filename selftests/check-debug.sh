@@ -27,7 +27,8 @@ unloads() {
 inside() {
 	local status=0 name
 	insmod "$SHARE/debug/kmod/xckpt.ko"
-	for name in freeze states transparency refuse core; do
+	for name in $(kernel_test_names); do
+		echo "# $name"
 		"$TESTS/$name" || status=1
 	done
 	(tap_main unloads leaks) || status=1

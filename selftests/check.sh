@@ -71,11 +71,7 @@ run() {
 # shellcheck disable=SC2016 # for the VM's shell
 load='insmod $XCKPT_KO'
 # shellcheck disable=SC2016
-kernel_tests=()
-for name in freeze states transparency refuse core; do
-	# shellcheck disable=SC2016
-	kernel_tests+=('$XCKPT_TOP/build/$XCKPT_SUITE-amd64/tests/'"$name")
-done
+mapfile -t kernel_tests < <(kernel_test_names | sed 's|^|$XCKPT_TOP/build/$XCKPT_SUITE-amd64/tests/|')
 
 trixie_amd64() {
 	in_vm trixie-move '--suite trixie --mem 3072' \

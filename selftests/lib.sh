@@ -22,6 +22,11 @@ die() {
 	exit 1
 }
 
+# The tests of the module in C, in the order in which they run.
+kernel_test_names() {
+	grep -v '^#' "$SELFTESTS/kernel.list"
+}
+
 # One line, without what would look like a directive of TAP.
 tap_text() {
 	local text=$*
