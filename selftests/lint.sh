@@ -52,6 +52,7 @@ check_compilers() {
 		command -v "$cc" >/dev/null || { echo "lint: no $cc here, build with it not checked" >&2; continue; }
 		make -s -C userland O="$out-$cc" CC="$cc" all || report "userland does not build with $cc"
 		make -s -C qemu-restore O="$out-$cc" CC="$cc" all || report "qemu-restore does not build with $cc"
+		make -s -C selftests O="$out-$cc" CC="$cc" all || report "selftests do not build with $cc"
 	done
 }
 
