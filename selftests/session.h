@@ -37,15 +37,32 @@ static inline int pidfd(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-static inline int freeze_ms(int fd, pid_t pid, struct xckpt_freeze *f, uint32_t timeout_ms)
+static const uint32_t all_modes[] = { XCKPT_MODE_AUTO, XCKPT_MODE_SOFT, XCKPT_MODE_STRICT };
+#define NR_MODES ((int)(sizeof(all_modes) / sizeof(all_modes[0])))
+
+static inline const char *mode_name(uint32_t mode)
+{
+	static const char *const names[] = { "auto", "soft", "strict" };
+
+	return mode < NR_MODES ? names[mode] : "?";
+}
+
+/* A freeze of @f, in which only the target is set. */
+static inline int freeze_it(int fd, struct xckpt_freeze *f, uint32_t mode, uint32_t timeout_ms)
+{
+	f->size = sizeof(*f);
+	f->mode = mode;
+	f->timeout_ms = timeout_ms;
+	return ioctl(fd, XCKPT_IOCTL_FREEZE, f);
+}
+
+static inline int freeze_ms(int fd, pid_t pid, struct xckpt_freeze *f, uint32_t mode,
+			    uint32_t timeout_ms)
 {
 	int ret;
 
-	*f = (struct xckpt_freeze){ .size = sizeof(*f),
-				    .mode = XCKPT_MODE_STRICT,
-				    .timeout_ms = timeout_ms,
-				    .target_fd = pidfd(pid) };
-	ret = ioctl(fd, XCKPT_IOCTL_FREEZE, f);
+	*f = (struct xckpt_freeze){ .target_fd = pidfd(pid) };
+	ret = freeze_it(fd, f, mode, timeout_ms);
 	if (f->target_fd >= 0) {
 		int keep = errno;
 
@@ -56,9 +73,30 @@ static inline int freeze_ms(int fd, pid_t pid, struct xckpt_freeze *f, uint32_t 
 }
 
 /* An emulated machine under load is slow: the default may be too short. */
+#define LONG_MS 60000
+
+static inline int freeze_mode(int fd, pid_t pid, struct xckpt_freeze *f, uint32_t mode)
+{
+	return freeze_ms(fd, pid, f, mode, LONG_MS);
+}
+
 static inline int freeze(int fd, pid_t pid, struct xckpt_freeze *f)
 {
-	return freeze_ms(fd, pid, f, 60000);
+	return freeze_mode(fd, pid, f, XCKPT_MODE_STRICT);
+}
+
+static inline int snapshot(int fd, uint32_t flags, struct xckpt_snapshot *s)
+{
+	*s = (struct xckpt_snapshot){ .size = sizeof(*s), .flags = flags };
+	return ioctl(fd, XCKPT_IOCTL_SNAPSHOT, s);
+}
+
+/* The core of a process, or -1. */
+static inline int core_of(int fd, pid_t pid, uint32_t flags)
+{
+	struct xckpt_core c = { .size = sizeof(c), .pid = pid, .flags = flags };
+
+	return ioctl(fd, XCKPT_IOCTL_CORE, &c) ? -1 : c.out_fd;
 }
 
 static inline int thaw_flags(int fd, uint32_t flags)
@@ -110,6 +148,17 @@ static inline int moves(int n, uint64_t by)
 
 	for (int i = 0; i < 60000; i++) {
 		if (shared[n] - from >= by)
+			return 1;
+		nap_ms(1);
+	}
+	return 0;
+}
+
+/* Waits until a counter is at least @value; 0 when it does not within a minute. */
+static inline int reaches(int n, uint64_t value)
+{
+	for (int i = 0; i < 60000; i++) {
+		if (shared[n] >= value)
 			return 1;
 		nap_ms(1);
 	}
