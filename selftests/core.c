@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* CORE of /dev/xckpt: the file itself and what is in it. Root, module loaded. */
-#include <elf.h>
-#include <sys/procfs.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-
-#include "session.h"
-#include "xckpt_image.h"
+#include "corefile.h"
 
 #define AREA (4ul << 20)
 #define MAGIC 0x5ca1ab1e0ddba11ull
@@ -15,14 +9,7 @@
 static char *area; /* private, every second page touched */
 static char *shared_map; /* shared anonymous */
 
-static struct {
-	int fd;
-	struct xckpt_core info;
-	Elf64_Ehdr eh;
-	Elf64_Phdr *ph;
-	char *notes;
-	size_t notes_size;
-} core;
+static struct xckpt_core info; /* of the core that was opened last */
 
 static void *marked_thread(void *arg)
 {
@@ -64,37 +51,10 @@ static pid_t open_core(int fd, uint32_t flags)
 	pid = target(with_memory);
 	EXPECT(moves(1, 1));
 	ASSERT(!freeze(fd, pid, &f));
-	core.info = (struct xckpt_core){ .size = sizeof(core.info), .pid = pid, .flags = flags };
-	ASSERT(!ioctl(fd, XCKPT_IOCTL_CORE, &core.info));
-	core.fd = core.info.out_fd;
-	ASSERT(pread(core.fd, &core.eh, sizeof(core.eh), 0) == sizeof(core.eh));
-	core.ph = calloc(core.eh.e_phnum, sizeof(*core.ph));
-	ASSERT(pread(core.fd, core.ph, core.eh.e_phnum * sizeof(*core.ph),
-		     (off_t)core.eh.e_phoff) == (ssize_t)(core.eh.e_phnum * sizeof(*core.ph)));
-	ASSERT(core.ph[0].p_type == PT_NOTE);
-	core.notes_size = core.ph[0].p_filesz;
-	core.notes = malloc(core.notes_size);
-	ASSERT(pread(core.fd, core.notes, core.notes_size, (off_t)core.ph[0].p_offset) ==
-	       (ssize_t)core.notes_size);
+	info = (struct xckpt_core){ .size = sizeof(info), .pid = pid, .flags = flags };
+	ASSERT(!ioctl(fd, XCKPT_IOCTL_CORE, &info));
+	core_load(info.out_fd);
 	return pid;
-}
-
-/* The n-th note of a type: its description, or NULL. */
-static const void *note(uint32_t type, unsigned int n, size_t *size)
-{
-	size_t at = 0;
-
-	while (at + sizeof(Elf64_Nhdr) <= core.notes_size) {
-		const Elf64_Nhdr *nh = (const void *)(core.notes + at);
-		size_t desc = at + sizeof(*nh) + ((nh->n_namesz + 3u) & ~3u);
-
-		if (nh->n_type == type && n-- == 0) {
-			*size = nh->n_descsz;
-			return core.notes + desc;
-		}
-		at = desc + ((nh->n_descsz + 3u) & ~3u);
-	}
-	return NULL;
 }
 
 static unsigned int nr_notes(uint32_t type)
@@ -107,26 +67,18 @@ static unsigned int nr_notes(uint32_t type)
 	return n;
 }
 
-static const Elf64_Phdr *segment_of(uint64_t addr)
-{
-	for (int i = 1; i < core.eh.e_phnum; i++)
-		if (addr >= core.ph[i].p_vaddr && addr < core.ph[i].p_vaddr + core.ph[i].p_memsz)
-			return &core.ph[i];
-	return NULL;
-}
-
 TEST(it_is_an_elf_core)
 {
 	open_core(session(), 0);
 	EXPECT(!memcmp(core.eh.e_ident, ELFMAG, SELFMAG));
 	EXPECT(core.eh.e_type == ET_CORE && core.eh.e_machine == EM_X86_64);
-	EXPECT(core.eh.e_phnum == core.info.out_nr_segments + 1 ||
-	       core.eh.e_phnum == core.info.out_nr_segments);
+	EXPECT(core.eh.e_phnum == info.out_nr_segments + 1 ||
+	       core.eh.e_phnum == info.out_nr_segments);
 	for (int i = 1; i < core.eh.e_phnum; i++) {
 		EXPECT(core.ph[i].p_type == PT_LOAD);
 		EXPECT(core.ph[i].p_vaddr % 4096 == 0 && core.ph[i].p_offset % 4096 == 0);
 		EXPECT(core.ph[i].p_filesz <= core.ph[i].p_memsz);
-		EXPECT(core.ph[i].p_offset + core.ph[i].p_filesz <= core.info.out_size);
+		EXPECT(core.ph[i].p_offset + core.ph[i].p_filesz <= info.out_size);
 		EXPECT(i == 1 ||
 		       core.ph[i].p_vaddr >= core.ph[i - 1].p_vaddr + core.ph[i - 1].p_memsz);
 	}
@@ -139,7 +91,7 @@ TEST(it_is_a_regular_file_that_cannot_be_written)
 
 	open_core(session(), 0);
 	ASSERT(!fstat(core.fd, &st));
-	EXPECT(S_ISREG(st.st_mode) && (uint64_t)st.st_size == core.info.out_size);
+	EXPECT(S_ISREG(st.st_mode) && (uint64_t)st.st_size == info.out_size);
 	EXPECT((fcntl(core.fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
 	EXPECT(fcntl(core.fd, F_GETFD) == FD_CLOEXEC);
 	EXPECT(pwrite(core.fd, &c, 1, 0) == -1);
@@ -156,7 +108,7 @@ TEST(notes_of_process_and_threads)
 	size_t size;
 	pid_t pid = open_core(session(), 0);
 
-	EXPECT(core.info.out_nr_threads == 3);
+	EXPECT(info.out_nr_threads == 3);
 	EXPECT(nr_notes(NT_PRSTATUS) == 3 && nr_notes(NT_FPREGSET) == 3);
 	EXPECT(nr_notes(XCKPT_NT_THREAD) == 3 && nr_notes(NT_PRPSINFO) == 1);
 	EXPECT(nr_notes(NT_AUXV) == 1 && nr_notes(NT_FILE) == 1);
@@ -167,7 +119,7 @@ TEST(notes_of_process_and_threads)
 	EXPECT(process->pid == pid && process->ppid == getpid() && process->nr_threads == 3);
 	vmas = note(XCKPT_NT_VMA, 0, &size);
 	ASSERT(vmas && size >= sizeof(*vmas));
-	EXPECT(vmas->nr_entries == core.info.out_nr_segments);
+	EXPECT(vmas->nr_entries == info.out_nr_segments);
 }
 
 TEST(registers_are_those_of_the_thread)
@@ -263,9 +215,9 @@ TEST(holes_are_holes)
 		at = hole;
 	}
 	EXPECT(errno == ENXIO);
-	EXPECT(total == core.info.out_data_bytes);
+	EXPECT(total == info.out_data_bytes);
 	EXPECT(total >= AREA / 2 && total < AREA / 2 + (64u << 20));
-	EXPECT(core.info.out_size > total);
+	EXPECT(info.out_size > total);
 }
 
 TEST(it_can_be_opened_again_by_its_proc_name)
@@ -302,11 +254,11 @@ TEST(thin_leaves_out_clean_file_pages)
 	int fd = session();
 
 	open_core(fd, 0);
-	whole = core.info.out_data_bytes;
+	whole = info.out_data_bytes;
 	EXPECT(!thaw(fd));
 	open_core(fd, XCKPT_CORE_THIN);
-	EXPECT(core.info.out_data_bytes < whole);
-	EXPECT(core.info.out_data_bytes >= AREA / 2);
+	EXPECT(info.out_data_bytes < whole);
+	EXPECT(info.out_data_bytes >= AREA / 2);
 }
 
 TEST(only_processes_of_the_group)
