@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* SNAPSHOT: how long what it holds can be read, and what it leaves. Root, module loaded. */
+#include <linux/userfaultfd.h>
+#include <sys/resource.h>
+
+#include "corefile.h"
+
+#define AREA (1ul << 20)
+
+static uint64_t *area;
+
+/* Fills the area with its counter again and again, after the first time when told to. */
+static void fills(void)
+{
+	in_thread(napping_thread, 1);
+	for (uint64_t value = 1;; value++) {
+		for (size_t i = 0; i < AREA / 8; i++)
+			area[i] = value;
+		shared[0]++;
+		while (!shared[2])
+			nap_ms(1);
+	}
+}
+
+/* The area is mapped here so that its address is known. */
+static pid_t filler(void)
+{
+	share_counters();
+	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT(area != MAP_FAILED);
+	return target(fills);
+}
+
+static int area_holds(uint64_t value)
+{
+	static uint64_t words[AREA / 8];
+
+	core_memory(words, AREA, (uintptr_t)area);
+	for (size_t i = 0; i < AREA / 8; i++)
+		if (words[i] != value)
+			return 0;
+	return 1;
+}
+
+static void expect_stale(int fd)
+{
+	char byte;
+
+	EXPECT(pread(fd, &byte, 1, 0) == -1 && errno == ESTALE);
+	/* and in the midst of it */
+	EXPECT(pread(fd, &byte, 1, (off_t)segment_of((uintptr_t)area)->p_offset) == -1 &&
+	       errno == ESTALE);
+}
+
+/* A frozen filler with a snapshot, and its core. */
+static pid_t snapped(int fd, uint32_t flags, struct xckpt_snapshot *s)
+{
+	struct xckpt_freeze f;
+	pid_t pid = filler();
+
+	ASSERT(!freeze_mode(fd, pid, &f, XCKPT_MODE_AUTO));
+	ASSERT(!snapshot(fd, flags, s));
+	core_load(core_of(fd, pid, 0));
+	return pid;
+}
+
+/* Two open file descriptions are pipes, three descriptors. */
+static void fills_with_pipe(void)
+{
+	int fds[2], null = open("/dev/null", O_RDWR);
+
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	if (pipe(fds) || dup(fds[0]) < 0)
+		_exit(97);
+	fills();
+}
+
+TEST(it_tells_what_it_did)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid;
+
+	share_counters();
+	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid = target(fills_with_pipe);
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(!snapshot(fd, 0, &s));
+	EXPECT(s.out_nr_processes == 1 && !s.out_nr_uncloned && !s.out_uncloned);
+	EXPECT(!s.out_uncloned_pid && s.out_nr_attempts == 1 && s.out_nr_pipes == 2);
+	EXPECT(s.out_clone_ns && s.out_clone_ns <= s.out_total_ns);
+	/* the counters' shared memory at least */
+	EXPECT(s.out_copied_bytes && s.out_copied_bytes < AREA);
+}
+
+TEST(reads_after_the_thaw)
+{
+	struct xckpt_snapshot s;
+	int fd = session();
+
+	snapped(fd, 0, &s);
+	ASSERT(!thaw(fd));
+	shared[2] = 1;
+	EXPECT(moves(0, 3));
+	EXPECT(area_holds(1));
+}
+
+TEST(cores_that_are_opened_after_the_thaw)
+{
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid = snapped(fd, 0, &s);
+
+	ASSERT(!thaw(fd));
+	shared[2] = 1;
+	EXPECT(moves(0, 3));
+	core_load(core_of(fd, pid, 0));
+	EXPECT(area_holds(1));
+}
+
+TEST(reads_after_the_target_was_killed)
+{
+	struct xckpt_snapshot s;
+	int status, fd = session();
+	pid_t pid = snapped(fd, 0, &s);
+
+	ASSERT(!thaw_flags(fd, XCKPT_THAW_KILL));
+	EXPECT(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGKILL);
+	EXPECT(area_holds(1));
+	core_load(core_of(fd, pid, 0));
+	EXPECT(area_holds(1));
+}
+
+TEST(reads_after_the_session_has_ended)
+{
+	struct xckpt_snapshot s;
+	int fd = session();
+
+	snapped(fd, 0, &s);
+	close(fd);
+	shared[2] = 1;
+	EXPECT(moves(0, 3));
+	EXPECT(area_holds(1));
+}
+
+TEST(reads_of_an_earlier_snapshot)
+{
+	struct xckpt_snapshot s;
+	struct xckpt_freeze f;
+	int first, fd = session();
+	pid_t pid = snapped(fd, 0, &s);
+
+	first = core.fd;
+	ASSERT(!thaw(fd));
+	shared[2] = 1;
+	EXPECT(moves(0, 3));
+	ASSERT(!freeze(fd, pid, &f));
+	/* what is asked for now is the frozen group's */
+	core_load(core_of(fd, pid, 0));
+	EXPECT(!area_holds(1));
+	ASSERT(!thaw(fd));
+	expect_stale(core.fd);
+	core_load(first);
+	EXPECT(area_holds(1));
+}
+
+TEST(a_snapshot_after_a_snapshot)
+{
+	struct xckpt_snapshot s;
+	int first, fd = session();
+	pid_t pid = snapped(fd, 0, &s);
+
+	first = core.fd;
+	EXPECT(!snapshot(fd, 0, &s) && s.out_nr_processes == 1);
+	ASSERT(!thaw(fd));
+	shared[2] = 1;
+	EXPECT(moves(0, 3));
+	EXPECT(area_holds(1));
+	core_load(core_of(fd, pid, 0));
+	EXPECT(core.fd != first && area_holds(1));
+	EXPECT(snapshot(fd, 0, &s) == -1 && errno == ENOENT);
+}
+
+TEST(thin_snapshots)
+{
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid = snapped(fd, 0, &s);
+
+	EXPECT(core_of(fd, pid, XCKPT_CORE_THIN) == -1 && errno == EINVAL);
+	ASSERT(!snapshot(fd, XCKPT_SNAPSHOT_THIN, &s));
+	core_load(core_of(fd, pid, XCKPT_CORE_THIN));
+	ASSERT(!thaw(fd));
+	shared[2] = 1;
+	EXPECT(moves(0, 3));
+	EXPECT(area_holds(1));
+}
+
+TEST(a_snapshot_without_a_clone)
+{
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid = snapped(fd, XCKPT_SNAPSHOT_FROZEN, &s);
+
+	EXPECT(s.out_nr_processes == 1 && s.out_nr_uncloned == 1);
+	EXPECT(s.out_uncloned == XCKPT_UNCLONED_ASKED && s.out_uncloned_pid == pid);
+	EXPECT(area_holds(1));
+	ASSERT(!thaw(fd));
+	expect_stale(core.fd);
+}
+
+/* Its area gets a userfaultfd whose handler would be told of a fork. */
+static void fills_with_uffd(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_EVENT_FORK };
+	struct uffdio_register reg = { .range = { (uintptr_t)area, AREA },
+				       .mode = UFFDIO_REGISTER_MODE_WP };
+	int uffd;
+
+	memset(area, 0, AREA);
+	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg))
+		_exit(97);
+	fills();
+}
+
+TEST(a_target_with_a_userfaultfd)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid;
+
+	share_counters();
+	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid = target(fills_with_uffd);
+	if (waitpid(pid, NULL, WNOHANG) == pid)
+		SKIP("no userfaultfd that tells of forks");
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(!snapshot(fd, 0, &s));
+	EXPECT(s.out_nr_uncloned == 1 && s.out_uncloned == XCKPT_UNCLONED_UFFD);
+	EXPECT(s.out_uncloned_pid == pid);
+	core_load(core_of(fd, pid, 0));
+	EXPECT(area_holds(1));
+	ASSERT(!thaw(fd));
+	expect_stale(core.fd);
+	EXPECT(moves(1, 1));
+}
+
+/* A user that may start no more processes: its limit is not for us. */
+static void fills_as_nobody(void)
+{
+	const struct rlimit one = { 1, 1 };
+
+	if (setrlimit(RLIMIT_NPROC, &one) || setgid(65534) || setuid(65534))
+		_exit(97);
+	/* no thread could be made either */
+	for (size_t i = 0; i < AREA / 8; i++)
+		area[i] = 1;
+	count_forever(0);
+}
+
+TEST(a_target_that_may_not_fork)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid;
+
+	share_counters();
+	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid = target(fills_as_nobody);
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(!snapshot(fd, 0, &s));
+	core_load(core_of(fd, pid, 0));
+	EXPECT(area_holds(1));
+	EXPECT(!s.out_nr_uncloned);
+	ASSERT(!thaw(fd));
+	EXPECT(moves(0, 1));
+	EXPECT(s.out_nr_uncloned || area_holds(1));
+}
+
+/* A sum over the whole file, holes and all. */
+static uint64_t sum_of(int fd, size_t piece)
+{
+	static unsigned char buf[1 << 16];
+	uint64_t sum = 0;
+	off_t at = 0;
+	ssize_t got;
+
+	while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+		off_t end = lseek(fd, at, SEEK_HOLE);
+
+		while (at < end) {
+			size_t want = (off_t)piece < end - at ? piece : (size_t)(end - at);
+
+			got = pread(fd, buf, want, at);
+			if (got <= 0)
+				return 0;
+			for (ssize_t i = 0; i < got; i++)
+				sum = sum * 31 + buf[i];
+			at += got;
+		}
+	}
+	return sum;
+}
+
+TEST(readers_side_by_side)
+{
+	struct xckpt_snapshot s;
+	int fd = session();
+	uint64_t sum;
+
+	snapped(fd, 0, &s);
+	ASSERT(!thaw(fd));
+	shared[2] = 1;
+	for (int n = 0; n < 4; n++)
+		if (!fork()) {
+			char path[64];
+
+			snprintf(path, sizeof(path), "/proc/self/fd/%d", core.fd);
+			shared[8 + n] = sum_of(open(path, O_RDONLY), 65536 >> n) ?: 1;
+			_exit(0);
+		}
+	EXPECT(moves(0, 3));
+	sum = sum_of(core.fd, 4096);
+	for (int n = 0; n < 4; n++)
+		EXPECT(reaches(8 + n, 1) && shared[8 + n] == sum);
+	EXPECT(sum && area_holds(1));
+}
