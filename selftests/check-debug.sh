@@ -7,6 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
+STORM_SECONDS=60 # for each kind of change that freezing has to cope with
 KMEMLEAK=/sys/kernel/debug/kmemleak
 
 # An object counts as lost when two scans, some seconds apart, find nothing that
@@ -27,9 +28,9 @@ unloads() {
 inside() {
 	local status=0 name
 	insmod "$SHARE/debug/kmod/xckpt.ko"
-	for name in $(kernel_test_names); do
+	for name in $(kernel_test_names) faults; do
 		echo "# $name"
-		"$TESTS/$name" || status=1
+		"$TESTS/$name" "$STORM_SECONDS" || status=1
 	done
 	(tap_main unloads leaks) || status=1
 	return "$status"
@@ -41,7 +42,7 @@ main() {
 	mkdir -p "$dir"
 	cp -r "$TOP/kmod" "$TOP/uapi" "$dir/"
 	"$SELFTESTS/debug/kernel.sh" module "$dir"
-	"$SELFTESTS/vm/run.sh" --suite bookworm --timeout 1500 \
+	"$SELFTESTS/vm/run.sh" --suite bookworm --timeout 3600 \
 		--kernel "$("$SELFTESTS/debug/kernel.sh")/arch/x86/boot/bzImage" -- \
 		"$TOP/selftests/check-debug.sh inside"
 }
