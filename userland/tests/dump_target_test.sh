@@ -119,7 +119,7 @@ FAKE_PROCESSES=3 dump -o "$work/img" --leave-stopped --force
 grep -q "; pid $victim and 2 others were read while frozen (as --leave-stopped" "$work/err"; check $? "$(tail -1 "$work/err")"
 rm -rf "$work/img"
 
-FAKE_ASLEEP=1 dump -o "$work/img" && says 'frozen 0.' && xckpt-info "$work/img" | grep -q 'worker *asleep' &&
+FAKE_ASLEEP=1 dump -o "$work/img" && grep -q 'frozen [0-9.]* m\?s, image' "$work/err" && xckpt-info "$work/img" | grep -q 'worker *asleep' &&
 	grep -q '"state": "asleep"' "$work/img/group.json"
 check $? "xckpt-info and the manifest name who is asleep"
 rm -rf "$work/img"
