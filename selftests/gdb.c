@@ -126,7 +126,7 @@ TEST(a_dump_at_a_breakpoint_of_gdb)
 	show_output();
 }
 
-/* gdb stops it and steps it over the breakpoint hundreds of times meanwhile. */
+/* gdb stops it and steps it over the breakpoint a hundred times meanwhile. */
 TEST(dumps_while_gdb_is_busy_with_it)
 {
 	unsigned int again = 0, frozen = 0;
@@ -140,7 +140,7 @@ TEST(dumps_while_gdb_is_busy_with_it)
 	share_counters();
 	pid = target(ticking);
 	snprintf(arguments, sizeof(arguments),
-		 "-p %d -ex 'break tick' -ex 'ignore 1 300' -ex continue -ex 'info breakpoints'"
+		 "-p %d -ex 'break tick' -ex 'ignore 1 100' -ex continue -ex 'info breakpoints'"
 		 " -ex delete -ex detach",
 		 pid);
 	gdb = start_gdb(&from, arguments);
@@ -156,7 +156,7 @@ TEST(dumps_while_gdb_is_busy_with_it)
 	printf("# %u freezes, %u snapshots in vain\n", frozen, again);
 	EXPECT(again < frozen);
 	EXPECT(times_in_output("Breakpoint 1, ") == 1);
-	EXPECT(times_in_output("already hit 301 times") == 1);
+	EXPECT(times_in_output("already hit 101 times") == 1);
 	EXPECT(moves(0, 1000));
 	show_output();
 }

@@ -13,6 +13,7 @@
 
 #define PAGE 4096ul
 #define ROUNDS 200
+#define HUGE_ROUNDS 50 /* each copies megabytes */
 #define ANON_PAGES 256
 #define FEW_PAGES 24
 
@@ -200,7 +201,7 @@ static void check_instant(int fd, pid_t pid, pid_t child)
 	close(core.fd);
 }
 
-static void rounds(void)
+static void rounds(int nr)
 {
 	struct xckpt_freeze f;
 	struct xckpt_snapshot s;
@@ -209,7 +210,7 @@ static void rounds(void)
 
 	pid = start_writers(&child);
 	fd = session();
-	for (int i = 0; i < ROUNDS && !failed_here; i++) {
+	for (int i = 0; i < nr && !failed_here; i++) {
 		ASSERT(!freeze_mode(fd, pid, &f, all_modes[i % NR_MODES]));
 		EXPECT(f.out_nr_processes == 2 && f.out_nr_threads == 3);
 		ASSERT(!snapshot(fd, 0, &s));
@@ -226,7 +227,7 @@ TEST(an_image_is_one_instant)
 {
 	share_counters();
 	make_areas();
-	rounds();
+	rounds(ROUNDS);
 }
 
 static void huge_pages(int nr)
@@ -249,6 +250,6 @@ TEST(an_image_with_huge_pages_is_one_instant)
 	    !add_area("shared hugetlb", 4, 1 << 20,
 		      MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1))
 		SKIP("no huge pages");
-	rounds();
+	rounds(HUGE_ROUNDS);
 	huge_pages(0);
 }
