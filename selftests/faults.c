@@ -76,7 +76,7 @@ static void counts(void)
 
 static pid_t start(void)
 {
-	alarm(10 * TEST_SECONDS); /* such a kernel is slow */
+	alarm(3 * TEST_SECONDS); /* such a kernel is slow */
 	prepare();
 	share_counters();
 	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
