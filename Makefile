@@ -50,6 +50,9 @@ check: deps ## everything that a change must pass
 check-debug: deps ## the module's tests under a kernel with KASAN, lockdep and kmemleak
 	$(Q)$(TOP)/selftests/check-debug.sh
 
+bench-freeze: deps ## freeze and pause against cgroup.freeze, CRIU and fork(), in a VM: build/bench/freeze.md
+	$(Q)$(TOP)/selftests/bench/freeze.sh
+
 lint: ## style: SPDX lines, shellcheck, clang-format, no warning from gcc and clang
 	$(Q)$(TOP)/selftests/lint.sh
 
@@ -62,4 +65,4 @@ clean: ## remove build products, but not the cached VM roots
 distclean: clean ## remove the cached VM roots too
 	rm -rf $(TOP)/.cache
 
-.PHONY: help tools module suite suite-cross deps demo check check-debug lint vm clean distclean
+.PHONY: help tools module suite suite-cross deps demo check check-debug bench-freeze lint vm clean distclean

@@ -1,7 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Installs what the rig and the build on this machine need and is missing.
+# deps.sh [PACKAGE...]
+#
+# Installs what the rig and the build on this machine need and is missing, and the
+# packages named.
 
 # shellcheck source=selftests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,6 +18,8 @@ packages=(
 	libelf-dev libjansson-dev libarchive-dev libzstd-dev libxxhash-dev
 	# trying an image without a VM, and checking the scripts
 	qemu-user shellcheck
+	# what the caller needs besides
+	"$@"
 )
 
 # The packages of the list above that are not installed.

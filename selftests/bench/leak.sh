@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# leak.sh [N]            in a VM with the module: N dumps (1000) of a small process
+#                        and of one with shared memory leave no memory behind
+# leak.sh snapshot RUNS  what a snapshot of 1 GiB takes of the machine's memory
+#                        while the program does nothing: lines of JSON
+
+. "$(dirname "$0")/../lib.sh"
+
+CONTROL=/tmp/xckpt-leak-control
+trap 'end_started; rm -f "$CONTROL" "$CONTROL.out"' EXIT
+
+# victim MIB KIND: its watching threads rest
+victim() {
+	(exec "$TESTS/bench_memory" "$CONTROL" "$1" "$2" idle) </dev/null >"$CONTROL.out" 2>&1 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	wait_for 300 has_lines "$CONTROL.out" 1 || die "no program with $1 MiB of $2"
+}
+
+end_victim() {
+	kill -KILL "$PID"
+	wait "$PID" 2>/dev/null || true
+	rm -f "$CONTROL" "$CONTROL.out"
+}
+
+# KiB that are not free, and KiB in slabs that nobody can take back
+used_kib() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	nap 2
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^MemTotal:/ { used = $2 } /^MemFree:/ { used -= $2 }
+		/^SUnreclaim:/ { slab = $2 } END { print used, slab }' /proc/meminfo
+}
+
+# A dump that leaves one page would show as 4 KiB, one object of a slab as less.
+leaves_nothing() {
+	local used slab used_then slab_then
+	victim "$1" "$2"
+	"$TESTS/bench_snapshot" dumps 200 "$PID"
+	read -r used slab < <(used_kib)
+	"$TESTS/bench_snapshot" dumps "$N" "$PID"
+	read -r used_then slab_then < <(used_kib)
+	echo "# after $N more dumps: $((used_then - used)) KiB less free," \
+		"$((slab_then - slab)) KiB more in slabs"
+	result $((used_then - used > 2 * N || slab_then - slab > N / 2)) \
+		"$N dumps of $1 MiB of kind $2 leave no memory behind"
+	end_victim
+}
+
+snapshots() {
+	local run
+	victim 1024 4k
+	for ((run = 1; run <= $1; run++)); do
+		printf '{"part":"memory","mib":1024,'
+		"$TESTS/bench_snapshot" memory "$PID" | sed 's/$/}/'
+	done
+	end_victim
+}
+
+load_module
+if [ "${1:-}" = snapshot ]; then
+	snapshots "${2:-5}"
+else
+	N=${1:-1000}
+	tap_main 'leaves_nothing 2 4k' 'leaves_nothing 2 shared'
+fi
