@@ -13,6 +13,7 @@
 
 #define PAGE 4096ul
 #define ROUNDS 200
+#define ROUNDS_MS 90000 /* after that a tenth of them is enough: a slow machine */
 #define HUGE_ROUNDS 50 /* each copies megabytes */
 #define ANON_PAGES 256
 #define FEW_PAGES 24
@@ -205,12 +206,13 @@ static void rounds(int nr)
 {
 	struct xckpt_freeze f;
 	struct xckpt_snapshot s;
+	int64_t end = now_ms() + ROUNDS_MS;
 	pid_t pid, child;
-	int fd;
+	int i, fd;
 
 	pid = start_writers(&child);
 	fd = session();
-	for (int i = 0; i < nr && !failed_here; i++) {
+	for (i = 0; i < nr && !failed_here && (now_ms() < end || i < nr / 10); i++) {
 		ASSERT(!freeze_mode(fd, pid, &f, all_modes[i % NR_MODES]));
 		EXPECT(f.out_nr_processes == 2 && f.out_nr_threads == 3);
 		ASSERT(!snapshot(fd, 0, &s));
@@ -220,6 +222,7 @@ static void rounds(int nr)
 			EXPECT(moves(0, 1));
 		check_instant(fd, pid, child);
 	}
+	printf("# %d rounds\n", i);
 	EXPECT(moves(0, 1) && moves(1, 1) && moves(2, 1));
 }
 
