@@ -25,6 +25,8 @@ bool freeze_may_sleep(struct group *group, struct task_struct *task);
 void park_post(struct member *member, bool wake);
 void park_again(struct member *member);
 void park_cancel(struct member *member);
+/* Is such a work queued for the current thread? */
+bool park_is_posted(void);
 void member_set_state(struct member *member, enum member_state state);
 
 /* Wait until no thread runs this module's code any more. */

@@ -113,11 +113,10 @@ static void park(struct callback_head *work)
 	spin_unlock(&members_lock);
 
 	/* after RETRY the freezer posts it again, or thaws: it keeps the work's reference */
-	if (state == MEMBER_PARKED && park_held(member)) {
+	if (state == MEMBER_PARKED && park_held(member))
 		restart_charge(regs, ktime_get_ns() - member->parked_ns);
-		if (member->cut)
-			transfer_finish(&transfer, regs);
-	}
+	if (state != MEMBER_RETRY && member->cut && !fatal_signal_pending(current))
+		transfer_finish(&transfer, regs);
 	transfer_end(&transfer);
 	if (state != MEMBER_RETRY)
 		work_done(member);
@@ -130,6 +129,7 @@ static void park(struct callback_head *work)
 void park_post(struct member *member, bool wake)
 {
 	atomic_inc(&nr_works);
+	member->woken = wake;
 	init_task_work(&member->work, park);
 	if (!task_work_add(member->task, &member->work, wake ? TWA_SIGNAL : TWA_RESUME))
 		return;
@@ -138,6 +138,19 @@ void park_post(struct member *member, bool wake)
 	member_set_state(member, MEMBER_GONE);
 	spin_unlock(&members_lock);
 	work_done(member);
+}
+
+bool park_is_posted(void)
+{
+	struct callback_head *work;
+
+	/* whoever takes one back holds this lock */
+	raw_spin_lock_irq(&current->pi_lock);
+	work = READ_ONCE(current->task_works);
+	while (work && work->func != park)
+		work = work->next;
+	raw_spin_unlock_irq(&current->pi_lock);
+	return work;
 }
 
 static bool is_work(struct callback_head *work, void *data)
@@ -168,16 +181,30 @@ void park_again(struct member *member)
 	park_post(member, true);
 }
 
+/*
+ * The notification may have cut a call short: the work has to run, to mend that. It
+ * does so soon, unless the thread is stopped, or waits for what no signal ends.
+ */
+static bool park_must_run(const struct member *member)
+{
+	return member->woken && member->state == MEMBER_PENDING &&
+	       !(READ_ONCE(member->task->__state) &
+		 (TASK_UNINTERRUPTIBLE | __TASK_STOPPED | __TASK_TRACED));
+}
+
 /* Take back a work that did not run; nobody waits for a thread that stays stopped. */
 void park_cancel(struct member *member)
 {
-	bool mine;
+	bool mine, leave;
 
 	spin_lock(&members_lock);
 	mine = member->state == MEMBER_RETRY;
+	leave = park_must_run(member);
 	if (mine)
 		member_set_state(member, MEMBER_GONE);
 	spin_unlock(&members_lock);
+	if (leave)
+		return;
 	if (mine || park_unpost(member))
 		work_done(member);
 }

@@ -61,13 +61,10 @@ void restart_interrupted(struct pt_regs *regs)
 	}
 }
 
-/* Will the call be made again, or is it just about to be? */
-static bool is_restarting(const struct pt_regs *regs)
+bool restart_is_due(const struct pt_regs *regs)
 {
 	u16 code;
 
-	if ((long)regs->ax == -ERESTARTNOHAND)
-		return true;
 	return regs->ax == regs->orig_ax && !get_user(code, (u16 __user *)regs->ip) &&
 	       code == 0x050f; /* syscall */
 }
@@ -97,7 +94,7 @@ void restart_charge(struct pt_regs *regs, u64 held_ns)
 	default:
 		return;
 	}
-	if (!is_restarting(regs))
+	if ((long)regs->ax != -ERESTARTNOHAND && !restart_is_due(regs))
 		return;
 	if (!user || copy_from_user(&left, user, sizeof(left)) || left.tv_sec < 0 ||
 	    left.tv_sec > KTIME_SEC_MAX - 1)

@@ -11,6 +11,9 @@
 /* In the thread that parks: let a call be made again that would show EINTR. */
 void restart_interrupted(struct pt_regs *regs);
 
+/* In such a thread: it has been sent back to make its call once more, but did not yet. */
+bool restart_is_due(const struct pt_regs *regs);
+
 /*
  * Can the call that @task sleeps in be made again from its start in an image, as if
  * it had just come there? It has done nothing yet then, and keeps nothing in the

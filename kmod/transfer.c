@@ -12,12 +12,14 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
-#include <linux/task_work.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <net/sock.h>
 #include <asm/unistd.h>
 
+#include "compat/task.h"
+#include "freeze.h"
+#include "restart.h"
 #include "transfer.h"
 
 static int take_buffer(struct transfer *t, unsigned long buf, unsigned long len)
@@ -80,10 +82,21 @@ static ssize_t move_by_socket(struct transfer *t, struct socket *sock)
 	ssize_t ret;
 
 	ret = t->receive ? sock_recvmsg(sock, &msg, t->flags) : sock_sendmsg(sock, &msg);
+	if (ret > 0)
+		iov_iter_advance(&t->iter, ret);
 	/* an error ends the transfer, and the next call has to tell it */
 	if (ret == -ECONNRESET || ret == -ETIMEDOUT)
 		WRITE_ONCE(sock->sk->sk_err, -ret);
 	return ret;
+}
+
+static ssize_t move(struct transfer *t)
+{
+	loff_t pos = 0;
+
+	if (t->socket)
+		return move_by_socket(t, sock_from_file(t->file));
+	return vfs_iter_write(t->file, &t->iter, &pos, 0);
 }
 
 /*
@@ -116,8 +129,14 @@ bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 	t->receive = t->socket = false;
 	t->flags = 0;
 	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || (long)regs->ax <= 0 ||
-	    task_sigpending(current))
-		return false; /* with a signal, the call would have ended without us, too */
+	    restart_is_due(regs))
+		return false;
+	/*
+	 * With a signal, the call would have ended without us, too. So it would with a
+	 * completion of io_uring, which comes as a work and must not wait behind ours.
+	 */
+	if (task_sigpending(current) || compat_uses_io_uring(current))
+		return false;
 	if (take_arguments(t, regs) || regs->ax >= iov_iter_count(&t->iter))
 		return false;
 	/* now: the number may be another file's when the thread goes on */
@@ -129,22 +148,24 @@ bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 	return t->file;
 }
 
+/*
+ * A notification may be left from what cut the transfer short, or come for a work
+ * of somebody else, which can wait: only a signal or the next freeze ends it here.
+ */
 void transfer_finish(struct transfer *t, struct pt_regs *regs)
 {
-	loff_t pos = 0;
 	ssize_t ret;
 
-	/* the notification of this very work may still be set; not one that comes now */
-	clear_notify_signal();
-	if (task_work_pending(current))
-		set_thread_flag(TIF_NOTIFY_SIGNAL);
 	iov_iter_advance(&t->iter, regs->ax);
-	if (t->socket)
-		ret = move_by_socket(t, sock_from_file(t->file));
-	else
-		ret = vfs_iter_write(t->file, &t->iter, &pos, 0);
-	if (ret > 0)
-		regs->ax += ret;
+	do {
+		clear_notify_signal();
+		if (park_is_posted())
+			return;
+		ret = move(t);
+		if (ret > 0)
+			regs->ax += ret;
+	} while ((ret > 0 || ret == -ERESTARTSYS || ret == -EINTR) && iov_iter_count(&t->iter) &&
+		 test_thread_flag(TIF_NOTIFY_SIGNAL) && !task_sigpending(current));
 }
 
 void transfer_end(struct transfer *t)

@@ -4,6 +4,7 @@
 
 #define FREEZES 1000
 #define SNAPSHOT_EVERY 25
+#define CHILD 99 /* shared: its pid */
 
 /* None of them returns; each one that does is named. */
 static void expect_all_waiting(void)
@@ -57,4 +58,34 @@ TEST(no_call_ends_because_of_a_freeze_in_soft_mode)
 TEST(no_call_ends_because_of_a_freeze_in_strict_mode)
 {
 	freeze_again_and_again(XCKPT_MODE_STRICT);
+}
+
+static void waiter_with_child(void)
+{
+	pid_t child = fork();
+
+	if (!child)
+		pausing_thread(NULL);
+	shared[CHILD] = (uint64_t)child;
+	waiter();
+}
+
+/* Somebody else holds one of them: those that were asked to park by then go on. */
+TEST(no_call_ends_because_of_a_freeze_that_fails)
+{
+	int fd = session(), other = session();
+	struct xckpt_freeze f;
+	pid_t pid;
+
+	share_counters();
+	block_some_signals();
+	pid = target(waiter_with_child);
+	ASSERT(!freeze(other, (pid_t)shared[CHILD], &f));
+	for (int i = 0; i < FREEZES; i++) {
+		if (i % 100 == 0)
+			calls_asleep();
+		ASSERT(freeze_mode(fd, pid, &f, all_modes[i % NR_MODES]) == -1 && errno == EBUSY);
+	}
+	nap_ms(200);
+	expect_all_waiting();
 }

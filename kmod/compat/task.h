@@ -55,6 +55,15 @@ static inline bool compat_cgroup_frozen(struct task_struct *task)
 #endif
 }
 
+static inline bool compat_uses_io_uring(struct task_struct *task)
+{
+#ifdef CONFIG_IO_URING
+	return task->io_uring;
+#else
+	return false;
+#endif
+}
+
 static inline int compat_seccomp_mode(struct task_struct *task)
 {
 #ifdef CONFIG_SECCOMP
