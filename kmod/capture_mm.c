@@ -27,15 +27,23 @@ static enum xckpt_vma_kind file_kind(struct vm_area_struct *vma)
 	return XCKPT_VMA_FILE;
 }
 
+static bool has_name(struct vm_area_struct *vma, const char *start)
+{
+	const char *name = vma->vm_ops && vma->vm_ops->name ? vma->vm_ops->name(vma) : NULL;
+
+	return name && strstarts(name, start);
+}
+
+bool vma_is_vdso(struct vm_area_struct *vma)
+{
+	return has_name(vma, "[vdso]");
+}
+
 static enum xckpt_vma_kind vma_kind(struct vm_area_struct *vma)
 {
-	const char *special = NULL;
-
-	if (vma->vm_ops && vma->vm_ops->name)
-		special = vma->vm_ops->name(vma);
-	if (special && !strcmp(special, "[vdso]"))
+	if (vma_is_vdso(vma))
 		return XCKPT_VMA_VDSO;
-	if (special && !strncmp(special, "[vvar", 5))
+	if (has_name(vma, "[vvar"))
 		return XCKPT_VMA_VVAR;
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 		return XCKPT_VMA_SPECIAL;

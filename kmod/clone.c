@@ -135,7 +135,8 @@ struct mm_struct *clone_finish(struct clone *clone, u64 *ns)
 
 int clone_init(void)
 {
-	clone_queue = alloc_workqueue("xckpt", WQ_UNBOUND, num_possible_cpus());
+	/* everything stands still meanwhile: ahead of who asked for it, too */
+	clone_queue = alloc_workqueue("xckpt", WQ_UNBOUND | WQ_HIGHPRI, num_possible_cpus());
 	return clone_queue ? 0 : -ENOMEM;
 }
 

@@ -6,6 +6,7 @@
  * in a call that can be made again, or has exited.
  */
 #include <linux/delay.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 
@@ -14,6 +15,8 @@
 #include "restart.h"
 #include "symbols.h"
 #include "trace.h"
+
+#define SPIN_NS (100 * NSEC_PER_USEC) /* about two switches of tasks */
 
 static unsigned long task_switches(const struct task_struct *task)
 {
@@ -150,7 +153,7 @@ static void group_retry(struct group *group)
 {
 	struct member *member;
 
-	usleep_range(20, 50);
+	udelay(2); /* the whole of clock_gettime() takes less */
 	/* newborns are added meanwhile, but nothing is removed before the thaw */
 	list_for_each_entry_rcu(member, &group->members, node, true) {
 		if (READ_ONCE(member->state) == MEMBER_RETRY)
@@ -164,6 +167,20 @@ static bool has_arrived(struct group *group)
 }
 
 /*
+ * Who runs on another processor parks within microseconds: to sleep and be woken
+ * would take longer. Like a mutex whose owner runs, for a bounded time.
+ */
+static void group_spin(struct group *group)
+{
+	u64 end = local_clock() + SPIN_NS;
+
+	if (READ_ONCE(group->nr_pending) >= num_online_cpus())
+		return;
+	while (!has_arrived(group) && !need_resched() && local_clock() < end)
+		cpu_relax();
+}
+
+/*
  * Wait until all have arrived. Parking tells, but some come to rest in other ways
  * (on their way into a stop, or to sleep): look for those at every tick.
  */
@@ -173,6 +190,7 @@ static int group_wait(struct group *group, bool again)
 
 	if (READ_ONCE(group->nr_retry))
 		group_retry(group);
+	group_spin(group);
 	if (again) /* to give up would be to thaw what the caller holds */
 		ret = wait_event_killable_timeout(group->arrived, has_arrived(group), 1);
 	else
@@ -180,22 +198,34 @@ static int group_wait(struct group *group, bool again)
 	return ret < 0 ? -EINTR : 0;
 }
 
+/* When all known ones have arrived, look whether there are more. */
+static int group_look(struct group *group, struct refusal *refusal)
+{
+	int lost = newborns_lost();
+	int added = task_scan(group, refusal);
+
+	if (added < 0)
+		return added;
+	group->nr_rounds++;
+	if (!group->nr_members)
+		return refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
+	return added || lost != newborns_lost();
+}
+
 static int group_gather(struct group *group, unsigned long deadline, bool again,
 			struct refusal *refusal)
 {
 	struct member *member;
-	int lost, added, ret;
+	int more, ret;
 
 	for (;;) {
 		WRITE_ONCE(group->stirred, false);
-		lost = newborns_lost();
-		added = task_scan(group, refusal);
-		if (added < 0)
-			return added;
-		group->nr_rounds++;
-		if (!group->nr_members)
-			return refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
-		if (group_settle(group, !added && lost == newborns_lost()))
+		more = 1;
+		if (!READ_ONCE(group->nr_pending))
+			more = group_look(group, refusal);
+		if (more < 0)
+			return more;
+		if (group_settle(group, !more))
 			return 0;
 		if (time_after(jiffies, deadline))
 			break;

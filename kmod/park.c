@@ -5,6 +5,7 @@
 #include <linux/wait_bit.h>
 #include <asm/vdso.h>
 
+#include "capture.h"
 #include "freeze.h"
 #include "restart.h"
 #include "symbols.h"
@@ -33,19 +34,28 @@ void member_set_state(struct member *member, enum member_state state)
 
 /*
  * The vDSO of another kernel or engine has other code, and its data pages stay
- * behind: nobody may be caught in the middle of it.
+ * behind: nobody may be caught in the middle of it. Where execve() put it may be
+ * something else by now, as in a program that was resumed.
  */
 static bool in_vdso(struct pt_regs *regs)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long start = (unsigned long)mm->context.vdso;
+	struct vm_area_struct *vma;
+	bool ret;
 
-	return mm->context.vdso_image && regs->ip >= start &&
-	       regs->ip < start + mm->context.vdso_image->size;
+	if (!mm->context.vdso_image || regs->ip < start ||
+	    regs->ip >= start + mm->context.vdso_image->size)
+		return false;
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, regs->ip);
+	ret = vma && vma_is_vdso(vma);
+	mmap_read_unlock(mm);
+	return ret;
 }
 
 /* What becomes of a member whose work runs now. */
-static enum member_state park_decide(struct member *member)
+static enum member_state park_decide(struct member *member, bool retry)
 {
 	struct group *group = member->group;
 
@@ -53,7 +63,7 @@ static enum member_state park_decide(struct member *member)
 		return MEMBER_GONE;
 	if (group->frozen)
 		group->nr_disturbed++;
-	else if (in_vdso(current_pt_regs()))
+	else if (retry)
 		return MEMBER_RETRY;
 	return MEMBER_PARKED;
 }
@@ -97,13 +107,15 @@ static void park(struct callback_head *work)
 	struct pt_regs *regs = current_pt_regs();
 	struct transfer transfer = {};
 	enum member_state state;
+	bool retry = false;
 
 	if (!(current->flags & PF_EXITING)) {
+		retry = in_vdso(regs);
 		restart_interrupted(regs);
 		member->cut = transfer_cut(&transfer, regs, member->slept);
 	}
 	spin_lock(&members_lock);
-	state = park_decide(member);
+	state = park_decide(member, retry);
 	member->parked_ns = ktime_get_ns();
 	member_set_state(member, state);
 	/* who waits in vfork() for us counts as still from now on */

@@ -232,20 +232,32 @@ int task_scan(struct group *group, struct refusal *refusal)
 	return ret < 0 ? ret : added;
 }
 
+/* Threads of one process differ only by their credentials in who may look into them. */
+static bool same_access(struct task_struct *task, struct task_struct *other)
+{
+	return other && same_thread_group(task, other) &&
+	       rcu_access_pointer(task->real_cred) == rcu_access_pointer(other->real_cred);
+}
+
 int task_check_access(struct group *group, struct refusal *refusal)
 {
+	struct task_struct *task, *allowed = NULL;
 	struct member *member;
 
 	/* the list cannot change: the group is frozen, and the session locked */
 	list_for_each_entry(member, &group->members, node) {
+		task = member->task;
 		if (!member_held(READ_ONCE(member->state)))
 			continue;
 		/* nor one that the caller's pid namespace does not have */
-		if (!task_pid_vnr(member->task) ||
-		    !kernel_call(ptrace_may_access)(member->task, PTRACE_MODE_ATTACH_REALCREDS))
-			return refuse(refusal, -EPERM, XCKPT_REASON_DENIED, member->task);
-		if (task_user_regset_view(member->task)->e_machine != EM_X86_64)
-			return refuse(refusal, -EOPNOTSUPP, XCKPT_REASON_COMPAT, member->task);
+		if (!task_pid_vnr(task))
+			return refuse(refusal, -EPERM, XCKPT_REASON_DENIED, task);
+		if (!same_access(task, allowed) &&
+		    !kernel_call(ptrace_may_access)(task, PTRACE_MODE_ATTACH_REALCREDS))
+			return refuse(refusal, -EPERM, XCKPT_REASON_DENIED, task);
+		allowed = task;
+		if (task_user_regset_view(task)->e_machine != EM_X86_64)
+			return refuse(refusal, -EOPNOTSUPP, XCKPT_REASON_COMPAT, task);
 	}
 	return 0;
 }
