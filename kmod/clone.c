@@ -47,6 +47,8 @@ static int clone_child(void *data)
 {
 	struct clone *clone = data;
 
+	/* whoever asked for the clone shall not wait for our end, too */
+	set_user_nice(current, MAX_NICE);
 	wait_for_completion(&clone->leave);
 	kernel_sigaction(SIGKILL, SIG_DFL); /* kernel threads ignore all signals */
 	send_sig(SIGKILL, current, 1);
@@ -135,8 +137,7 @@ struct mm_struct *clone_finish(struct clone *clone, u64 *ns)
 
 int clone_init(void)
 {
-	/* everything stands still meanwhile: ahead of who asked for it, too */
-	clone_queue = alloc_workqueue("xckpt", WQ_UNBOUND | WQ_HIGHPRI, num_possible_cpus());
+	clone_queue = alloc_workqueue("xckpt", WQ_UNBOUND, num_possible_cpus());
 	return clone_queue ? 0 : -ENOMEM;
 }
 

@@ -99,6 +99,8 @@ static int do_snapshot(struct session *session, union argument *arg)
 {
 	struct snapshot *snapshot;
 
+	if (arg->snapshot.__reserved)
+		return -EINVAL;
 	if (!session->group)
 		return -ENOENT;
 	session_forget(session);
@@ -110,7 +112,9 @@ static int do_snapshot(struct session *session, union argument *arg)
 		return PTR_ERR(snapshot);
 	}
 	session->snapshot = snapshot;
-	return 0;
+	arg->snapshot.out_thawed = (arg->flags & XCKPT_SNAPSHOT_THAW) &&
+				   !arg->snapshot.out_nr_uncloned && !arg->snapshot.out_nr_pipes;
+	return arg->snapshot.out_thawed ? session_thaw(session, 0) : 0;
 }
 
 /* With a reference. */
@@ -187,7 +191,8 @@ static const struct command {
 	COMMAND(THAW, thaw, flags, XCKPT_THAW_KILL | XCKPT_THAW_STOP),
 	COMMAND(TASKS, tasks, out_nr_disturbed, 0),
 	COMMAND(CORE, core, out_data_bytes, XCKPT_CORE_THIN),
-	COMMAND(SNAPSHOT, snapshot, out_total_ns, XCKPT_SNAPSHOT_THIN | XCKPT_SNAPSHOT_FROZEN),
+	COMMAND(SNAPSHOT, snapshot, out_total_ns,
+		XCKPT_SNAPSHOT_THIN | XCKPT_SNAPSHOT_FROZEN | XCKPT_SNAPSHOT_THAW),
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long user)

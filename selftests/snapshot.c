@@ -23,11 +23,16 @@ static void fills(void)
 }
 
 /* The area is mapped here so that its address is known. */
-static pid_t filler(void)
+static void map_area(void)
 {
 	share_counters();
 	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT(area != MAP_FAILED);
+}
+
+static pid_t filler(void)
+{
+	map_area();
 	return target(fills);
 }
 
@@ -64,13 +69,27 @@ static pid_t snapped(int fd, uint32_t flags, struct xckpt_snapshot *s)
 	return pid;
 }
 
-/* Two open file descriptions are pipes, three descriptors. */
-static void fills_with_pipe(void)
+/* Whatever the test itself has for them. */
+static void without_stdio(void)
 {
-	int fds[2], null = open("/dev/null", O_RDWR);
+	int null = open("/dev/null", O_RDWR);
 
 	for (int i = 0; i < 3; i++)
 		dup2(null, i);
+}
+
+static void fills_without_pipe(void)
+{
+	without_stdio();
+	fills();
+}
+
+/* Two open file descriptions are pipes, three descriptors. */
+static void fills_with_pipe(void)
+{
+	int fds[2];
+
+	without_stdio();
 	if (pipe(fds) || dup(fds[0]) < 0)
 		_exit(97);
 	fills();
@@ -78,15 +97,15 @@ static void fills_with_pipe(void)
 
 TEST(it_tells_what_it_did)
 {
+	struct xckpt_snapshot s, bad = { .size = sizeof(bad), .__reserved = 1 };
 	struct xckpt_freeze f;
-	struct xckpt_snapshot s;
 	int fd = session();
 	pid_t pid;
 
-	share_counters();
-	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map_area();
 	pid = target(fills_with_pipe);
 	ASSERT(!freeze(fd, pid, &f));
+	EXPECT(ioctl(fd, XCKPT_IOCTL_SNAPSHOT, &bad) == -1 && errno == EINVAL);
 	ASSERT(!snapshot(fd, 0, &s));
 	EXPECT(s.out_nr_processes == 1 && !s.out_nr_uncloned && !s.out_uncloned);
 	EXPECT(!s.out_uncloned_pid && s.out_nr_attempts == 1 && s.out_nr_pipes == 2);
@@ -105,6 +124,41 @@ TEST(reads_after_the_thaw)
 	shared[2] = 1;
 	EXPECT(moves(0, 3));
 	EXPECT(area_holds(1));
+}
+
+TEST(a_snapshot_that_thaws)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid;
+
+	map_area();
+	pid = target(fills_without_pipe);
+	ASSERT(!freeze_mode(fd, pid, &f, XCKPT_MODE_AUTO));
+	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_thawed == 1);
+	core_load(core_of(fd, pid, 0));
+	shared[2] = 1;
+	EXPECT(moves(0, 3));
+	EXPECT(area_holds(1));
+	EXPECT(thaw(fd) == -1 && errno == ENOENT);
+}
+
+/* Who has to read of it first finds it frozen still. */
+TEST(a_snapshot_that_may_not_thaw)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+
+	snapped(fd, XCKPT_SNAPSHOT_THAW | XCKPT_SNAPSHOT_FROZEN, &s);
+	EXPECT(!s.out_thawed && stands_still(2) && area_holds(1));
+	EXPECT(!thaw(fd));
+
+	share_counters();
+	ASSERT(!freeze_mode(fd, target(fills_with_pipe), &f, XCKPT_MODE_AUTO));
+	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_pipes && !s.out_thawed);
+	EXPECT(stands_still(2) && !thaw(fd));
 }
 
 TEST(cores_that_are_opened_after_the_thaw)

@@ -24,7 +24,8 @@ static const struct command {
 	{ "TASKS", XCKPT_IOCTL_TASKS, sizeof(struct xckpt_tasks),
 	  FIRST(xckpt_tasks, out_nr_disturbed), 0 },
 	{ "SNAPSHOT", XCKPT_IOCTL_SNAPSHOT, sizeof(struct xckpt_snapshot),
-	  FIRST(xckpt_snapshot, out_total_ns), XCKPT_SNAPSHOT_THIN | XCKPT_SNAPSHOT_FROZEN },
+	  FIRST(xckpt_snapshot, out_total_ns),
+	  XCKPT_SNAPSHOT_THIN | XCKPT_SNAPSHOT_FROZEN | XCKPT_SNAPSHOT_THAW },
 	{ "CORE", XCKPT_IOCTL_CORE, sizeof(struct xckpt_core), FIRST(xckpt_core, out_data_bytes),
 	  XCKPT_CORE_THIN },
 };

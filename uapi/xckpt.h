@@ -227,6 +227,8 @@ struct xckpt_tasks {
 #define XCKPT_SNAPSHOT_THIN	(1u << 0)
 /* clone no memory: contents are read from the frozen processes, before THAW */
 #define XCKPT_SNAPSHOT_FROZEN	(1u << 1)
+/* do what THAW does, too, unless something is still to be read of the group */
+#define XCKPT_SNAPSHOT_THAW	(1u << 2)
 
 /* Why the memory of a process was not cloned. */
 enum xckpt_uncloned {
@@ -246,6 +248,8 @@ enum xckpt_uncloned {
  * until the session ends or freezes again, or a core's last descriptor is closed.
  *
  * A process whose memory cannot be cloned is read from itself: only until THAW.
+ * With XCKPT_SNAPSHOT_THAW the group goes on before the call returns if all memory
+ * was cloned and no pipe is open, whose contents the caller may want to have.
  *
  * When threads moved meanwhile, everything is captured once more; then once more
  * with no thread left asleep (XCKPT_MODE_STRICT).
@@ -256,7 +260,8 @@ enum xckpt_uncloned {
  * @out_nr_pipes: open file descriptions of the group that are pipes or FIFOs
  * @out_copied_bytes: memory copied because a clone would not keep it
  * @out_clone_ns: the longest time that one clone took
- * @out_total_ns: of the whole call
+ * @out_total_ns: of the whole call, without the thaw
+ * @out_thawed: 1: the group goes on, and there is none to THAW any more
  *
  * ENOENT: no group is frozen; ESRCH: no process of it is left
  * EAGAIN: threads moved in the last attempt too (one that was stopped was woken):
@@ -276,6 +281,8 @@ struct xckpt_snapshot {
 	__aligned_u64 out_copied_bytes;
 	__aligned_u64 out_clone_ns;
 	__aligned_u64 out_total_ns;
+	__u32 out_thawed;
+	__u32 __reserved; /* must be 0 */
 };
 #define XCKPT_IOCTL_SNAPSHOT _IO(XCKPT_IOCTL_TYPE, XCKPT_CMD_SNAPSHOT)
 

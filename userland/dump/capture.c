@@ -185,7 +185,7 @@ int capture_frozen(struct dump *d)
 	/* what pipes hold is there for as long as nobody reads on */
 	if (d->snapshot.out_nr_pipes && (capture_cores(d) || capture_pipes(d)))
 		return -1;
-	return snapshot_outlives(d) ? session_thaw(d, 0) : 0;
+	return d->frozen && snapshot_outlives(d) ? session_thaw(d, 0) : 0;
 }
 
 int capture(struct dump *d)

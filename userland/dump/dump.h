@@ -83,6 +83,7 @@ int session_tasks(struct dump *d);
 int session_undisturbed(struct dump *d);
 int session_core(struct dump *d, int pid, uint64_t *data_bytes); /* the descriptor */
 int session_thaw(struct dump *d, uint32_t flags);
+void session_thawed(struct dump *d); /* it goes on already */
 /* The name of @pid, "?" when it has gone; @buf has 64 bytes. */
 const char *comm_of(int pid, char *buf);
 

@@ -231,6 +231,12 @@ int session_core(struct dump *d, int pid, uint64_t *data_bytes)
 	return arg.out_fd;
 }
 
+void session_thawed(struct dump *d)
+{
+	d->frozen = false;
+	d->frozen_ns += now_ns() - d->froze_at_ns;
+}
+
 int session_thaw(struct dump *d, uint32_t flags)
 {
 	struct xckpt_thaw arg = { .size = sizeof(arg), .flags = flags };
@@ -242,7 +248,6 @@ int session_thaw(struct dump *d, uint32_t flags)
 		if (errno != EINTR)
 			return fail("cannot %s %s: %s", what, d->name, strerror(errno));
 	}
-	d->frozen = false;
-	d->frozen_ns += now_ns() - d->froze_at_ns;
+	session_thawed(d);
 	return 0;
 }

@@ -21,6 +21,15 @@ bool snapshot_outlives(const struct dump *d)
 	return !stays_frozen(d) && !d->snapshot.out_nr_uncloned;
 }
 
+/* Who has ended is still to be described: somebody may wait for it when all go on. */
+static bool has_ended(const struct dump *d)
+{
+	for (size_t i = 0; i < d->nr_tasks; i++)
+		if (!has_registers(d->tasks[i].state))
+			return true;
+	return false;
+}
+
 /* 0; 1: threads moved; -1 after one line on stderr */
 static int capture_group(struct dump *d)
 {
@@ -29,9 +38,12 @@ static int capture_group(struct dump *d)
 	d->snapshot = (struct xckpt_snapshot){
 		.size = sizeof(d->snapshot),
 		.flags = (d->opt.thin ? XCKPT_SNAPSHOT_THIN : 0) |
-			 (stays_frozen(d) ? XCKPT_SNAPSHOT_FROZEN : 0),
+			 (stays_frozen(d) ? XCKPT_SNAPSHOT_FROZEN : 0) |
+			 (has_ended(d) ? 0 : XCKPT_SNAPSHOT_THAW),
 	};
 	error = session_command(d, XCKPT_IOCTL_SNAPSHOT, &d->snapshot);
+	if (!error && d->snapshot.out_thawed)
+		session_thawed(d);
 	if (!error || error == EAGAIN)
 		return error ? 1 : 0;
 	if (error == ECANCELED)
