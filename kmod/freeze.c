@@ -152,8 +152,16 @@ static bool group_settle(struct group *group, bool all)
 static void group_retry(struct group *group)
 {
 	struct member *member;
+	bool running = true; /* all of them, while we look */
 
-	udelay(2); /* the whole of clock_gettime() takes less */
+	list_for_each_entry_rcu(member, &group->members, node, true) {
+		if (READ_ONCE(member->state) == MEMBER_RETRY)
+			running &= READ_ONCE(member->task->on_cpu);
+	}
+	if (running)
+		udelay(2); /* the whole of clock_gettime() takes less */
+	else
+		usleep_range(20, 50);
 	/* newborns are added meanwhile, but nothing is removed before the thaw */
 	list_for_each_entry_rcu(member, &group->members, node, true) {
 		if (READ_ONCE(member->state) == MEMBER_RETRY)

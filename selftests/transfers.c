@@ -7,6 +7,7 @@
 #include "session.h"
 
 #define SIZE (1ul << 20)
+#define IDLE_FREEZES 200 /* before the other side moves anything */
 #define PIECE 3000 /* what the other side moves after each freeze */
 #define PARTS 16
 
@@ -176,6 +177,10 @@ static void freeze_during_transfers(uint32_t mode)
 	share_counters();
 	pid = start_target();
 	fd = session();
+	for (int i = 0; i < IDLE_FREEZES; i++) {
+		ASSERT(!freeze_mode(fd, pid, &f, mode));
+		ASSERT(!thaw(fd));
+	}
 	for (int i = 0; busy; i++) {
 		ASSERT(!freeze_mode(fd, pid, &f, mode));
 		if (i % 16 == 3)
