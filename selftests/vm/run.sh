@@ -127,7 +127,7 @@ machine_of() {
 		machine=(-machine q35 -cpu "${cpu:-max}")
 		console=ttyS0
 		# under load Linux takes QEMU's time stamp counter for a bad one, and
-		# turns to a clock that costs a hundred times as much
+		# turns to a clock whose every reading leaves the guest
 		append="tsc=reliable $append"
 		;;
 	arm64)
