@@ -196,7 +196,6 @@ int launch(struct launched *l, struct plan *plan, const struct slots *slots)
 			       .restart = files.restart };
 	enum outcome outcome = FAILED;
 	char *made = NULL;
-	int i;
 
 	if (files.restorer < 0 || files.restart < 0)
 		return -1;
@@ -206,14 +205,11 @@ int launch(struct launched *l, struct plan *plan, const struct slots *slots)
 		made = cover_prepare(files.cover);
 	if (world_open(&l->world, plan, &cover))
 		goto out;
-	for (i = 1; i <= ATTEMPTS; i++) {
-		files.again = i > 1;
-		outcome = attempt(l, &files, plan, slots, i == ATTEMPTS);
+	do {
+		outcome = attempt(l, &files, plan, slots, files.failures == ATTEMPTS - 1);
 		if (*files.cover)
 			world_uncover(&l->world);
-		if (outcome != COLLISION)
-			break;
-	}
+	} while (outcome == COLLISION && ++files.failures < ATTEMPTS);
 	if (outcome != STARTED)
 		world_kill(&l->world);
 out:

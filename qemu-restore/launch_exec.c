@@ -204,7 +204,7 @@ static const char *show_program(struct launch_files *files, const struct plan *p
 		error = (files->exe = cover_name(exe)) < 0 ? errno : 0;
 	if (!error)
 		return files->cover;
-	if (!files->again)
+	if (!files->failures)
 		warn("%s is not on this machine and cannot be shown there: %s: the program will "
 		     "not find itself by /proc/self/exe",
 		     exe, strerror(error));
@@ -232,14 +232,25 @@ static int locate_restart(struct launch_files *files, const struct plan *plan,
 	return 0;
 }
 
+/*
+ * Where the kernel puts the engine: at random near the top, or in every second
+ * try at random above a third of the address space (the layout of kernels before
+ * 2.6.9, which goes upwards). Chance alone does not help it out of the way of a
+ * program that reserves as much memory as the kernel spreads its maps over (1 TiB).
+ * The program gets its own personality when it is restored.
+ */
+static unsigned long engine_layout(const struct launch_files *files)
+{
+	return files->failures % 2 ? PER_LINUX | ADDR_COMPAT_LAYOUT : PER_LINUX;
+}
+
 _Noreturn void launch_exec(struct launch_files *files, const struct plan *plan,
 			   const struct slots *slots, const struct world *world, int status)
 {
 	char elf[4096], **argv;
 
 	reset_signals();
-	/* the image's comes later; an engine in the image's way may be elsewhere the next time */
-	personality(PER_LINUX);
+	personality(engine_layout(files));
 	if (world_enter(world) || surroundings(plan) || keep_capabilities(plan) ||
 	    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
 	    locate_restart(files, plan, world, elf, sizeof(elf)))

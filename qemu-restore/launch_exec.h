@@ -12,7 +12,7 @@ struct launch_files {
 	int restorer, restart;
 	int exe; /* the program's own, or -1 */
 	const char *cover; /* where the restart ELF is to be seen, or "" */
-	bool again; /* what was told need not be told again */
+	unsigned int failures; /* tries that came to nothing: what they told was told */
 };
 
 /* Put everything in its place and run the engine; on failure one line on stderr and the end. */

@@ -100,9 +100,8 @@ static void plan_attributes(struct plan *plan)
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_CHILD_SUBREAPER, 1, 0, 0);
 	if (plan->process->mm.flags & XCKPT_MM_THP_DISABLED)
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_THP_DISABLE, 1, 0, 0)->optional = true;
-	if (info->personality)
-		plan_syscall(plan, tid, NR_PERSONALITY, info->personality, 0, 0, 0)->optional =
-			true;
+	/* none at all is said as well: the launcher may have chosen one for the engine */
+	plan_syscall(plan, tid, NR_PERSONALITY, info->personality, 0, 0, 0)->optional = true;
 }
 
 void plan_process(struct plan *plan)

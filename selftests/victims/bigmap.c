@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * bigmap [LINES]: reserves 1 TiB that cannot be accessed and 64 GiB that can, as
- * language runtimes do, and touches very little of it.
+ * language runtimes do, and touches very little of it. Then it takes all that is
+ * free where the kernel lays memory out at random, in the way of any engine.
  */
 #include <sys/mman.h>
 
@@ -20,6 +21,14 @@ static char *reserve(size_t size, int prot)
 	return p;
 }
 
+/* Below 2^47 the stack begins in the first 16 GiB, all other mappings in the next TiB. */
+static void fill_top(void)
+{
+	for (unsigned long at = (1ul << 47) - 1048 * GIB; at < (1ul << 47) - 20 * GIB; at += GIB)
+		mmap((void *)at, GIB, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
 /* The n-th touched byte: spread over the whole mapping. */
 static char *spot(char *map, size_t size, unsigned int n)
 {
@@ -33,6 +42,7 @@ int main(int argc, char **argv)
 	char *open = reserve(64 * GIB, PROT_READ | PROT_WRITE);
 	char *arena = closed + 512 * GIB;
 
+	fill_top();
 	if (mprotect(arena, 1 << 20, PROT_READ | PROT_WRITE))
 		die("mprotect");
 	for (unsigned int i = 0; i < TOUCHED; i++) {
