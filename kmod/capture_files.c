@@ -4,6 +4,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/sched/task.h>
 
 #include "capture.h"
@@ -108,6 +109,13 @@ unsigned int files_count_pipes(struct group *group)
 	return nr;
 }
 
+/* The pipe lives as long as the file, to which the caller has a reference. */
+static void fill_pipe(struct xckpt_file *to, const struct pipe_inode_info *pipe)
+{
+	to->readers = READ_ONCE(pipe->readers);
+	to->writers = READ_ONCE(pipe->writers);
+}
+
 static void fill_file(struct xckpt_file *to, struct file *file)
 {
 	struct inode *inode = file_inode(file);
@@ -116,6 +124,8 @@ static void fill_file(struct xckpt_file *to, struct file *file)
 	to->flags = file->f_flags;
 	to->pos = file->f_pos;
 	to->mode = inode->i_mode;
+	if (S_ISFIFO(inode->i_mode) && inode->i_pipe && !(file->f_mode & FMODE_PATH))
+		fill_pipe(to, inode->i_pipe);
 	if (vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_DONT_SYNC))
 		return;
 	to->mode = stat.mode;

@@ -11,6 +11,7 @@
 #include "capture.h"
 #include "compat/task.h"
 #include "device.h"
+#include "freeze.h"
 #include "restart.h"
 #include "symbols.h"
 
@@ -90,9 +91,9 @@ static void add_siginfo(struct notes *notes)
 	notes_put(notes, "CORE", NT_SIGINFO, &none, sizeof(none));
 }
 
-static void add_thread_note(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
-			    u32 state, bool cut)
+static void add_thread_note(struct capture *capture, struct task_struct *task, u32 state, bool cut)
 {
+	struct pid_namespace *ns = capture->group->ns;
 	struct xckpt_note_thread note = { .size = sizeof(note) };
 	struct pt_regs *regs = task_pt_regs(task);
 	bool saved;
@@ -121,7 +122,9 @@ static void add_thread_note(struct notes *notes, struct task_struct *task, struc
 	note.rt_priority = task->rt_priority;
 	restart_describe(&note, task, regs, state == XCKPT_TASK_ASLEEP);
 	get_task_comm(note.comm, task);
-	notes_put(notes, XCKPT_NOTE_NAME, XCKPT_NT_THREAD, &note, sizeof(note));
+	if (state == XCKPT_TASK_VFORK)
+		note.vfork_child = freeze_vfork_child(capture->group, task, ns);
+	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_THREAD, &note, sizeof(note));
 }
 
 static void fill_siginfo(siginfo_t *to, const kernel_siginfo_t *from)
@@ -211,7 +214,7 @@ void capture_thread(struct capture *capture, struct task_struct *task, u32 state
 	for (i = 1; i < view->n; i++)
 		add_regset(&capture->notes, task, &view->regsets[i]);
 	add_siginfo(&capture->notes);
-	add_thread_note(&capture->notes, task, ns, state, cut);
+	add_thread_note(capture, task, state, cut);
 	kernel_call(put_task_stack)(task);
 	capture_pending(&capture->notes, task, false);
 }

@@ -105,6 +105,22 @@ static bool settle_vfork(struct member *member)
 	return found;
 }
 
+pid_t freeze_vfork_child(struct group *group, struct task_struct *task, struct pid_namespace *ns)
+{
+	struct member *member;
+	pid_t pid = 0;
+
+	rcu_read_lock();
+	spin_lock(&members_lock);
+	list_for_each_entry(member, &group->members, node) {
+		if (READ_ONCE(member->task->vfork_done) && waits_for(task, member->task))
+			pid = task_tgid_nr_ns(member->task, ns);
+	}
+	spin_unlock(&members_lock);
+	rcu_read_unlock();
+	return pid;
+}
+
 static void settle_resting(struct member *member)
 {
 	struct task_struct *task = member->task;

@@ -12,6 +12,9 @@ void group_thaw(struct group *group, unsigned int flags);
 /* How many threads moved since the group was found frozen. */
 unsigned int group_disturbed(struct group *group);
 
+/* The pid, in @ns, of the member that @task waits for in vfork(); 0: of none. */
+pid_t freeze_vfork_child(struct group *group, struct task_struct *task, struct pid_namespace *ns);
+
 bool task_asleep(struct task_struct *task);
 bool task_stopped(struct task_struct *task);
 /* Is @task asleep, and may it stay so while it is captured? */

@@ -163,6 +163,41 @@ static bool same_pipe(const struct open_file *a, const struct open_file *b)
 	return a->kind == FILE_PIPE && b->kind == FILE_PIPE && a->dev == b->dev && a->ino == b->ino;
 }
 
+/* Of one pipe: who in the group has it. */
+struct pipe_users {
+	struct open_file *reader; /* the first one */
+	uint32_t readers, writers;
+	bool packets;
+};
+
+/* Its descriptions in the group are @f and some behind it; their contents are not known yet. */
+static struct pipe_users find_users(struct dump *d, struct open_file *f)
+{
+	struct open_file *end = d->img.files + d->img.nr_files;
+	struct pipe_users users = { 0 };
+
+	for (struct open_file *g = f; g < end; g++) {
+		if (!same_pipe(f, g))
+			continue;
+		g->size = 0;
+		g->inside = false;
+		users.readers += reads(g);
+		users.writers += writes(g);
+		users.packets |= g->flags & X86_O_DIRECT;
+		if (!users.reader && reads(g))
+			users.reader = g;
+	}
+	return users;
+}
+
+/* Both ends are here; or one, and there is no other: an end of file, or a broken pipe. */
+static bool is_inside(const struct open_file *f, const struct pipe_users *users)
+{
+	bool whole = users->readers == f->readers && users->writers == f->writers;
+
+	return whole || (users->readers && users->writers);
+}
+
 int capture_pipes(struct dump *d)
 {
 	struct open_file *files = d->img.files;
@@ -171,30 +206,22 @@ int capture_pipes(struct dump *d)
 	if (!d->buffers)
 		return -1;
 	for (size_t i = 0; i < d->img.nr_files; i++) {
-		struct open_file *f = &files[i], *reader = NULL;
-		bool written = false, packets = false;
+		struct open_file *f = &files[i];
+		struct pipe_users users;
 
 		if (f->kind != FILE_PIPE || f->inside)
 			continue;
-		f->size = 0;
+		users = find_users(d, f);
+		if (!is_inside(f, &users))
+			continue;
+		if (users.reader && read_pipe(d, users.reader, users.packets))
+			return -1;
 		for (size_t j = i; j < d->img.nr_files; j++) {
 			if (!same_pipe(f, &files[j]))
 				continue;
-			files[j].size = 0;
-			written |= writes(&files[j]);
-			packets |= files[j].flags & X86_O_DIRECT;
-			if (!reader && reads(&files[j]))
-				reader = &files[j];
-		}
-		if (!reader || !written)
-			continue;
-		if (read_pipe(d, reader, packets))
-			return -1;
-		for (size_t j = i; j < d->img.nr_files; j++) {
-			if (same_pipe(f, &files[j])) {
-				files[j].inside = true;
-				files[j].capacity = reader->capacity;
-			}
+			files[j].inside = true;
+			if (users.reader)
+				files[j].capacity = users.reader->capacity;
 		}
 	}
 	return 0;

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
+
+#define ENDING_NAPS 1000 /* ms for a process to end that is about to */
 
 /*
  * Why a freeze failed, in words: of the process that caused it, or where no
@@ -170,7 +173,7 @@ static int list_tasks(struct dump *d, struct xckpt_tasks *arg)
 	return error ? -1 : 0;
 }
 
-int session_tasks(struct dump *d)
+static int list_all_tasks(struct dump *d)
 {
 	size_t room = d->freeze.out_nr_threads + d->freeze.out_nr_exiting + 64;
 
@@ -190,6 +193,43 @@ int session_tasks(struct dump *d)
 			return 0;
 		room = d->nr_tasks;
 	}
+}
+
+/* The pid of a process that is about to end but has not, or 0: how is not known before. */
+static int find_ending(const struct dump *d)
+{
+	for (size_t i = 0; i < d->nr_tasks;) {
+		bool live = false, ending = false;
+		int pid = d->tasks[i].pid;
+
+		for (; i < d->nr_tasks && d->tasks[i].pid == pid; i++) {
+			live |= has_registers(d->tasks[i].state);
+			ending |= d->tasks[i].state == XCKPT_TASK_EXITING;
+		}
+		if (ending && !live)
+			return pid;
+	}
+	return 0;
+}
+
+int session_tasks(struct dump *d)
+{
+	const struct timespec nap = { 0, 1000000 };
+	char comm[64];
+	int pid;
+
+	if (list_all_tasks(d))
+		return -1;
+	for (int naps = 0; (pid = find_ending(d)) && !interrupted; naps++) {
+		if (naps == ENDING_NAPS)
+			return fail("cannot dump %s: pid %d (%s) is about to end and does not "
+				    "(wait for its end and dump again)",
+				    d->name, pid, comm_of(pid, comm));
+		nanosleep(&nap, NULL);
+		if (list_all_tasks(d))
+			return -1;
+	}
+	return interrupted ? -1 : 0;
 }
 
 /*

@@ -9,7 +9,7 @@
 
 _Static_assert(sizeof(struct xckpt_vma) == 72, "struct xckpt_vma");
 _Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
-_Static_assert(sizeof(struct xckpt_file) == 72, "struct xckpt_file");
+_Static_assert(sizeof(struct xckpt_file) == 80, "struct xckpt_file");
 _Static_assert(sizeof(struct xckpt_fd) == 16, "struct xckpt_fd");
 
 /* Entry @i of a table whose entries the writer made @entry_size bytes long. */
@@ -128,6 +128,8 @@ static int take_open_files(struct notes *n, const struct note *note,
 		f->ino = raw.ino;
 		f->rdev = raw.rdev;
 		f->size = raw.file_size;
+		f->readers = raw.readers;
+		f->writers = raw.writers;
 		f->mtime_ns = raw.file_mtime_ns;
 		f->deleted = !raw.nlink && (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ||
 					    f->kind == FILE_DEVICE || f->kind == FILE_FIFO);
@@ -144,7 +146,7 @@ int take_file(struct notes *n, const struct note *note)
 
 	if (take_struct(n, note, &head, sizeof(head), END_OF(struct xckpt_note_file, __reserved)) ||
 	    check_table(n, note, head.files_off, head.file_size, head.nr_files,
-			END_OF(struct xckpt_file, __reserved)) ||
+			END_OF(struct xckpt_file, readers)) ||
 	    check_table(n, note, head.fds_off, head.fd_size, head.nr_fds,
 			END_OF(struct xckpt_fd, __reserved)) ||
 	    take_open_files(n, note, &head))

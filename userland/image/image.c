@@ -185,6 +185,53 @@ static int open_processes(struct image *img, struct image_priv *priv)
 	return 0;
 }
 
+/* A process by its number, and where it stands in the manifest. */
+struct place {
+	int pid, ppid;
+	size_t order;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+/* Every pid once, and parents before their children: a tree. */
+static int check_tree(const struct image *img, struct image_priv *priv)
+{
+	const struct manifest *m = &priv->manifest;
+	struct place *places = arena_alloc(&priv->arena, m->nr_processes, sizeof(*places));
+	size_t p = 0, z = 0;
+
+	if (!places)
+		return -1;
+	for (size_t i = 0; i < m->nr_processes; i++) {
+		places[i].order = i;
+		places[i].pid = m->processes[i].pid;
+		places[i].ppid = m->processes[i].core ? img->processes[p++].info.ppid
+						      : img->zombies[z++].ppid;
+	}
+	qsort(places, m->nr_processes, sizeof(*places), compare_places);
+	for (size_t i = 0; i < m->nr_processes; i++) {
+		struct place key = { .pid = places[i].ppid };
+		const struct place *parent =
+			bsearch(&key, places, m->nr_processes, sizeof(key), compare_places);
+
+		if (i && places[i].pid == places[i - 1].pid)
+			return fail("%s: " MANIFEST_NAME
+				    " is damaged: it has pid %d twice (copy the image again)",
+				    priv->action, places[i].pid);
+		if (parent && parent->order >= places[i].order)
+			return fail("%s: " MANIFEST_NAME
+				    " is damaged: pid %d comes before its parent (copy the image "
+				    "again)",
+				    priv->action, places[i].pid);
+	}
+	return 0;
+}
+
 static int check_member(const struct image_priv *priv, const char *core)
 {
 	for (size_t i = 0; i < priv->manifest.nr_processes; i++) {
@@ -221,7 +268,7 @@ static int fill(struct image *img, struct image_priv *priv, const char *path)
 		return -1;
 	if (check_sizes(img, priv) || check_files(img, priv))
 		return -1;
-	return open_processes(img, priv);
+	return open_processes(img, priv) || check_tree(img, priv) ? -1 : 0;
 }
 
 struct image *image_open(const char *path)

@@ -3,7 +3,8 @@
  * An image, opened, checked once and kept as plain tables. Whoever holds a
  * struct image needs no bounds check of his own: every pointer leads into it,
  * every offset and size lies inside its file, every cross-reference exists,
- * segments are page-aligned, ascending and do not overlap, and strings end.
+ * segments are page-aligned, ascending and do not overlap, strings end, and no pid
+ * is there twice or before its parent.
  */
 #ifndef XCKPT_IMAGE_H
 #define XCKPT_IMAGE_H
@@ -50,7 +51,8 @@ struct open_file {
 	const char *data; /* name of its contents under files/ ("files/pipe-7"), or NULL */
 	uint64_t data_size; /* bytes there */
 	uint32_t capacity; /* of a pipe, bytes; 0: unknown */
-	bool inside; /* a pipe with its reading and its writing end in the group */
+	uint32_t readers, writers; /* of a pipe, during a dump: descriptions, whoever has them */
+	bool inside; /* a pipe that nobody outside of the group is needed for */
 };
 
 struct process_fd {

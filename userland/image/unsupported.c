@@ -113,14 +113,7 @@ int image_unsupported(const struct image *img,
 {
 	struct walk w = { .cb = cb, .ctx = ctx };
 
-	for (size_t i = 0; i < img->nr_processes; i++) {
-		if (i > 0)
-			report(&w, img->processes[i].info.pid, "more than one process " NOT_YET,
-			       "%s", "");
+	for (size_t i = 0; i < img->nr_processes; i++)
 		walk_process(&w, &img->processes[i]);
-	}
-	for (size_t i = 0; i < img->nr_zombies; i++)
-		report(&w, img->zombies[i].pid,
-		       "children that ended and were not waited for " NOT_YET, "%s", "");
 	return w.found;
 }
