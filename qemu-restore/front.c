@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * In front of the program: what is sent to qemu-resume reaches the program, its
- * stops and its end become qemu-resume's. Signals of the terminal are not passed
- * on: the program is in the same process group and has them already.
+ * stops and its end become qemu-resume's. Where the program has a process group of
+ * its own, it is treated as a shell treats a job: its group gets the terminal, and
+ * what the terminal sends to qemu-resume is for that group.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -96,12 +97,49 @@ void front_end(void)
 	waker.pid = -1;
 }
 
+static bool has_own_group(pid_t pid)
+{
+	return getpgid(pid) > 0 && getpgid(pid) != getpgrp();
+}
+
+/* Of its own, but in our session: then one of us has the terminal, if there is one. */
+static bool shares_session(pid_t pid)
+{
+	return getsid(pid) == getsid(0);
+}
+
+static void set_foreground(pid_t from, pid_t to)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (tty < 0)
+		return;
+	/* SIGTTOU is blocked */
+	if (tcgetpgrp(tty) == from && tcsetpgrp(tty, to))
+		warn("cannot give the terminal to the program: %s", strerror(errno));
+	close(tty);
+}
+
+static void give_terminal(pid_t pid)
+{
+	if (has_own_group(pid) && shares_session(pid))
+		set_foreground(getpgrp(), getpgid(pid));
+}
+
+static void take_terminal(pid_t group)
+{
+	if (group > 0 && group != getpgrp())
+		set_foreground(group, getpgrp());
+}
+
 static void forward(pid_t pid, const siginfo_t *info)
 {
 	if (info->si_code == SI_QUEUE)
 		syscall(SYS_rt_sigqueueinfo, pid, info->si_signo, info);
 	else if (info->si_code == SI_USER || info->si_code == SI_TKILL)
 		kill(pid, info->si_signo);
+	else if (info->si_code == SI_KERNEL && has_own_group(pid))
+		kill(-getpgid(pid), info->si_signo);
 }
 
 /* End as the program did, so that who waits for us sees the same. */
@@ -132,55 +170,84 @@ static void stop_like(pid_t pid)
 	sigaddset(&cont, SIGCONT);
 	if (waker.pid > 0 && write(waker.fd, &pid, sizeof(pid)) != sizeof(pid))
 		waker.pid = -1;
+	take_terminal(getpgid(pid));
 	raise(SIGSTOP);
+	give_terminal(pid);
 	if (sigtimedwait(&cont, &info, &now) < 0 || info.si_pid != waker.pid)
-		kill(pid, SIGCONT);
+		kill(has_own_group(pid) ? -getpgid(pid) : pid, SIGCONT);
 }
 
-/* True when the program has ended: *@status tells how. */
-static bool look(struct launched *l, int *verifier_status, pid_t *verifier, int *status)
+/* Whom we wait for. */
+struct watch {
+	pid_t main; /* 0: it has ended, with this status */
+	int status;
+	pid_t verifier;
+	int verifier_status;
+	unsigned int others; /* of the program, our own children, too */
+};
+
+static void look(struct watch *w)
 {
 	int st;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &st, WNOHANG | WUNTRACED)) > 0) {
-		if (pid == *verifier && !WIFSTOPPED(st)) {
-			*verifier_status = st;
-			*verifier = -1;
-		} else if (pid == l->pid && WIFSTOPPED(st)) {
-			stop_like(pid);
-		} else if (pid == l->pid) {
-			*status = st;
-			return true;
+		if (WIFSTOPPED(st)) {
+			if (pid == w->main)
+				stop_like(pid);
+		} else if (pid == w->verifier) {
+			w->verifier_status = st;
+			w->verifier = -1;
+		} else if (pid == w->main) {
+			w->status = st;
+			w->main = 0;
+		} else if (pid != waker.pid && w->others) {
+			w->others--;
 		}
 	}
-	return false;
+}
+
+/* Those that had ended before are not waited for, but reaped. */
+static unsigned int count_others(const struct launched *l, const struct plan *plan)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < l->nr; i++)
+		n += plan->births[i].ours && plan->births[i].kind == BIRTH_LIVES && i != l->main;
+	return n;
+}
+
+void front_begin(const struct launched *l)
+{
+	give_terminal(l->all[l->main].pid);
 }
 
 int front(struct launched *l, const struct plan *plan, int go_verifier, pid_t verifier)
 {
-	int status = 0, bad = 0;
+	struct watch w = { .main = l->all[l->main].pid,
+			   .verifier = verifier,
+			   .others = count_others(l, plan) };
+	pid_t group = getpgid(w.main);
 	siginfo_t info;
 
 	if (verifier > 0) {
 		(void)!write(go_verifier, "g", 1);
 		close(go_verifier);
 	}
-	for (;;) {
-		if (look(l, &bad, &verifier, &status))
-			break;
-		if (bad) { /* the verifier has said what is wrong */
-			launch_abort(l);
+	for (look(&w); w.main || w.others; look(&w)) {
+		if (w.verifier_status) { /* it has said what is wrong */
+			launch_abort(l, plan);
 			front_end();
 			return RECORD_EXIT_FAILURE;
 		}
 		if (sigwaitinfo(&waited, &info) > 0 && info.si_signo != SIGCHLD &&
-		    info.si_pid != waker.pid)
-			forward(l->pid, &info);
+		    info.si_pid != waker.pid && w.main)
+			forward(w.main, &info);
 	}
-	if (verifier > 0)
-		kill(verifier, SIGKILL);
+	if (w.verifier > 0)
+		kill(w.verifier, SIGKILL);
+	take_terminal(group);
 	front_end();
 	world_leave(&l->world);
-	return end_like(status);
+	return end_like(w.status);
 }

@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Starts the engine on the restart ELF and listens to the restorer until the program stands. */
+/* Makes the processes, starts the engine in each and listens to the restorer until all stand. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "launch.h"
 #include "launch_cover.h"
-#include "launch_exec.h"
+#include "launch_tree.h"
 #include "pack.h"
 #include "report.h"
 
@@ -29,10 +22,15 @@
 
 enum outcome { STARTED, FAILED, COLLISION };
 
-/* Linux' error numbers below 35 are everybody's, and those are what the restorer's calls give. */
-static void tell_failure(const struct plan *plan, const struct record_status *status, bool warning)
+static const struct plan_op *operation(const struct plan *plan, uint32_t index)
 {
-	const struct plan_op *op = pack_operation(plan, status->index);
+	return index < plan->nr_ops ? &plan->ops[index] : NULL;
+}
+
+/* Linux' error numbers below 35 are everybody's, and those are what the restorer's calls give. */
+static void tell_failure(const struct plan *plan, int pid, const struct record_status *status)
+{
+	const struct plan_op *op = operation(plan, status->index);
 	const char *object = op && op->object && *op->object ? op->object : NULL;
 	const char *text = op ? plan_op_text(plan, op) : "an unknown operation";
 	char reason[64];
@@ -41,18 +39,18 @@ static void tell_failure(const struct plan *plan, const struct record_status *st
 		snprintf(reason, sizeof(reason), "%s", strerror(-status->result));
 	else
 		snprintf(reason, sizeof(reason), "got %#llx", (long long)status->result);
-	if (warning)
-		warn("pid %d: cannot restore all: %s%s%s: %s", plan->process->info.pid, text,
-		     object ? " of " : "", object ? object : "", reason);
+	if (status->kind == STATUS_WARNING)
+		warn("pid %d: cannot restore all: %s%s%s: %s", pid, text, object ? " of " : "",
+		     object ? object : "", reason);
 	else
-		fail("cannot resume pid %d: %s%s%s: %s", plan->process->info.pid, text,
-		     object ? " of " : "", object ? object : "", reason);
+		fail("cannot resume pid %d: %s%s%s: %s", pid, text, object ? " of " : "",
+		     object ? object : "", reason);
 }
 
 /* Did something stand where the image has memory? Another try may lay the engine out otherwise. */
 static bool is_collision(const struct plan *plan, const struct record_status *status)
 {
-	const struct plan_op *op = pack_operation(plan, status->index);
+	const struct plan_op *op = operation(plan, status->index);
 
 	if (!op || plan->engine->kind != ENGINE_QEMU || op->kind != OP_SYSCALL)
 		return false;
@@ -61,181 +59,212 @@ static bool is_collision(const struct plan *plan, const struct record_status *st
 		status->result == -X86_ENOMEM);
 }
 
-static pid_t fork_with_pid(pid_t pid)
+/* How process @birth ended, if that can be known: it has said nothing. */
+static void tell_end(const struct launched *l, const struct plan *plan, unsigned int birth)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD,
-				   .set_tid = (uintptr_t)&pid,
-				   .set_tid_size = 1 };
+	const struct birth *b = &plan->births[birth];
+	const struct process_plan *process = &plan->processes[b->process];
+	siginfo_t info = { 0 };
 
-	return syscall(SYS_clone3, &args, sizeof(args));
-}
-
-static int reap(pid_t pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
-}
-
-/* Those that wait until front() passes them on mean us as long as there is no program. */
-static int interrupted_by(void)
-{
-	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-	struct sigaction action;
-	sigset_t pending;
-	size_t i;
-
-	sigpending(&pending);
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (sigismember(&pending, signals[i]) && !sigaction(signals[i], NULL, &action) &&
-		    action.sa_handler != SIG_IGN)
-			return signals[i];
-	return 0;
-}
-
-/* Restoring takes as long as it takes, but not against the user's will. */
-static bool next_status(const struct launched *l, struct record_status *status)
-{
-	struct pollfd ready = { .fd = l->status, .events = POLLIN };
-
-	while (!poll(&ready, 1, 200))
-		if (interrupted_by())
-			return false;
-	return read(l->status, status, sizeof(*status)) == sizeof(*status) &&
-	       status->magic == RECORD_MAGIC;
-}
-
-static enum outcome listen_to(struct launched *l, const struct plan *plan, bool last)
-{
-	struct record_status status;
-	int end;
-
-	while (next_status(l, &status)) {
-		if (status.kind == STATUS_STARTED)
-			return STARTED;
-		if (status.kind == STATUS_WARNING) {
-			tell_failure(plan, &status, true);
-			continue;
-		}
-		if (!last && is_collision(plan, &status)) {
-			kill(l->pid, SIGKILL);
-			reap(l->pid);
-			return COLLISION;
-		}
-		tell_failure(plan, &status, false);
-		kill(l->pid, SIGKILL);
-		reap(l->pid);
-		return FAILED;
-	}
-	kill(l->pid, SIGKILL);
-	end = reap(l->pid);
-	if (interrupted_by()) {
-		fail("cannot resume pid %d: interrupted (%s)", plan->process->info.pid,
-		     strsignal(interrupted_by()));
-		return FAILED;
-	}
-	if (!last && plan->engine->kind == ENGINE_QEMU && end != EXIT_TOLD << 8)
-		return COLLISION;
-	if (WIFEXITED(end) && WEXITSTATUS(end) == EXIT_STAGE1)
-		fail("cannot resume pid %d: no room for the restorer at %#llx",
-		     plan->process->info.pid, (unsigned long long)plan->hole);
-	else if (end != EXIT_TOLD << 8)
+	if (b->ours && l->all[birth].pid > 0)
+		waitid(P_PID, l->all[birth].pid, &info, WEXITED | WNOWAIT);
+	if (info.si_code == CLD_EXITED && info.si_status == EXIT_STAGE1)
+		fail("cannot resume pid %d: no room for the restorer at %#llx", b->pid,
+		     (unsigned long long)process->hole);
+	else if (info.si_pid)
 		fail("cannot resume pid %d: %s ended while the program was being restored (%s %d)",
-		     plan->process->info.pid, plan->engine->name,
-		     WIFSIGNALED(end) ? "signal" : "status",
-		     WIFSIGNALED(end) ? WTERMSIG(end) : WEXITSTATUS(end));
+		     b->pid, plan->engine->name, info.si_code == CLD_EXITED ? "status" : "signal",
+		     info.si_status);
+	else
+		fail("cannot resume pid %d: %s ended while the program was being restored", b->pid,
+		     plan->engine->name);
+}
+
+static enum outcome listen_to(struct launched *l, const struct plan *plan, unsigned int birth,
+			      bool last)
+{
+	int heard, pid = plan->births[birth].pid;
+	struct record_status status;
+
+	while ((heard = tree_listen(l, birth, &status)) > 0) {
+		switch (status.kind) {
+		case STATUS_STARTED:
+			return STARTED;
+		case STATUS_WARNING:
+			tell_failure(plan, pid, &status);
+			break;
+		case STATUS_TOLD:
+			return FAILED;
+		default:
+			if (!last && is_collision(plan, &status))
+				return COLLISION;
+			tell_failure(plan, pid, &status);
+			return FAILED;
+		}
+	}
+	if (heard < 0) {
+		fail("cannot resume pid %d: interrupted (%s)", pid, strsignal(tree_interrupted()));
+		return FAILED;
+	}
+	if (!last && plan->engine->kind == ENGINE_QEMU)
+		return COLLISION;
+	tell_end(l, plan, birth);
 	return FAILED;
 }
 
-static enum outcome attempt(struct launched *l, struct launch_files *files, const struct plan *plan,
-			    const struct slots *slots, bool last)
+/*
+ * One after the other: each needs the next free thread ids for itself, and where
+ * they are the same program, its path.
+ */
+static enum outcome attempt(struct launched *l, struct nursery *nursery, bool last)
 {
-	enum outcome outcome;
-	int pair[2];
+	const struct plan *plan = nursery->plan;
+	enum outcome outcome = STARTED;
+	unsigned int i;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-		fail("cannot make a socket: %s", strerror(errno));
+	if (tree_make(l, nursery))
 		return FAILED;
+	for (i = 0; i < l->nr && outcome == STARTED; i++) {
+		int process = plan->births[i].process;
+
+		if (process < 0)
+			continue;
+		tree_word(l, i);
+		outcome = listen_to(l, plan, i, last);
+		if (*nursery->files[process].cover)
+			world_uncover(&l->world, process);
 	}
-	l->pid = fork_with_pid(plan->process->info.pid);
-	if (!l->pid)
-		launch_exec(files, plan, slots, &l->world, pair[1]);
-	close(pair[1]);
-	l->status = pair[0];
-	if (l->pid < 0) {
-		fail("cannot give the program its pid %d: %s%s", plan->process->info.pid,
-		     strerror(errno), errno == EINVAL ? " (raise kernel.pid_max)" : "");
-		outcome = FAILED;
-	} else {
-		outcome = listen_to(l, plan, last);
-	}
-	if (outcome != STARTED)
-		close(l->status);
 	return outcome;
 }
 
 /* Natively the kernel is told which file the program is; an engine goes by the path. */
-static const char *path_to_cover(const struct plan *plan)
+static const char *path_to_cover(const struct process_plan *plan)
 {
 	const struct engine *engine = plan->engine;
-	bool kept = plan->host->exe_exists || engine->can.flags & PROBE_EXE_NAME;
+	bool kept = plan->exe_exists || engine->can.flags & PROBE_EXE_NAME;
 
 	return engine->kind == ENGINE_QEMU && kept ? plan->process->exe : "";
 }
 
+static int prepare_files(struct launch_files *files, struct cover *cover, struct process_plan *plan)
+{
+	*files = (struct launch_files){ .restorer = pack_restorer(plan),
+					.restart = pack_restart_elf(plan),
+					.exe = -1,
+					.cover = path_to_cover(plan) };
+	*cover = (struct cover){ .path = files->cover,
+				 .engine = plan->engine->path,
+				 .restart = files->restart };
+	if (files->restorer < 0 || files->restart < 0)
+		return -1;
+	if (plan->engine->kind == ENGINE_NATIVE && plan->exe_exists)
+		files->exe = open(plan->process->exe, O_RDONLY | O_CLOEXEC);
+	if (*files->cover)
+		files->made = cover_prepare(files->cover);
+	return 0;
+}
+
+static void close_files(struct launch_files *files, size_t nr)
+{
+	size_t i;
+
+	for (i = nr; i-- > 0;) {
+		cover_forget(files[i].made);
+		if (files[i].restorer >= 0)
+			close(files[i].restorer);
+		if (files[i].restart >= 0)
+			close(files[i].restart);
+		if (files[i].exe >= 0)
+			close(files[i].exe);
+	}
+}
+
+static unsigned int main_birth(const struct plan *plan)
+{
+	unsigned int i;
+
+	for (i = 0; i < plan->nr_births; i++)
+		if (plan->births[i].process == plan->main)
+			break;
+	return i;
+}
+
+/* Again and again, as long as it is for a reason that chance may remove. */
+static enum outcome attempts(struct launched *l, struct nursery *nursery)
+{
+	const struct plan *plan = nursery->plan;
+	enum outcome outcome;
+	unsigned int i;
+	size_t j;
+
+	for (i = 1;; i++) {
+		outcome = attempt(l, nursery, i == ATTEMPTS);
+		if (outcome == STARTED)
+			return outcome;
+		tree_end(l, plan);
+		if (outcome == FAILED)
+			return outcome;
+		if (world_wait_clear(&l->world)) {
+			fail("cannot resume pid %d: processes of the last try do not end",
+			     plan->births[l->main].pid);
+			return FAILED;
+		}
+		for (j = 0; j < plan->nr_processes; j++)
+			nursery->files[j].failures = i;
+	}
+}
+
 int launch(struct launched *l, struct plan *plan, const struct slots *slots)
 {
-	struct launch_files files = { .restorer = pack_restorer(plan),
-				      .restart = pack_restart_elf(plan),
-				      .exe = -1,
-				      .cover = path_to_cover(plan) };
-	struct cover cover = { .path = files.cover,
-			       .engine = plan->engine->path,
-			       .restart = files.restart };
+	struct launch_files *files = calloc(plan->nr_processes, sizeof(*files));
+	struct cover *covers = calloc(plan->nr_processes, sizeof(*covers));
+	struct nursery nursery = {
+		.plan = plan, .slots = slots, .world = &l->world, .files = files
+	};
 	enum outcome outcome = FAILED;
-	char *made = NULL;
+	size_t i, nr = 0;
+	int ret = 0;
 
-	if (files.restorer < 0 || files.restart < 0)
-		return -1;
-	if (plan->engine->kind == ENGINE_NATIVE && plan->host->exe_exists)
-		files.exe = open(plan->process->exe, O_RDONLY | O_CLOEXEC);
-	if (*files.cover)
-		made = cover_prepare(files.cover);
-	if (world_open(&l->world, plan, &cover))
-		goto out;
-	do {
-		outcome = attempt(l, &files, plan, slots, files.failures == ATTEMPTS - 1);
-		if (*files.cover)
-			world_uncover(&l->world);
-	} while (outcome == COLLISION && ++files.failures < ATTEMPTS);
-	if (outcome != STARTED)
-		world_kill(&l->world);
-out:
-	cover_forget(made);
-	close(files.restorer);
-	close(files.restart);
-	if (files.exe >= 0)
-		close(files.exe);
+	l->nr = plan->nr_births;
+	l->main = main_birth(plan);
+	l->all = calloc(l->nr, sizeof(*l->all));
+	if (!files || !covers || !l->all)
+		ret = fail("cannot make the processes: %s", strerror(ENOMEM));
+	for (i = 0; i < plan->nr_processes && !ret; i++, nr++)
+		ret = prepare_files(&files[i], &covers[i], &plan->processes[i]);
+	if (!ret && !world_open(&l->world, plan, covers)) {
+		outcome = attempts(l, &nursery);
+		if (outcome != STARTED)
+			world_kill(&l->world);
+	}
+	if (files)
+		close_files(files, nr);
+	free(files);
+	free(covers);
 	return outcome == STARTED ? 0 : -1;
 }
 
-int launch_go(struct launched *l)
+int launch_go(struct launched *l, const struct plan *plan)
 {
-	ssize_t n = write(l->status, "g", 1);
+	unsigned int i;
+	int ret = 0;
 
-	close(l->status);
-	if (n == 1)
+	for (i = 0; i < l->nr; i++) {
+		if (l->all[i].status < 0)
+			continue;
+		ret |= tree_word(l, i);
+		close(l->all[i].status);
+		l->all[i].status = -1;
+	}
+	if (!ret)
 		return 0;
-	launch_abort(l);
+	launch_abort(l, plan);
 	return fail("cannot resume the program: it ended before its start");
 }
 
-void launch_abort(struct launched *l)
+void launch_abort(struct launched *l, const struct plan *plan)
 {
-	/* its namespace does not end before it is waited for, and that is for us to do */
-	kill(l->pid, SIGKILL);
-	reap(l->pid);
+	/* their namespace does not end before they are waited for, and that is for us to do */
+	tree_end(l, plan);
 	world_kill(&l->world);
 }

@@ -16,8 +16,10 @@ struct slots {
 /* Open everything, and check it. Returns 0, or -1 after one line on stderr. */
 int slots_open(struct slots *slots, const struct plan *plan);
 void slots_close(struct slots *slots);
-/* In the child: put everything at its number. Returns 0 or -1. */
-int slots_place(const struct slots *slots, const struct plan *plan);
+/* In a process of the program: put everything at its number. Returns 0 or -1. */
+int slots_place(const struct slots *slots, const struct process_plan *plan);
+/* A number above all that the program or the restorer uses: from there slots are. */
+int slots_first(const struct plan *plan);
 /* Raise RLIMIT_NOFILE so that all of that fits. */
 int slots_make_room(const struct plan *plan);
 
@@ -30,34 +32,47 @@ struct world {
 	int control; /* socket to it */
 };
 
-/* Make it; its init keeps @cover. */
-int world_open(struct world *world, const struct plan *plan, struct cover *cover);
+/* Make it; its init keeps @covers, one for each process. */
+int world_open(struct world *world, const struct plan *plan, struct cover *covers);
 /* In the child: enter the mount namespace. */
 int world_enter(const struct world *world);
-/* Show the restart ELF at the program's path; returns an error number. Take it away. */
-int world_cover(const struct world *world);
-void world_uncover(const struct world *world);
+/* Show the restart ELF of a process at its program's path; returns an error number. */
+int world_cover(const struct world *world, int process);
+/* Take it away. */
+void world_uncover(const struct world *world, int process);
+/* Kill all but the init; then wait, when our own children have been reaped, until all are gone. */
+void world_clear(const struct world *world);
+int world_wait_clear(const struct world *world);
 /* Kill all that is in it. */
 void world_kill(struct world *world);
 /* Let it live until its last process has ended. */
 void world_leave(struct world *world);
 
+/* A process on its way. */
+struct launched_process {
+	pid_t pid; /* as we see it; 0: not known yet */
+	int status; /* socket; a byte is the word to go on; -1: there is none any more */
+};
+
 /* A program that has been started but is held before its first instruction. */
 struct launched {
 	struct world world;
-	pid_t pid;
-	int status; /* socket; one byte lets it go */
+	struct launched_process *all; /* as plan->births */
+	unsigned int nr;
+	unsigned int main; /* the one whose end is qemu-resume's */
 };
 
 /* Returns 0, or -1 after one line on stderr and with nothing left behind. */
 int launch(struct launched *l, struct plan *plan, const struct slots *slots);
 /* Let it run. */
-int launch_go(struct launched *l);
+int launch_go(struct launched *l, const struct plan *plan);
 /* End it, and all that it has started. */
-void launch_abort(struct launched *l);
+void launch_abort(struct launched *l, const struct plan *plan);
 
 /* Stay in front of the program until it ends; returns what to exit with. front.c */
-int front(struct launched *l, const struct plan *plan, int verifier, pid_t verifier_pid);
+int front(struct launched *l, const struct plan *plan, int go_verifier, pid_t verifier);
+/* Before the program runs: it gets the terminal if that is ours to give. */
+void front_begin(const struct launched *l);
 /* Block the signals that front() waits for. */
 void front_prepare(void);
 /* Where there is to be no front() after all. */

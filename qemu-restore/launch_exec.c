@@ -17,6 +17,7 @@
 #include "launch_exec.h"
 #include "report.h"
 
+#define PIDS_USUAL 32768 /* kernel.pid_max where nobody has set it */
 #define ARGS_MAX (64 * 1024)
 
 extern char **environ;
@@ -32,33 +33,38 @@ static int write_number(const char *path, long long value)
 	return ret;
 }
 
-static int is_near(const struct image_process *p, int pid)
+static bool is_near(const struct image_process *p, int pid, int range)
 {
 	size_t i;
 
 	for (i = 0; i < p->nr_threads; i++)
-		if (p->threads[i].tid >= pid && p->threads[i].tid < pid + 100)
-			return 1;
-	return 0;
+		if (p->threads[i].tid >= pid && p->threads[i].tid < pid + range)
+			return true;
+	return false;
 }
 
 /* An engine's own threads must not take the ids that the program's threads will have. */
-static void move_pids_away(const struct image_process *p)
+static void move_pids_away(const struct plan *plan)
 {
-	int pid = 300;
+	const struct image *img = plan->img;
+	int range = 100 + 2 * (int)img->nr_processes, pid = 300;
+	size_t i = 0;
 
-	while (is_near(p, pid) && pid < 32000)
-		pid += 100;
+	while (i < img->nr_processes && pid < PIDS_USUAL - range)
+		if (is_near(&img->processes[i++], pid, range)) {
+			pid += range;
+			i = 0;
+		}
 	if (write_number("/proc/sys/kernel/ns_last_pid", pid))
 		fail("cannot choose thread ids: /proc/sys/kernel/ns_last_pid: %s", strerror(errno));
 }
 
-static int surroundings(const struct plan *plan)
+static int surroundings(const struct process_plan *plan)
 {
 	size_t i;
 
 	for (i = 0; i < plan->nr_ops; i++) {
-		const struct plan_op *op = &plan->ops[i];
+		const struct plan_op *op = &plan->group->ops[plan->first_op + i];
 
 		if (op->kind == OP_CWD && chdir(op->path))
 			return fail("cannot resume pid %d: its working directory %s: %s",
@@ -76,7 +82,7 @@ static int surroundings(const struct plan *plan)
  * As a user in a user namespace: what the restorer needs would be lost when the
  * engine is executed, unless it is ambient. The restorer gives it up again.
  */
-static int keep_capabilities(const struct plan *plan)
+static int keep_capabilities(const struct process_plan *plan)
 {
 	static const int wanted[] = { CAP_SYS_ADMIN, CAP_SYS_RESOURCE, CAP_CHECKPOINT_RESTORE };
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -97,19 +103,8 @@ static int keep_capabilities(const struct plan *plan)
 	return 0;
 }
 
-static void reset_signals(void)
-{
-	sigset_t all;
-	int sig;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	for (sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-}
-
 /* Our own descriptors at the numbers that the plan gives them. */
-static int place_own(const struct launch_files *files, const struct plan *plan, int status)
+static int place_own(const struct launch_files *files, const struct process_plan *plan, int status)
 {
 	const struct plan_fds *to = &plan->fds;
 	int from[4] = { status, files->restorer, plan->process->core_fd, files->exe }, i;
@@ -163,7 +158,7 @@ static void clean_environment(void)
 }
 
 /* What to execute and with which arguments; @elf is where the restart ELF is seen. */
-static char **command(const struct plan *plan, const char *elf)
+static char **command(const struct process_plan *plan, const char *elf)
 {
 	const char **argv;
 	char *argv0, **args = arguments(plan->process, &argv0);
@@ -192,14 +187,14 @@ static char **command(const struct plan *plan, const char *elf)
  * the restart ELF, so it is shown at the program's; natively the kernel is told
  * a file, and where there is none here, one that has its name at least.
  */
-static const char *show_program(struct launch_files *files, const struct plan *plan,
+static const char *show_program(struct launch_files *files, const struct process_plan *plan,
 				const struct world *world)
 {
 	const char *exe = plan->process->exe;
 	int error = 0;
 
 	if (*files->cover)
-		error = world_cover(world);
+		error = world_cover(world, plan->index);
 	else if (plan->engine->kind == ENGINE_NATIVE && *exe && files->exe < 0)
 		error = (files->exe = cover_name(exe)) < 0 ? errno : 0;
 	if (!error)
@@ -214,7 +209,7 @@ static const char *show_program(struct launch_files *files, const struct plan *p
 }
 
 /* The path of the restart ELF: the program's own, or that of a descriptor out of the way. */
-static int locate_restart(struct launch_files *files, const struct plan *plan,
+static int locate_restart(struct launch_files *files, const struct process_plan *plan,
 			  const struct world *world, char *path, size_t room)
 {
 	const char *cover = show_program(files, plan, world);
@@ -239,29 +234,27 @@ static int locate_restart(struct launch_files *files, const struct plan *plan,
  * program that reserves as much memory as the kernel spreads its maps over (1 TiB).
  * The program gets its own personality when it is restored.
  */
-static unsigned long engine_layout(const struct launch_files *files)
+static unsigned long engine_layout(unsigned int failures)
 {
-	return files->failures % 2 ? PER_LINUX | ADDR_COMPAT_LAYOUT : PER_LINUX;
+	return failures % 2 ? PER_LINUX | ADDR_COMPAT_LAYOUT : PER_LINUX;
 }
 
-_Noreturn void launch_exec(struct launch_files *files, const struct plan *plan,
-			   const struct slots *slots, const struct world *world, int status)
+int launch_exec(struct launch_files *files, const struct process_plan *plan,
+		const struct slots *slots, const struct world *world, int status)
 {
 	char elf[4096], **argv;
 
-	reset_signals();
-	personality(engine_layout(files));
+	personality(engine_layout(files->failures));
 	if (world_enter(world) || surroundings(plan) || keep_capabilities(plan) ||
 	    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
 	    locate_restart(files, plan, world, elf, sizeof(elf)))
-		_exit(EXIT_TOLD);
+		return -1;
 	argv = command(plan, elf);
 	/* from here on our descriptors are where the program's were */
 	if (!argv || place_own(files, plan, status) || slots_place(slots, plan))
-		_exit(EXIT_TOLD);
+		return -1;
 	clean_environment();
-	move_pids_away(plan->process);
+	move_pids_away(plan->group);
 	execv(plan->engine->kind == ENGINE_NATIVE ? elf : plan->engine->path, argv);
-	fail("cannot run %s: %s", plan->engine->name, strerror(errno));
-	_exit(EXIT_TOLD);
+	return fail("cannot run %s: %s", plan->engine->name, strerror(errno));
 }

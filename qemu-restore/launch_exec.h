@@ -5,18 +5,16 @@
 
 #include "launch.h"
 
-/* exit status after a message of its own */
-#define EXIT_TOLD 126
-
 struct launch_files {
 	int restorer, restart;
 	int exe; /* the program's own, or -1 */
 	const char *cover; /* where the restart ELF is to be seen, or "" */
+	char *made; /* what cover_prepare() made for that */
 	unsigned int failures; /* tries that came to nothing: what they told was told */
 };
 
-/* Put everything in its place and run the engine; on failure one line on stderr and the end. */
-_Noreturn void launch_exec(struct launch_files *files, const struct plan *plan,
-			   const struct slots *slots, const struct world *world, int status);
+/* Put everything in its place and run the engine; returns after one line on stderr. */
+int launch_exec(struct launch_files *files, const struct process_plan *plan,
+		const struct slots *slots, const struct world *world, int status);
 
 #endif

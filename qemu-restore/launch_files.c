@@ -2,8 +2,10 @@
 /* Opens what the program had open, before anything else happens. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -15,14 +17,21 @@
 #include "report.h"
 
 /* Above all numbers that the program or the restorer uses. */
-static int first_slot(const struct plan *plan)
+int slots_first(const struct plan *plan)
 {
-	return plan->fds.next + 1;
+	int first = 0;
+	size_t i;
+
+	for (i = 0; i < plan->nr_processes; i++)
+		if (plan->processes[i].fds.next >= first)
+			first = plan->processes[i].fds.next + 1;
+	return first;
 }
 
 int slots_make_room(const struct plan *plan)
 {
-	rlim_t want = first_slot(plan) + plan->nr_slots + 64;
+	rlim_t want = slots_first(plan) + plan->nr_slots + 2 * plan->nr_births +
+		      6 * plan->nr_processes + 64;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
@@ -41,7 +50,7 @@ int slots_make_room(const struct plan *plan)
 /* Keep @fd under a number that is in nobody's way. */
 static int keep(struct slots *slots, const struct plan *plan, uint64_t slot, int fd)
 {
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, first_slot(plan));
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, slots_first(plan));
 
 	if (high < 0)
 		return fail("cannot hold another open file: %s", strerror(errno));
@@ -117,7 +126,7 @@ static int check_opened(const struct plan_op *op, int fd, int pid)
 
 static int open_path(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
-	int pid = plan->process->info.pid, flags = oflags_to_host(op->arg[1]), ret = -1;
+	int pid = (int)op->value, flags = oflags_to_host(op->arg[1]), ret = -1;
 	int fd;
 
 	if (op->arg[3] == CHECK_CREATE && flags & O_ACCMODE)
@@ -154,6 +163,21 @@ static int open_pipe(struct slots *slots, const struct plan *plan, const struct 
 	return ret;
 }
 
+static int reopen(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	char path[32];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", slots->fd[op->arg[1]]);
+	fd = open(path, oflags_to_host(op->arg[2]) | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return fail("cannot open %s once more: %s", op->object, strerror(errno));
+	fcntl(fd, F_SETFL, oflags_to_host(op->arg[2]) & ~O_ACCMODE);
+	ret = keep(slots, plan, op->arg[0], fd);
+	close(fd);
+	return ret;
+}
+
 /* Put what was in a pipe back into it; it fits, because it fitted. */
 static int fill_pipe(const struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
@@ -181,6 +205,42 @@ static int fill_pipe(const struct slots *slots, const struct plan *plan, const s
 	return 0;
 }
 
+static int make_memory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	int fd = memfd_create("xckpt", MFD_CLOEXEC), ret;
+
+	if (fd < 0 || ftruncate(fd, op->arg[1]))
+		ret = fail("cannot make %llu bytes of memory to be shared: %s",
+			   (unsigned long long)op->arg[1], strerror(errno));
+	else
+		ret = keep(slots, plan, op->arg[0], fd);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int copy_memory(const struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	int in = plan->img->processes[op->arg[1]].core_fd, out = slots->fd[op->arg[0]];
+	uint64_t from = op->arg[2], to = op->arg[4], left = op->arg[3];
+	static char buf[1 << 20];
+
+	while (left) {
+		ssize_t n = pread(in, buf, left < sizeof(buf) ? left : sizeof(buf), from);
+
+		if (n <= 0)
+			return fail("cannot read %s: %s",
+				    plan->img->processes[op->arg[1]].core_name,
+				    n ? strerror(errno) : "it has become shorter");
+		if (pwrite(out, buf, n, to) != n)
+			return fail("cannot fill memory to be shared: %s", strerror(errno));
+		from += n;
+		to += n;
+		left -= n;
+	}
+	return 0;
+}
+
 int slots_open(struct slots *slots, const struct plan *plan)
 {
 	size_t i;
@@ -199,14 +259,19 @@ int slots_open(struct slots *slots, const struct plan *plan)
 			ret = open_path(slots, plan, op);
 		else if (op->kind == OP_PIPE)
 			ret = open_pipe(slots, plan, op);
+		else if (op->kind == OP_REOPEN)
+			ret = reopen(slots, plan, op);
 		else if (op->kind == OP_FILL)
 			ret = fill_pipe(slots, plan, op);
+		else if (op->kind == OP_MEMORY)
+			ret = make_memory(slots, plan, op);
+		else if (op->kind == OP_COPY)
+			ret = copy_memory(slots, plan, op);
 		else if (op->kind == OP_OWN && fcntl(op->arg[1], F_GETFD) < 0)
 			ret = fail(
 				"cannot resume pid %d: %s: qemu-resume's own descriptor %d is closed "
 				"(give a file in its place with --fd %d=PATH)",
-				plan->process->info.pid, op->object, (int)op->arg[1],
-				(int)op->arg[1]);
+				(int)op->value, op->object, (int)op->arg[1], (int)op->arg[1]);
 		else if (op->kind == OP_OWN)
 			ret = keep(slots, plan, op->arg[0], op->arg[1]);
 	}
@@ -225,14 +290,14 @@ void slots_close(struct slots *slots)
 	slots->nr = 0;
 }
 
-int slots_place(const struct slots *slots, const struct plan *plan)
+int slots_place(const struct slots *slots, const struct process_plan *plan)
 {
 	bool taken[3] = { false, false, true }; /* 2 stays ours until the program starts */
 	size_t i;
 	int fd;
 
 	for (i = 0; i < plan->nr_ops; i++) {
-		const struct plan_op *op = &plan->ops[i];
+		const struct plan_op *op = &plan->group->ops[plan->first_op + i];
 
 		if (op->kind != OP_PLACE)
 			continue;

@@ -33,7 +33,16 @@
 #define WORD_READY 'r'
 #define WORD_COVER 'c'
 #define WORD_UNCOVER 'u'
+#define WORD_CLEAR 'k'
+#define WORD_WAIT_CLEAR 'w'
 #define WORD_ORPHANS 'o'
+
+#define CLEAR_NAPS 10000 /* ms */
+
+struct request {
+	int process;
+	char word;
+};
 
 static int write_file(const char *path, const char *text)
 {
@@ -103,44 +112,71 @@ static int enter_user_namespace(const struct plan_host *host)
 	return 0;
 }
 
-/* Keep @a and @b only, as 0 and 1. */
-static int close_all_but(int a, int b)
+/* Keep the socket and the restart ELFs only, as 0 and what follows. */
+static int close_all_but(int control, struct cover *covers, int nr)
 {
-	a = fcntl(a, F_DUPFD_CLOEXEC, 2);
-	b = fcntl(b, F_DUPFD_CLOEXEC, 2);
-	if (a < 0 || b < 0 || dup2(a, 0) < 0 || dup2(b, 1) < 0)
+	int i;
+
+	control = fcntl(control, F_DUPFD_CLOEXEC, nr + 1);
+	if (control < 0)
 		return -1;
-	return syscall(SYS_close_range, 2, ~0u, 0);
+	for (i = 0; i < nr; i++) {
+		covers[i].restart = fcntl(covers[i].restart, F_DUPFD_CLOEXEC, nr + 1);
+		if (covers[i].restart < 0)
+			return -1;
+	}
+	if (dup2(control, 0) < 0)
+		return -1;
+	for (i = 0; i < nr; i++)
+		if (dup2(covers[i].restart, i + 1) < 0)
+			return -1;
+		else
+			covers[i].restart = i + 1;
+	return syscall(SYS_close_range, nr + 1, ~0u, 0);
+}
+
+/* Wait until nobody is left but this init: zombies count. Not for ever. */
+static int wait_clear(void)
+{
+	const struct timespec nap = { 0, 1000000 };
+	int naps;
+
+	for (naps = 0; naps < CLEAR_NAPS && !kill(-1, SIGKILL); naps++)
+		nanosleep(&nap, NULL);
+	return naps < CLEAR_NAPS ? 0 : EBUSY;
 }
 
 /* Do as told, reaping, until the program's side says that it is over and nobody is left. */
-static _Noreturn void run_init(struct cover *cover)
+static _Noreturn void run_init(struct cover *covers)
 {
 	const int control = 0;
-	char word;
+	struct request request;
 
-	cover->restart = 1;
 	signal(SIGCHLD, SIG_IGN); /* children are reaped by the kernel */
-	while (read(control, &word, 1) == 1) {
-		char answer[2] = { word };
+	while (read(control, &request, sizeof(request)) == sizeof(request)) {
+		char answer[2] = { request.word };
 
-		if (word == WORD_COVER)
-			answer[1] = cover_on(cover);
-		else if (word == WORD_UNCOVER)
-			answer[1] = cover_off(cover);
+		if (request.word == WORD_COVER)
+			answer[1] = cover_on(&covers[request.process]);
+		else if (request.word == WORD_UNCOVER)
+			answer[1] = cover_off(&covers[request.process]);
+		else if (request.word == WORD_CLEAR)
+			kill(-1, SIGKILL);
+		else if (request.word == WORD_WAIT_CLEAR)
+			answer[1] = wait_clear();
 		if (write(control, answer, sizeof(answer)) != sizeof(answer))
 			break;
 	}
 	/* what the program left behind lives on; with SIGCHLD ignored this waits for all */
-	if (!waitpid(-1, NULL, __WALL | WNOHANG))
-		word = write(control, &(char){ WORD_ORPHANS }, 1);
+	if (!waitpid(-1, NULL, __WALL | WNOHANG) && write(control, &(char){ WORD_ORPHANS }, 1) != 1)
+		errno = 0;
 	close(control);
 	while (waitpid(-1, NULL, __WALL) >= 0 || errno == EINTR)
 		;
 	_exit(0);
 }
 
-static _Noreturn void init_main(int control, struct cover *cover)
+static _Noreturn void init_main(int control, struct cover *covers, int nr)
 {
 	char word = WORD_READY;
 	sigset_t all;
@@ -152,12 +188,12 @@ static _Noreturn void init_main(int control, struct cover *cover)
 		fail("cannot make a mount namespace: %s", strerror(errno));
 	else if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		fail("cannot mount /proc: %s", strerror(errno));
-	else if (write(control, &word, 1) == 1 && !close_all_but(control, cover->restart))
-		run_init(cover);
+	else if (write(control, &word, 1) == 1 && !close_all_but(control, covers, nr))
+		run_init(covers);
 	_exit(RECORD_EXIT_FAILURE);
 }
 
-int world_open(struct world *world, const struct plan *plan, struct cover *cover)
+int world_open(struct world *world, const struct plan *plan, struct cover *covers)
 {
 	int flags = CLONE_NEWPID, pair[2];
 	char word = 0;
@@ -179,7 +215,7 @@ int world_open(struct world *world, const struct plan *plan, struct cover *cover
 	world->init = fork();
 	if (!world->init) {
 		close(pair[0]);
-		init_main(pair[1], cover);
+		init_main(pair[1], covers, (int)plan->nr_processes);
 	}
 	close(pair[1]);
 	world->control = pair[0];
@@ -201,12 +237,13 @@ int world_enter(const struct world *world)
 }
 
 /* Have the init do something; returns an error number. */
-static int ask(const struct world *world, char word)
+static int ask(const struct world *world, char word, int process)
 {
+	const struct request request = { .process = process, .word = word };
 	unsigned char answer[2] = { 0 };
 	ssize_t n;
 
-	if (write(world->control, &word, 1) != 1)
+	if (write(world->control, &request, sizeof(request)) != sizeof(request))
 		return errno;
 	do /* a child that was killed may have left an answer of its own unread */
 		n = read(world->control, answer, sizeof(answer));
@@ -214,18 +251,28 @@ static int ask(const struct world *world, char word)
 	return n == sizeof(answer) ? answer[1] : EPIPE;
 }
 
-int world_cover(const struct world *world)
+int world_cover(const struct world *world, int process)
 {
-	return ask(world, WORD_COVER);
+	return ask(world, WORD_COVER, process);
 }
 
-void world_uncover(const struct world *world)
+void world_uncover(const struct world *world, int process)
 {
-	int error = ask(world, WORD_UNCOVER);
+	int error = ask(world, WORD_UNCOVER, process);
 
 	if (error)
 		warn("cannot show the program's own file again: children that run it will fail: %s",
 		     strerror(error));
+}
+
+void world_clear(const struct world *world)
+{
+	ask(world, WORD_CLEAR, 0);
+}
+
+int world_wait_clear(const struct world *world)
+{
+	return ask(world, WORD_WAIT_CLEAR, 0);
 }
 
 static void reap_init(struct world *world)

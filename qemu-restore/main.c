@@ -45,10 +45,6 @@ static int check_image(const struct image *img, const struct options *options)
 {
 	struct objections o = { .options = options };
 
-	if (img->nr_processes != 1)
-		return fail("cannot resume %s: it has %zu processes; this version resumes one "
-			    "(checkpoint a process without children)",
-			    img->name, img->nr_processes);
 	image_unsupported(img, object, &o);
 	return o.refused ? -1 : 0;
 }
@@ -85,10 +81,23 @@ static void look_at_privileges(struct plan_host *host)
 				      : host->cap_inheritable | host->cap_bset;
 }
 
-static void look_around(struct plan_host *host, const struct options *options,
-			const struct image_process *p)
+/* Which of the programs are on this machine; NULL: no memory. */
+static const bool *look_for_programs(const struct image *img)
 {
+	bool *exists = calloc(img->nr_processes, sizeof(*exists));
 	struct stat st;
+	size_t i;
+
+	for (i = 0; exists && i < img->nr_processes; i++) {
+		const char *exe = img->processes[i].exe;
+
+		exists[i] = *exe && !stat(exe, &st) && S_ISREG(st.st_mode) && st.st_mode & 0111;
+	}
+	return exists;
+}
+
+static void look_around(struct plan_host *host, const struct options *options)
+{
 	int i;
 
 	memset(host, 0, sizeof(*host));
@@ -98,8 +107,6 @@ static void look_around(struct plan_host *host, const struct options *options,
 	host->gid = getgid();
 	host->address_top = space_top();
 	host->stdin_taken = options->from_stdin;
-	host->exe_exists =
-		*p->exe && !stat(p->exe, &st) && S_ISREG(st.st_mode) && st.st_mode & 0111;
 	host->override = options->override;
 	host->nr_override = options->nr_override;
 	for (i = 0; i < 3; i++)
@@ -200,8 +207,11 @@ static int run(struct plan *plan, struct image *img, const struct options *optio
 		image_remove(options->received);
 	if (!ret)
 		tell_warnings(plan);
-	if (!ret && !launch_go(&l))
-		return front(&l, plan, go, verifier);
+	if (!ret) {
+		front_begin(&l);
+		if (!launch_go(&l, plan))
+			return front(&l, plan, go, verifier);
+	}
 	front_end();
 	if (verifier > 0) {
 		close(go);
@@ -222,7 +232,11 @@ static int resume(struct options *options)
 	if (!img)
 		return ret;
 	if (!check_image(img, options) && !engine_open(&engine, options->engine, options->qemu)) {
-		look_around(&host, options, &img->processes[0]);
+		look_around(&host, options);
+		host.exe_exists = look_for_programs(img);
+		if (!host.exe_exists)
+			return fail("cannot resume %s: out of memory", img->name),
+			       RECORD_EXIT_FAILURE;
 		plan = plan_make(img, &engine, &host);
 		if (options->print_plan)
 			plan_print(plan);
@@ -233,6 +247,7 @@ static int resume(struct options *options)
 		else if (!ret)
 			ret = run(plan, img, options);
 		plan_free(plan);
+		free((void *)host.exe_exists);
 	}
 	image_close(img);
 	return ret;

@@ -14,11 +14,11 @@
 
 static const char help[] =
 	"usage: qemu-resume [OPTION]... DIR|PID.core|-\n"
-	"Make the process of a checkpoint run again, in the foreground.\n"
+	"Make the processes of a checkpoint run again, in the foreground.\n"
 	"\n"
 	"  --engine NAME    native (x86-64 only), qemu, or auto: native where possible\n"
 	"  --qemu PATH      the QEMU user-mode emulator to run it with\n"
-	"  --fd N=PATH      open PATH as the program's descriptor N\n"
+	"  --fd N=PATH      open PATH as descriptor N of the first process that has one\n"
 	"  --print-plan     show what would be done, and do nothing\n"
 	"  --force          go on where the engine cannot give all that the image has\n"
 	"  --help           show this help\n"

@@ -18,7 +18,13 @@ struct layout {
 	uint64_t code_size, head, keep, drop, records, data, vdso, file_end, stacks, end;
 };
 
-static struct layout lay_out(const struct plan *plan)
+/* In the restorer: one may be there only to make the others. */
+static size_t nr_threads(const struct process_plan *plan)
+{
+	return plan->process->nr_threads + plan->leader_ended;
+}
+
+static struct layout lay_out(const struct process_plan *plan)
 {
 	uint64_t size = (uint64_t)(blob_restorer_end - blob_restorer);
 	struct layout l = { .code_size = PAGE_UP(size) };
@@ -32,7 +38,7 @@ static struct layout lay_out(const struct plan *plan)
 	l.vdso = PAGE_UP(l.data + plan->data.len);
 	l.file_end = PAGE_UP(l.vdso + plan->vdso.len);
 	l.stacks = l.file_end;
-	l.end = l.stacks + plan->process->nr_threads * RECORD_STACK_SIZE;
+	l.end = l.stacks + nr_threads(plan) * RECORD_STACK_SIZE;
 	return l;
 }
 
@@ -41,26 +47,33 @@ static uint64_t stack_of(const struct layout *l, size_t thread)
 	return l->stacks + (thread + 1) * RECORD_STACK_SIZE - 64;
 }
 
-/* Thread @tid's first record among those of the restorer. */
-static size_t first_record(const struct plan *plan, int tid)
+static const struct plan_op *ops_of(const struct process_plan *plan)
 {
+	return plan->group->ops + plan->first_op;
+}
+
+/* Thread @tid's first record among those of the restorer. */
+static size_t first_record(const struct process_plan *plan, int tid)
+{
+	const struct plan_op *ops = ops_of(plan);
 	size_t i, n = 0;
 
 	for (i = 0; i < plan->nr_ops; i++) {
-		if (plan->ops[i].kind < OP_RESTORER)
+		if (ops[i].kind < OP_RESTORER)
 			continue;
-		if (plan->ops[i].tid == tid)
+		if (ops[i].tid == tid)
 			break;
 		n++;
 	}
 	return n;
 }
 
-static struct record make_record(const struct plan *plan, const struct layout *l, size_t index)
+static struct record make_record(const struct process_plan *plan, const struct layout *l,
+				 size_t index)
 {
-	const struct plan_op *op = &plan->ops[index];
+	const struct plan_op *op = &ops_of(plan)[index];
 	struct record r = { .kind = op->kind - OP_RESTORER,
-			    .index = index,
+			    .index = plan->first_op + index,
 			    .want = op->want,
 			    .flags = op->optional ? RECORD_OPTIONAL : 0,
 			    .nr = op->nr,
@@ -82,15 +95,16 @@ static struct record make_record(const struct plan *plan, const struct layout *l
 }
 
 /* Each frame's pointer to its XSAVE area. */
-static void link_frames(struct plan *plan, const struct layout *l)
+static void link_frames(struct process_plan *plan, const struct layout *l)
 {
+	const struct plan_op *ops = ops_of(plan);
 	size_t i;
 
 	for (i = 0; i < plan->nr_ops; i++)
-		if (plan->ops[i].kind == OP_START) {
-			uint64_t area = l->keep + plan->ops[i].arg[1];
+		if (ops[i].kind == OP_START) {
+			uint64_t area = l->keep + ops[i].arg[1];
 
-			memcpy(plan->keep.bytes + plan->ops[i].arg[0] + FRAME_FPSTATE, &area,
+			memcpy(plan->keep.bytes + ops[i].arg[0] + FRAME_FPSTATE, &area,
 			       sizeof(area));
 		}
 }
@@ -109,10 +123,10 @@ static bool write_at(int fd, const void *buf, size_t len, uint64_t offset)
 	return true;
 }
 
-static int fill_restorer(struct plan *plan, const struct layout *l, int fd)
+static int fill_restorer(struct process_plan *plan, const struct layout *l, int fd)
 {
 	struct record_head head = { .magic = RECORD_MAGIC,
-				    .nr_threads = plan->process->nr_threads,
+				    .nr_threads = nr_threads(plan),
 				    .status_fd = plan->fds.status,
 				    .keep_tables = plan->engine->kind == ENGINE_QEMU,
 				    .hole = plan->hole,
@@ -126,7 +140,7 @@ static int fill_restorer(struct plan *plan, const struct layout *l, int fd)
 	bool good = records;
 
 	for (i = 0; good && i < plan->nr_ops; i++)
-		if (plan->ops[i].kind >= OP_RESTORER)
+		if (ops_of(plan)[i].kind >= OP_RESTORER)
 			records[n++] = make_record(plan, l, i);
 	good = good && !ftruncate(fd, l->file_end - plan->hole) &&
 	       write_at(fd, blob_restorer, blob_restorer_end - blob_restorer, 0) &&
@@ -139,7 +153,7 @@ static int fill_restorer(struct plan *plan, const struct layout *l, int fd)
 	return good ? 0 : -1;
 }
 
-int pack_restorer(struct plan *plan)
+int pack_restorer(struct process_plan *plan)
 {
 	struct layout l = lay_out(plan);
 	int fd = memfd_create("restorer", MFD_CLOEXEC);
@@ -153,7 +167,7 @@ int pack_restorer(struct plan *plan)
 	return -1;
 }
 
-int pack_restart_elf(const struct plan *plan)
+int pack_restart_elf(const struct process_plan *plan)
 {
 	struct layout l = lay_out(plan);
 	size_t code = blob_stage1_end - blob_stage1;
@@ -194,9 +208,4 @@ int pack_restart_elf(const struct plan *plan)
 	if (fd >= 0)
 		close(fd);
 	return -1;
-}
-
-const struct plan_op *pack_operation(const struct plan *plan, uint32_t index)
-{
-	return index < plan->nr_ops ? &plan->ops[index] : NULL;
 }

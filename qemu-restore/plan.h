@@ -28,12 +28,22 @@ enum op_kind {
 	/* carried out by the launcher, before the engine is started */
 	OP_NAMESPACES, /* [0]: CLONE_NEW* */
 	OP_CLOCKS, /* [0]: monotonic, [1]: boottime, ns */
-	OP_PID, /* [0]: pid */
+	OP_FORK, /* [0]: pid, [1]: enum fork_how, [2]: pid of who lets go, [3]: birth */
+	OP_SUBREAPER,
+	OP_SETSID,
+	OP_SETPGID, /* [0] */
+	OP_MEET, /* wait until all have come here */
+	OP_SEE, /* [0]: pid of a child that ends, [1]: it is not waited for */
+	OP_EXIT, /* [0]: as wait(2) tells it */
 	OP_OPEN, /* [0]: slot, [1]: x86-64 flags, [2]: position, [3]: enum open_check, [4]: size
 		    wanted */
 	OP_PIPE, /* [0]: slot of the reading end, [1]: writing end, [2]: capacity, [3]: flags of [1]
 		  */
+	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags */
 	OP_FILL, /* [0]: slot, [1]: bytes; path: file in the image */
+	OP_MEMORY, /* [0]: slot, [1]: bytes */
+	OP_COPY, /* [0]: slot, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
+		  */
 	OP_OWN, /* [0]: slot, [1]: qemu-resume's own descriptor */
 	OP_PLACE, /* [0]: slot, [1]: descriptor */
 	OP_CWD,
@@ -53,6 +63,7 @@ enum op_kind {
 	OP_BARRIER,
 	OP_WAIT,
 	OP_GO,
+	OP_END, /* of a thread that had ended before its process did */
 	OP_START, /* [0], [1]: offsets in plan.keep */
 };
 
@@ -68,11 +79,12 @@ enum open_check {
 
 struct plan_op {
 	enum op_kind kind;
+	int process; /* index of the one that it is for, or -1: for all */
 	int tid; /* 0: the launcher */
 	uint32_t nr;
 	uint32_t want;
 	uint64_t arg[6];
-	uint64_t value;
+	uint64_t value; /* of what is opened: the pid that it is for */
 	const char *path; /* NULL, or what is opened, entered ... */
 	const char *object; /* NULL, or what it is for */
 	const char *build_id; /* NULL, or that of what is opened; "" is any */
@@ -93,7 +105,7 @@ struct plan_host {
 	uint64_t address_top; /* end of what a process can map */
 	bool tty[3]; /* of qemu-resume's own descriptors */
 	bool stdin_taken; /* the image came from there */
-	bool exe_exists; /* at the image's path */
+	const bool *exe_exists; /* at the image's path, of each process */
 	struct xckpt_rlimit rlimit[XCKPT_NR_RLIMITS];
 	/* what qemu-resume's own children start with */
 	uint64_t cap_permitted, cap_inheritable, cap_ambient, cap_bset;
@@ -110,25 +122,80 @@ struct plan_fds {
 	int next; /* further ones: files to be mapped */
 };
 
-struct plan {
+enum fork_how {
+	FORK_CHILD,
+	FORK_BROTHER, /* a child of the maker's parent */
+	FORK_ORPHAN, /* of who gets the orphans among the maker's descendants */
+};
+
+enum birth_kind {
+	BIRTH_LIVES,
+	BIRTH_ENDS, /* had ended, but was not waited for */
+	BIRTH_STANDS_IN, /* for the leader of a session or process group, who is not there */
+};
+
+/* A process that is made. */
+struct birth {
+	int pid;
+	int process; /* index in plan.processes, or -1 */
+	enum birth_kind kind;
+	bool ours; /* a child of qemu-resume's */
+	unsigned int nr_below; /* so many births behind it are those that come of it */
+};
+
+/* A thread that waits in vfork(): until nobody has the other end of this pipe any more. */
+struct vfork_wait {
+	int tid, fd;
+};
+
+/* Memory that processes may share. */
+struct shared_object {
+	const struct xckpt_vma *vma; /* one of it: what dev and ino name */
+	int slot;
+};
+
+/* What is to be done for one process. */
+struct process_plan {
+	struct plan *group;
 	const struct image *img;
 	const struct image_process *process;
 	const struct engine *engine;
 	const struct plan_host *host;
-	struct plan_op *ops;
-	size_t nr_ops, room_ops;
-	struct issue *issues;
-	size_t nr_issues;
+	int index; /* in plan.processes */
+	bool exe_exists; /* at the image's path */
+	size_t first_op, nr_ops; /* in plan.ops, once that is in order */
 	struct buffer data; /* strings and structures that operations point to */
 	struct buffer keep; /* frames and XSAVE areas */
 	struct plan_fds fds;
-	unsigned int nr_slots;
+	bool leader_ended; /* of its threads the first one has */
+	struct vfork_wait *vforks;
+	size_t nr_vforks;
+	int vfork_fd; /* close-on-exec: while it is open, who made this process waits; -1 */
 	uint64_t hole; /* where the restorer will live */
 	uint64_t hole_size; /* at most */
 	uint64_t restart; /* address of the restart ELF's page */
 	uint64_t restart_end; /* where its only segment ends */
 	struct buffer vdso; /* patched pages */
 	uint64_t call; /* where the program has call.S; 0: nowhere */
+};
+
+/* All of it, for the whole group. */
+struct plan {
+	const struct image *img;
+	const struct engine *engine;
+	const struct plan_host *host;
+	struct process_plan *processes; /* in the order of the image's */
+	size_t nr_processes;
+	int main; /* index of the process that qemu-resume stands for */
+	struct birth *births; /* makers first */
+	unsigned int nr_births;
+	struct plan_op *ops; /* what is for all, then process by process */
+	size_t nr_ops, room_ops;
+	struct issue *issues;
+	size_t nr_issues;
+	struct shared_object *objects; /* ascending */
+	size_t nr_objects;
+	unsigned int nr_slots;
 };
 
 struct plan *plan_make(const struct image *img, const struct engine *engine,
@@ -139,21 +206,33 @@ void plan_print(const struct plan *plan);
 const char *plan_op_text(const struct plan *plan, const struct plan_op *op);
 
 /* for the planner's own files */
-struct plan_op *plan_add(struct plan *plan, enum op_kind kind, int tid);
-/* a system call that must not fail; arguments by plan_args() */
-struct plan_op *plan_syscall(struct plan *plan, int tid, uint32_t nr, uint64_t a, uint64_t b,
-			     uint64_t c, uint64_t d);
+struct plan_op *plan_add_shared(struct plan *plan, enum op_kind kind, int pid);
+struct plan_op *plan_add(struct process_plan *plan, enum op_kind kind, int tid);
+/* a system call that must not fail */
+struct plan_op *plan_syscall(struct process_plan *plan, int tid, uint32_t nr, uint64_t a,
+			     uint64_t b, uint64_t c, uint64_t d);
 void plan_issue(struct plan *plan, bool forceable, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void plan_warning(struct plan *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+void *plan_must(void *p); /* NULL: no memory, which ends the program */
+void plan_sort(struct plan *plan); /* put the operations in the order in which they are done */
+
 void plan_files(struct plan *plan); /* plan_files.c: descriptors */
-void plan_descriptor_flags(struct plan *plan); /* their close-on-exec, in the restorer */
-void plan_memory(struct plan *plan); /* plan_memory.c */
-void plan_process(struct plan *plan); /* plan_process.c: one per process */
-void plan_limits(struct plan *plan);
-void plan_thread(struct plan *plan, size_t n); /* plan_thread.c: its tail */
-void plan_clones(struct plan *plan); /* the other threads */
+void plan_descriptor_flags(struct process_plan *plan); /* their close-on-exec, in the restorer */
+void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
+bool plan_is_shared(const struct segment *s);
+int plan_object_slot(const struct plan *plan, const struct segment *s);
+void plan_memory(struct process_plan *plan); /* plan_memory.c */
+void plan_descriptors(struct process_plan *plan); /* plan_process.c: choose ->fds */
+void plan_check(struct process_plan *plan);
+void plan_place(struct process_plan *plan);
+void plan_vforks(struct process_plan *plan); /* plan_thread.c: with the plans of the children */
+void plan_process(struct process_plan *plan);
+void plan_limits(struct process_plan *plan);
+void plan_thread(struct process_plan *plan, size_t n); /* plan_thread.c: its tail */
+void plan_clones(struct process_plan *plan); /* the other threads */
+void plan_ended_leader(struct process_plan *plan);
 
 /* plan_call.c: a system call that goes on in the middle */
 struct call {
@@ -163,17 +242,20 @@ struct call {
 	uint64_t time, divisor; /* where what is left goes, and how: see RECORD_LEFT */
 };
 /* @again: @regs are about to make a call that was interrupted; they are changed */
-struct call plan_call(struct plan *plan, const struct image_thread *t, struct x86_regs *regs,
-		      bool again);
+struct call plan_call(struct process_plan *plan, const struct image_thread *t,
+		      struct x86_regs *regs, bool again);
 /* call.S in a program that was resumed before, or 0 */
-uint64_t plan_find_call(const struct plan *plan);
-void plan_call_time(struct plan *plan, const struct image_thread *t, const struct call *call);
+uint64_t plan_find_call(const struct process_plan *plan);
+void plan_call_time(struct process_plan *plan, const struct image_thread *t,
+		    const struct call *call);
 
-void plan_credentials(struct plan *plan, const struct image_thread *t); /* plan_credentials.c */
-bool plan_hole(struct plan *plan); /* plan_hole.c: choose ->hole, ->restart */
+void plan_credentials(struct process_plan *plan,
+		      const struct image_thread *t); /* plan_credentials.c */
+bool plan_hole(struct process_plan *plan); /* plan_hole.c: choose ->hole, ->restart */
 
 /* x86-64 system calls that the plan uses */
 enum {
+	NR_READ = 0,
 	NR_WRITE = 1,
 	NR_CLOSE = 3,
 	NR_POLL = 7,

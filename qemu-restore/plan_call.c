@@ -26,7 +26,7 @@ enum { MSG_IOV = 2, MSG_IOVLEN, MSG_CONTROL, MSG_CONTROLLEN, MSG_WORDS = 7 };
 
 /* The rest of one call. */
 struct rest {
-	const struct plan *plan;
+	const struct process_plan *plan;
 	const struct image_thread *t;
 	struct x86_regs *regs;
 	struct call_record record;
@@ -226,7 +226,7 @@ static uint64_t find_record(const struct image_process *p, const struct image_th
 }
 
 /* There the vDSO is memory like any other. */
-uint64_t plan_find_call(const struct plan *plan)
+uint64_t plan_find_call(const struct process_plan *plan)
 {
 	static uint8_t image[VDSO_MAX];
 	const struct image_process *p = plan->process;
@@ -248,7 +248,7 @@ uint64_t plan_find_call(const struct plan *plan)
 	return offset ? base + offset : 0;
 }
 
-static void write_record(struct plan *plan, const struct rest *rest)
+static void write_record(struct process_plan *plan, const struct rest *rest)
 {
 	static const char *const names[CALL_STACK / 8] = {
 		[CALL_THIRD / 8] = "third argument of the rest",
@@ -272,8 +272,8 @@ static void write_record(struct plan *plan, const struct rest *rest)
 	}
 }
 
-struct call plan_call(struct plan *plan, const struct image_thread *t, struct x86_regs *regs,
-		      bool again)
+struct call plan_call(struct process_plan *plan, const struct image_thread *t,
+		      struct x86_regs *regs, bool again)
 {
 	const struct x86_regs program = *regs;
 	struct x86_regs changed = *regs;
@@ -297,7 +297,8 @@ struct call plan_call(struct plan *plan, const struct image_thread *t, struct x8
 }
 
 /* As late as can be, by the program's own clock: what the resume took has passed for it. */
-void plan_call_time(struct plan *plan, const struct image_thread *t, const struct call *call)
+void plan_call_time(struct process_plan *plan, const struct image_thread *t,
+		    const struct call *call)
 {
 	struct plan_op *op;
 

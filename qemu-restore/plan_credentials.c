@@ -25,7 +25,7 @@ struct caps {
 	uint32_t securebits;
 };
 
-static struct plan_op *set_capabilities(struct plan *plan, int tid, uint64_t effective,
+static struct plan_op *set_capabilities(struct process_plan *plan, int tid, uint64_t effective,
 					uint64_t permitted, uint64_t inheritable)
 {
 	uint32_t head[2] = { CAPABILITY_VERSION_3, 0 };
@@ -40,7 +40,7 @@ static struct plan_op *set_capabilities(struct plan *plan, int tid, uint64_t eff
 	return op;
 }
 
-static bool same_groups(const struct plan *plan)
+static bool same_groups(const struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 
@@ -49,7 +49,7 @@ static bool same_groups(const struct plan *plan)
 		!memcmp(p->groups, plan->host->groups, p->nr_groups * sizeof(*p->groups)));
 }
 
-static void plan_groups(struct plan *plan, int tid)
+static void plan_groups(struct process_plan *plan, int tid)
 {
 	const struct image_process *p = plan->process;
 	struct plan_op *op;
@@ -66,7 +66,7 @@ static void plan_groups(struct plan *plan, int tid)
 }
 
 /* What the image has, as far as we may give it. */
-static struct caps wanted(const struct plan *plan)
+static struct caps wanted(const struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	const struct plan_host *host = plan->host;
@@ -82,7 +82,7 @@ static struct caps wanted(const struct plan *plan)
 }
 
 /* What would come of ours by the change of ids alone. */
-static struct caps left_by_ids(const struct plan *plan)
+static struct caps left_by_ids(const struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	const struct plan_host *host = plan->host;
@@ -105,7 +105,7 @@ static bool same_caps(const struct caps *a, const struct caps *b)
 	       a->bounding == b->bounding && a->securebits == b->securebits;
 }
 
-static void plan_capabilities(struct plan *plan, int tid, const struct caps *c)
+static void plan_capabilities(struct process_plan *plan, int tid, const struct caps *c)
 {
 	const struct plan_host *host = plan->host;
 	unsigned int i;
@@ -131,7 +131,7 @@ static void plan_capabilities(struct plan *plan, int tid, const struct caps *c)
 	set_capabilities(plan, tid, c->effective, c->permitted, c->inheritable);
 }
 
-static void plan_as_root(struct plan *plan, int tid, bool other)
+static void plan_as_root(struct process_plan *plan, int tid, bool other)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	struct caps want = wanted(plan), left = left_by_ids(plan);
@@ -149,36 +149,38 @@ static void plan_as_root(struct plan *plan, int tid, bool other)
 }
 
 /* In a user namespace of our own: what launch_exec.c kept goes, nothing else can be had. */
-static void plan_as_user(struct plan *plan, int tid)
+static void plan_as_user(struct process_plan *plan, int tid)
 {
 	plan_syscall(plan, tid, NR_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0);
 	set_capabilities(plan, tid, 0, 0, 0);
 }
 
-static void tell_lost_privileges(struct plan *plan)
+static void tell_lost_privileges(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	const struct plan_host *host = plan->host;
 	uint64_t lost = p->info.cap_permitted & ~(host->root ? host->cap_permitted : 0);
 
 	if (lost)
-		plan_warning(plan, "pid %d: it will not have all of its capabilities (%#llx): %s",
+		plan_warning(plan->group,
+			     "pid %d: it will not have all of its capabilities (%#llx): %s",
 			     p->info.pid, (unsigned long long)lost,
 			     host->root ? "qemu-resume does not have them itself"
 					: "run qemu-resume as root");
 	if (host->root)
 		return;
 	if (!same_groups(plan))
-		plan_warning(plan,
+		plan_warning(plan->group,
 			     "pid %d: it will have the supplementary groups of qemu-resume: run "
 			     "qemu-resume as root",
 			     p->info.pid);
 	if (p->info.securebits != host->securebits)
-		plan_warning(plan, "pid %d: it will have no securebits: run qemu-resume as root",
+		plan_warning(plan->group,
+			     "pid %d: it will have no securebits: run qemu-resume as root",
 			     p->info.pid);
 }
 
-void plan_credentials(struct plan *plan, const struct image_thread *t)
+void plan_credentials(struct process_plan *plan, const struct image_thread *t)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	const struct plan_host *host = plan->host;
@@ -186,7 +188,7 @@ void plan_credentials(struct plan *plan, const struct image_thread *t)
 		     info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
 	int tid = t->tid;
 
-	if (tid == info->pid)
+	if (t == plan->process->threads)
 		tell_lost_privileges(plan);
 	if (host->root)
 		plan_as_root(plan, tid, other);

@@ -3,36 +3,55 @@
  * Descriptors. The launcher opens each description once, into a slot, and puts
  * it at all its numbers: under QEMU the program's descriptors are the engine's.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan.h"
 
 #define X86_O_ACCMODE 3u
+#define X86_O_RDONLY 0u
 #define X86_O_WRONLY 1u
 #define X86_F_SETFD 2
 #define X86_FD_CLOEXEC 1
 
-static const char *override_of(const struct plan *plan, const struct open_file *f)
-{
-	const struct image_process *p = plan->process;
-	size_t i;
+/* What becomes of an open file description of the image. */
+struct description {
+	const struct open_file *file;
+	int pid, fd; /* its first descriptor */
+	int slot; /* -1: none */
+	bool is_own; /* qemu-resume's own descriptors stand for it; */
+	int own; /* this one, where it was not itself at 0, 1 or 2 */
+};
 
-	for (i = 0; i < p->nr_fds; i++)
-		if (p->fds[i].file == f && (size_t)p->fds[i].fd < plan->host->nr_override &&
-		    plan->host->override[p->fds[i].fd])
-			return plan->host->override[p->fds[i].fd];
-	return NULL;
+struct files {
+	struct plan *plan;
+	struct description *all; /* as img->files */
+	int own_slot[3]; /* of qemu-resume's own descriptors */
+};
+
+static struct description *description_of(const struct files *files, const struct open_file *f)
+{
+	return &files->all[f - files->plan->img->files];
 }
 
-static int first_fd(const struct plan *plan, const struct open_file *f)
+/* PATH of --fd N=PATH: for what is at N in the first process that has something there. */
+static const char *override_of(const struct files *files, const struct description *d)
 {
-	const struct image_process *p = plan->process;
-	size_t i;
+	const struct plan_host *host = files->plan->host;
+	const struct image *img = files->plan->img;
+	size_t n, i, j;
 
-	for (i = 0; i < p->nr_fds; i++)
-		if (p->fds[i].file == f)
-			return p->fds[i].fd;
-	return -1;
+	for (n = 0; n < host->nr_override; n++) {
+		const struct open_file *found = NULL;
+
+		for (i = 0; host->override[n] && i < img->nr_processes && !found; i++)
+			for (j = 0; j < img->processes[i].nr_fds; j++)
+				if ((size_t)img->processes[i].fds[j].fd == n)
+					found = img->processes[i].fds[j].file;
+		if (found == d->file)
+			return host->override[n];
+	}
+	return NULL;
 }
 
 /* Things that live outside the image and that qemu-resume's own descriptors stand for. */
@@ -41,65 +60,34 @@ static bool is_outside(const struct open_file *f)
 	return f->kind == FILE_TTY || (f->kind == FILE_PIPE && !f->inside);
 }
 
+static bool is_same_terminal(const struct open_file *f, const struct open_file *g)
+{
+	return f->kind == FILE_TTY && g->kind == FILE_TTY && f->rdev && f->rdev == g->rdev;
+}
+
 /*
  * Which of qemu-resume's own descriptors takes the place of @f: one that @f was,
  * rather a terminal if it was one; else that of the same terminal. -1: none.
  */
 static int own_descriptor(const struct plan *plan, const struct open_file *f)
 {
-	const struct image_process *p = plan->process;
+	const bool *tty = plan->host->tty;
 	int found = -1;
-	size_t i;
+	size_t i, j;
 
-	for (i = 0; i < p->nr_fds && p->fds[i].fd < 3; i++) {
-		const struct open_file *g = p->fds[i].file;
-		bool same = g == f || (g->kind == FILE_TTY && f->kind == FILE_TTY && f->rdev &&
-				       g->rdev == f->rdev);
+	for (i = 0; i < plan->img->nr_processes; i++) {
+		const struct image_process *p = &plan->img->processes[i];
 
-		if (!same)
-			continue;
-		if (found < 0 || (f->kind == FILE_TTY && !plan->host->tty[found] &&
-				  plan->host->tty[p->fds[i].fd]))
-			found = p->fds[i].fd;
+		for (j = 0; j < p->nr_fds && p->fds[j].fd < 3; j++) {
+			int fd = p->fds[j].fd;
+
+			if (p->fds[j].file != f && !is_same_terminal(p->fds[j].file, f))
+				continue;
+			if (found < 0 || (f->kind == FILE_TTY && !tty[found] && tty[fd]))
+				found = fd;
+		}
 	}
 	return found;
-}
-
-static void place(struct plan *plan, unsigned int slot, int fd)
-{
-	struct plan_op *op = plan_add(plan, OP_PLACE, 0);
-
-	op->arg[0] = slot;
-	/* the engine's own messages must not go to the program's file */
-	op->arg[1] = fd == 2 ? plan->fds.park2 : fd;
-}
-
-static void place_all(struct plan *plan, unsigned int slot, const struct open_file *f)
-{
-	const struct image_process *p = plan->process;
-	size_t i;
-
-	for (i = 0; i < p->nr_fds; i++)
-		if (p->fds[i].file == f)
-			place(plan, slot, p->fds[i].fd);
-}
-
-static void plan_own(struct plan *plan, const struct open_file *f, int own)
-{
-	const struct image_process *p = plan->process;
-	size_t i;
-
-	for (i = 0; i < p->nr_fds; i++) {
-		struct plan_op *op;
-
-		if (p->fds[i].file != f)
-			continue;
-		op = plan_add(plan, OP_OWN, 0);
-		op->arg[0] = plan->nr_slots;
-		op->arg[1] = p->fds[i].fd < 3 ? p->fds[i].fd : own;
-		op->object = f->path;
-		place(plan, plan->nr_slots++, p->fds[i].fd);
-	}
 }
 
 static enum open_check check_of(const struct open_file *f)
@@ -116,11 +104,14 @@ static enum open_check check_of(const struct open_file *f)
 	}
 }
 
-static void plan_open(struct plan *plan, const struct open_file *f, const char *path)
+static void plan_open(struct plan *plan, struct description *d, const char *path)
 {
-	struct plan_op *op = plan_add(plan, OP_OPEN, 0);
+	const struct open_file *f = d->file;
+	struct plan_op *op = plan_add_shared(plan, OP_OPEN, 0);
 
-	op->arg[0] = plan->nr_slots;
+	d->slot = (int)plan->nr_slots++;
+	op->arg[0] = d->slot;
+	op->value = d->pid;
 	op->path = path ? path : f->path;
 	op->arg[1] = path ? f->flags & X86_O_ACCMODE : f->flags;
 	if (path) {
@@ -130,101 +121,176 @@ static void plan_open(struct plan *plan, const struct open_file *f, const char *
 		op->arg[3] = check_of(f);
 		op->arg[5] = f->rdev;
 	}
-	place_all(plan, plan->nr_slots++, f);
 }
 
-/* The other end of a pipe that is inside; what comes second was made with the first. */
-static const struct open_file *other_end(const struct plan *plan, const struct open_file *f)
+static bool is_end(const struct description *d, uint32_t access)
 {
-	const struct image *img = plan->img;
-	bool writes = (f->flags & X86_O_ACCMODE) == X86_O_WRONLY;
-	size_t i;
-
-	for (i = 0; i < img->nr_files; i++) {
-		const struct open_file *g = &img->files[i];
-
-		if (g != f && g->kind == FILE_PIPE && g->dev == f->dev && g->ino == f->ino &&
-		    ((g->flags & X86_O_ACCMODE) == X86_O_WRONLY) != writes &&
-		    first_fd(plan, g) >= 0)
-			return g;
-	}
-	return NULL;
+	return (d->file->flags & X86_O_ACCMODE) == access;
 }
 
-static void plan_pipe(struct plan *plan, const struct open_file *f)
+static bool is_same_pipe(const struct open_file *f, const struct open_file *g)
 {
-	const struct open_file *w, *r, *peer = other_end(plan, f);
-	struct plan_op *op;
-
-	if (!peer) {
-		plan_issue(plan, false,
-			   "cannot resume pid %d: fd %d: %s is a pipe without its other end "
-			   "(give a file in its place with --fd %d=PATH)",
-			   plan->process->info.pid, first_fd(plan, f), f->path, first_fd(plan, f));
-		return;
-	}
-	if (first_fd(plan, peer) < first_fd(plan, f))
-		return;
-	w = (f->flags & X86_O_ACCMODE) == X86_O_WRONLY ? f : peer;
-	r = w == f ? peer : f;
-	op = plan_add(plan, OP_PIPE, 0);
-	op->arg[0] = plan->nr_slots++;
-	op->arg[1] = plan->nr_slots++;
-	op->arg[2] = r->capacity ? r->capacity : w->capacity;
-	op->arg[3] = r->flags;
-	op->arg[4] = w->flags;
-	op->object = r->path;
-	if ((r->data && r->data_size) || (w->data && w->data_size)) {
-		struct plan_op *fill = plan_add(plan, OP_FILL, 0);
-
-		op = fill - 1;
-		fill->arg[0] = op->arg[1];
-		fill->arg[1] = r->data_size ? r->data_size : w->data_size;
-		fill->path = r->data_size ? r->data : w->data;
-	}
-	place_all(plan, op->arg[0], r);
-	place_all(plan, op->arg[1], w);
+	return g->kind == FILE_PIPE && g->dev == f->dev && g->ino == f->ino;
 }
 
-static void plan_file(struct plan *plan, const struct open_file *f)
+/* A further description of a pipe of which there is one in @slot. */
+static void reopen(struct plan *plan, struct description *d, int slot)
 {
-	const char *path = override_of(plan, f);
-	int fd = first_fd(plan, f), own;
+	struct plan_op *op = plan_add_shared(plan, OP_REOPEN, 0);
+
+	d->slot = (int)plan->nr_slots++;
+	op->arg[0] = d->slot;
+	op->arg[1] = slot;
+	op->arg[2] = d->file->flags;
+	op->object = d->file->path;
+}
+
+/*
+ * A pipe, @first being the first of its descriptions: its ends are those of the first
+ * ones for reading and for writing. An end that nobody has is closed when the
+ * program starts: the other then has an end of file, or is broken.
+ */
+static void plan_pipe(struct files *files, struct description *first)
+{
+	struct plan *plan = files->plan;
+	struct description *end = files->all + plan->img->nr_files, *d;
+	int r = (int)plan->nr_slots++, w = (int)plan->nr_slots++;
+	const struct open_file *full = NULL;
+	bool have_r = false, have_w = false;
+	struct plan_op *op = plan_add_shared(plan, OP_PIPE, 0);
+	size_t pipe = plan->nr_ops - 1;
+
+	op->arg[0] = r;
+	op->arg[1] = w;
+	op->object = first->file->path;
+	for (d = first; d < end; d++) {
+		if (d->fd < 0 || !is_same_pipe(first->file, d->file))
+			continue;
+		if (d->file->data && d->file->data_size)
+			full = d->file;
+		if (is_end(d, X86_O_RDONLY) && !have_r) {
+			d->slot = r;
+			plan->ops[pipe].arg[3] = d->file->flags;
+			have_r = true;
+		} else if (is_end(d, X86_O_WRONLY) && !have_w) {
+			d->slot = w;
+			plan->ops[pipe].arg[4] = d->file->flags;
+			have_w = true;
+		} else {
+			reopen(plan, d, is_end(d, X86_O_WRONLY) ? w : r);
+		}
+		if (d->file->capacity)
+			plan->ops[pipe].arg[2] = d->file->capacity;
+	}
+	if (full) {
+		op = plan_add_shared(plan, OP_FILL, 0);
+		op->arg[0] = w;
+		op->arg[1] = full->data_size;
+		op->path = full->data;
+	}
+}
+
+static void plan_description(struct files *files, struct description *d)
+{
+	const char *path = override_of(files, d);
+	struct plan *plan = files->plan;
+	const struct open_file *f = d->file;
 
 	if (path) {
-		plan_open(plan, f, path);
+		plan_open(plan, d, path);
 	} else if (is_outside(f)) {
-		own = own_descriptor(plan, f);
-		if (own == 0 && plan->host->stdin_taken)
-			plan_open(plan, f, "/dev/null");
-		else if (own >= 0)
-			plan_own(plan, f, own);
+		d->own = own_descriptor(plan, f);
+		if (d->own == 0 && plan->host->stdin_taken)
+			plan_open(plan, d, "/dev/null");
+		else if (d->own >= 0)
+			d->is_own = true;
 		else if (f->kind == FILE_TTY && !strcmp(f->path, "/dev/tty"))
-			plan_open(plan, f, NULL);
+			plan_open(plan, d, NULL);
 		else
 			plan_issue(
 				plan, false,
 				"cannot resume pid %d: fd %d is %s, which leads out of the image "
 				"(give a file in its place with --fd %d=PATH)",
-				plan->process->info.pid, fd, f->path, fd);
+				d->pid, d->fd, f->path, d->fd);
 	} else if (f->kind == FILE_PIPE) {
-		plan_pipe(plan, f);
+		if (d->slot < 0)
+			plan_pipe(files, d);
 	} else {
-		plan_open(plan, f, NULL);
+		plan_open(plan, d, NULL);
+	}
+}
+
+static int own_slot(struct files *files, const struct description *d, int number)
+{
+	struct plan_op *op;
+
+	if (files->own_slot[number] < 0) {
+		files->own_slot[number] = (int)files->plan->nr_slots++;
+		op = plan_add_shared(files->plan, OP_OWN, 0);
+		op->arg[0] = files->own_slot[number];
+		op->arg[1] = number;
+		op->value = d->pid;
+		op->object = d->file->path;
+	}
+	return files->own_slot[number];
+}
+
+static void place(struct files *files, struct process_plan *plan, const struct process_fd *fd)
+{
+	const struct description *d = description_of(files, fd->file);
+	int slot = d->slot;
+	struct plan_op *op;
+
+	if (d->is_own)
+		slot = own_slot(files, d, fd->fd < 3 ? fd->fd : d->own);
+	if (slot < 0)
+		return; /* refused */
+	op = plan_add(plan, OP_PLACE, 0);
+	op->arg[0] = slot;
+	/* the engine's own messages must not go to the program's file */
+	op->arg[1] = fd->fd == 2 ? plan->fds.park2 : fd->fd;
+}
+
+static void find_descriptions(struct files *files)
+{
+	const struct image *img = files->plan->img;
+	size_t i, j;
+
+	files->all = plan_must(calloc(img->nr_files + 1, sizeof(*files->all)));
+	for (i = 0; i < img->nr_files; i++)
+		files->all[i] =
+			(struct description){ .file = &img->files[i], .fd = -1, .slot = -1 };
+	for (i = 0; i < img->nr_processes; i++) {
+		const struct image_process *p = &img->processes[i];
+
+		for (j = 0; j < p->nr_fds; j++) {
+			struct description *d = description_of(files, p->fds[j].file);
+
+			if (d->fd >= 0)
+				continue;
+			d->fd = p->fds[j].fd;
+			d->pid = p->info.pid;
+		}
 	}
 }
 
 void plan_files(struct plan *plan)
 {
-	const struct image_process *p = plan->process;
-	size_t i;
+	struct files files = { .plan = plan, .own_slot = { -1, -1, -1 } };
+	const struct image *img = plan->img;
+	size_t i, j;
 
-	for (i = 0; i < p->nr_fds; i++)
-		if (first_fd(plan, p->fds[i].file) == p->fds[i].fd)
-			plan_file(plan, p->fds[i].file);
+	find_descriptions(&files);
+	for (i = 0; i < img->nr_files; i++)
+		if (files.all[i].fd >= 0)
+			plan_description(&files, &files.all[i]);
+	for (i = 0; i < img->nr_processes; i++)
+		for (j = 0; j < img->processes[i].nr_fds; j++)
+			place(&files, &plan->processes[i], &img->processes[i].fds[j]);
+	free(files.all);
 }
 
-void plan_descriptor_flags(struct plan *plan)
+void plan_descriptor_flags(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	bool have[3] = { false, false, false };
@@ -243,6 +309,8 @@ void plan_descriptor_flags(struct plan *plan)
 	for (fd = 0; fd < 3; fd++)
 		if (!have[fd])
 			plan_syscall(plan, tid, NR_CLOSE, fd, 0, 0, 0);
+	if (plan->vfork_fd >= 0)
+		plan_syscall(plan, tid, NR_FCNTL, plan->vfork_fd, X86_F_SETFD, X86_FD_CLOEXEC, 0);
 	for (i = 0; i < p->nr_fds; i++)
 		if (p->fds[i].cloexec)
 			plan_syscall(plan, tid, NR_FCNTL, p->fds[i].fd, X86_F_SETFD, X86_FD_CLOEXEC,

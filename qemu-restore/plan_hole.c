@@ -5,7 +5,7 @@
 #define USER_HOLE_TOP 0x7fff00000000ull
 #define RESTART_ELF_SIZE 2560 /* of pack.c: headers and stage 1 */
 
-static bool is_free(const struct plan *plan, uint64_t start, uint64_t end)
+static bool is_free(const struct process_plan *plan, uint64_t start, uint64_t end)
 {
 	const struct image_process *p = plan->process;
 	const struct xckpt_note_mm *mm = &p->mm;
@@ -26,7 +26,7 @@ static bool is_free(const struct plan *plan, uint64_t start, uint64_t end)
 	return end < plan->host->address_top && end < USER_HOLE_TOP;
 }
 
-bool plan_hole(struct plan *plan)
+bool plan_hole(struct process_plan *plan)
 {
 	static const uint64_t fixed[] = { 0x100000, 0x1000000, 0x10000000, 0x70000000,
 					  0x100000000 };
@@ -36,7 +36,7 @@ bool plan_hole(struct plan *plan)
 
 	plan->hole_size = 64 * 1024 + PAGE_UP(plan->keep.len + sizeof(struct record_head)) +
 			  PAGE_UP(records) + PAGE_UP(plan->data.len + plan->vdso.len) +
-			  p->nr_threads * RECORD_STACK_SIZE;
+			  (p->nr_threads + 1) * RECORD_STACK_SIZE;
 	plan->hole_size = (plan->hole_size + 0xffff) & ~0xffffull;
 	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]) + p->nr_segments && !plan->hole; i++) {
 		uint64_t try = i < sizeof(fixed) / sizeof(fixed[0])

@@ -17,7 +17,7 @@
 #define RLIMIT_STACK_X86 3
 
 struct mapping {
-	struct plan *plan;
+	struct process_plan *plan;
 	const struct segment *s;
 	const char *name; /* for messages */
 	int tid;
@@ -121,15 +121,27 @@ static void map_lazily(const struct mapping *m)
 	}
 }
 
+/* Map what the launcher has in @slot. */
+static void map_slot(const struct mapping *m, unsigned int slot, uint64_t sharing)
+{
+	int fd = m->plan->fds.next++;
+	struct plan_op *place = plan_add(m->plan, OP_PLACE, 0);
+
+	place->arg[0] = slot;
+	place->arg[1] = fd;
+	map(m, m->s->start, m->s->end, m->prot, sharing, fd, m->s->vma.pgoff);
+	plan_syscall(m->plan, m->tid, NR_CLOSE, fd, 0, 0, 0);
+}
+
 /* Map the file itself: what is written to it must be seen by others, or it is not in the image. */
 static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t sharing, bool unchanged)
 {
-	struct plan *plan = m->plan;
+	struct process_plan *plan = m->plan;
 	const struct xckpt_vma *vma = &m->s->vma;
-	struct plan_op *open = plan_add(plan, OP_OPEN, 0), *fill;
-	int fd = plan->fds.next++;
+	unsigned int slot = plan->group->nr_slots++;
+	struct plan_op *open = plan_add_shared(plan->group, OP_OPEN, 0);
 
-	open->arg[0] = plan->nr_slots;
+	open->arg[0] = slot;
 	open->arg[1] = x86_flags;
 	open->arg[3] = unchanged ? CHECK_UNCHANGED : CHECK_REGULAR;
 	open->arg[4] = unchanged ? vma->file_size : vma->pgoff + (m->s->end - m->s->start);
@@ -137,13 +149,10 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t shari
 		open->arg[4] = vma->file_size;
 	open->arg[5] = vma->file_mtime_ns;
 	open->path = m->s->path;
+	open->value = m->tid;
 	if (unchanged)
 		open->build_id = image_build_id(plan->img, m->s);
-	fill = plan_add(plan, OP_PLACE, 0);
-	fill->arg[0] = plan->nr_slots++;
-	fill->arg[1] = fd;
-	map(m, m->s->start, m->s->end, m->prot, sharing, fd, vma->pgoff);
-	plan_syscall(plan, m->tid, NR_CLOSE, fd, 0, 0, 0);
+	map_slot(m, slot, sharing);
 }
 
 static void map_private_file(const struct mapping *m)
@@ -159,7 +168,7 @@ static void map_private_file(const struct mapping *m)
 	}
 	/* a thin image has at most the first page, the ELF header, and that is the file's */
 	if (m->s->filesz > IMAGE_PAGE_SIZE)
-		plan_issue(m->plan, false,
+		plan_issue(m->plan->group, false,
 			   "cannot resume pid %d: %s at %#llx is partly in the thin image "
 			   "(make one without --thin)",
 			   m->tid, m->s->path, (unsigned long long)m->s->start);
@@ -169,7 +178,7 @@ static void map_private_file(const struct mapping *m)
 
 static void map_vdso(const struct mapping *m)
 {
-	struct plan *plan = m->plan;
+	struct process_plan *plan = m->plan;
 	const struct image_process *p = plan->process;
 	uint64_t size = m->s->end - m->s->start;
 	uint64_t *busy = calloc(p->nr_threads + 1, sizeof(*busy));
@@ -180,7 +189,7 @@ static void map_vdso(const struct mapping *m)
 		busy[i] = p->threads[i].regs.rip - m->s->start;
 	if (image_read_memory(p, m->s->start, plan->vdso.bytes + offset, size) ||
 	    vdso_patch(plan->vdso.bytes + offset, size, busy, busy ? p->nr_threads : 0) <= 0)
-		plan_issue(plan, false,
+		plan_issue(plan->group, false,
 			   "cannot resume pid %d: the image's [vdso] is not one that can be used "
 			   "(take the checkpoint anew)",
 			   p->info.pid);
@@ -243,7 +252,7 @@ static void advise(const struct mapping *m)
 			op->want = advices[i].name ? WANT_OK : WANT_ANY;
 		} else if ((flags & DROPPABLE) != DROPPABLE) {
 			plan_warning(
-				m->plan,
+				m->plan->group,
 				"pid %d: %s has no %s: children will inherit the memory at %#llx",
 				m->tid, m->plan->engine->name, advices[i].name,
 				(unsigned long long)m->s->start);
@@ -274,7 +283,7 @@ static const char *name_of(const struct segment *s)
 	}
 }
 
-static void plan_segment(struct plan *plan, const struct segment *s, uint64_t floor)
+static void plan_segment(struct process_plan *plan, const struct segment *s, uint64_t floor)
 {
 	struct mapping m = { plan, s, name_of(s), plan->process->info.pid,
 			     s->vma.flags & (X86_PROT_READ | X86_PROT_WRITE | X86_PROT_EXEC) };
@@ -296,7 +305,10 @@ static void plan_segment(struct plan *plan, const struct segment *s, uint64_t fl
 			map_private_file(&m);
 		break;
 	case XCKPT_VMA_SHMEM:
-		map_eagerly(&m, flags & XCKPT_VMA_SHARED ? X86_MAP_SHARED : X86_MAP_PRIVATE);
+		if (plan_is_shared(s))
+			map_slot(&m, plan_object_slot(plan->group, s), X86_MAP_SHARED);
+		else
+			map_eagerly(&m, X86_MAP_PRIVATE);
 		break;
 	default:
 		map_eagerly(&m, X86_MAP_PRIVATE);
@@ -310,7 +322,7 @@ static bool is_skipped(const struct segment *s)
 }
 
 /* The engine's heap has to begin and end where the program's did. */
-static void plan_brk(struct plan *plan)
+static void plan_brk(struct process_plan *plan)
 {
 	const struct xckpt_note_mm *mm = &plan->process->mm;
 	int tid = plan->process->info.pid;
@@ -327,7 +339,7 @@ static void plan_brk(struct plan *plan)
 		plan_syscall(plan, tid, NR_MUNMAP, start, end - start, 0, 0)->object = "[heap]";
 }
 
-void plan_memory(struct plan *plan)
+void plan_memory(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	uint64_t all = ~0ull, floor = 0;

@@ -15,6 +15,7 @@ static const struct {
 	const char *name;
 	uint8_t form[6];
 } calls[] = {
+	{ NR_READ, "read", { FD, REF, DEC } },
 	{ NR_CLOSE, "close", { FD } },
 	{ NR_MMAP, "mmap", { HEX, DEC, PROT, MAP, FD, HEX } },
 	{ NR_MPROTECT, "mprotect", { HEX, DEC, PROT } },
@@ -88,13 +89,15 @@ static void add_bits(struct text *t, uint64_t v, const char *const names[], size
 		add(t, "%s", none);
 }
 
-static void add_fd(struct text *t, const struct plan *plan, uint64_t fd)
+static void add_fd(struct text *t, const struct plan *plan, const struct plan_op *op, uint64_t fd)
 {
-	if ((int)fd == plan->fds.core)
+	const struct plan_fds *fds = &plan->processes[op->process].fds;
+
+	if ((int)fd == fds->core)
 		add(t, "core");
-	else if ((int)fd == plan->fds.restorer)
+	else if ((int)fd == fds->restorer)
 		add(t, "restorer");
-	else if ((int)fd == plan->fds.status)
+	else if ((int)fd == fds->status)
 		add(t, "status");
 	else
 		add(t, "%d", (int)fd);
@@ -123,7 +126,7 @@ static void add_arg(struct text *t, const struct plan *plan, const struct plan_o
 		add_bits(t, v, flags, 21, "0");
 		break;
 	case FD:
-		add_fd(t, plan, v);
+		add_fd(t, plan, op, v);
 		break;
 	case HEX:
 		add(t, "%#llx", (unsigned long long)v);
@@ -168,8 +171,33 @@ static void add_launcher(struct text *t, const struct plan_op *op)
 		    (long long)(a[0] / 1000000000), (unsigned long long)(a[0] % 1000000000),
 		    (long long)(a[1] / 1000000000), (unsigned long long)(a[1] % 1000000000));
 		break;
-	case OP_PID:
-		add(t, "clone3({set_tid=%llu})", (unsigned long long)a[0]);
+	case OP_FORK:
+		if (a[1] == FORK_ORPHAN)
+			add(t, "clone3({set_tid=%llu}), which ends after ",
+			    (unsigned long long)a[2]);
+		add(t, "clone3({set_tid=%llu%s})", (unsigned long long)a[0],
+		    a[1] == FORK_BROTHER ? ", flags=CLONE_PARENT" : "");
+		break;
+	case OP_SUBREAPER:
+		add(t, "prctl(PR_SET_CHILD_SUBREAPER)");
+		break;
+	case OP_SETSID:
+		add(t, "setsid()");
+		break;
+	case OP_SETPGID:
+		add(t, "setpgid(0, %llu)", (unsigned long long)a[0]);
+		break;
+	case OP_MEET:
+		add(t, "meet()");
+		break;
+	case OP_SEE:
+		add(t, "%s(%llu)", a[1] ? "waitid" : "waitpid", (unsigned long long)a[0]);
+		break;
+	case OP_EXIT:
+		if (a[0] & 0x7f)
+			add(t, "raise(%llu)", (unsigned long long)a[0] & 0x7f);
+		else
+			add(t, "_exit(%llu)", (unsigned long long)a[0] >> 8 & 0xff);
 		break;
 	case OP_OPEN:
 		add(t, "open(");
@@ -183,10 +211,23 @@ static void add_launcher(struct text *t, const struct plan_op *op)
 		add(t, "pipe() = slots %llu, %llu", (unsigned long long)a[0],
 		    (unsigned long long)a[1]);
 		break;
+	case OP_REOPEN:
+		oflags_text(a[2], flags, sizeof(flags));
+		add(t, "open(slot %llu, %s) = slot %llu", (unsigned long long)a[1], flags,
+		    (unsigned long long)a[0]);
+		break;
 	case OP_FILL:
 		add(t, "write(slot %llu, ", (unsigned long long)a[0]);
 		add_path(t, op->path);
 		add(t, ", %llu)", (unsigned long long)a[1]);
+		break;
+	case OP_MEMORY:
+		add(t, "memfd_create() = slot %llu; ftruncate(%llu)", (unsigned long long)a[0],
+		    (unsigned long long)a[1]);
+		break;
+	case OP_COPY:
+		add(t, "copy(core, %#llx, %llu, slot %llu, %#llx)", (unsigned long long)a[2],
+		    (unsigned long long)a[3], (unsigned long long)a[0], (unsigned long long)a[4]);
 		break;
 	case OP_OWN:
 		add(t, "dup(own %llu) = slot %llu", (unsigned long long)a[1],
@@ -227,7 +268,7 @@ static void add_restorer(struct text *t, const struct plan *plan, const struct p
 		break;
 	case OP_READ:
 		add(t, "pread(");
-		add_fd(t, plan, a[0]);
+		add_fd(t, plan, op, a[0]);
 		add(t, ", %#llx, %llu, %#llx)", a[1], a[2], a[3]);
 		break;
 	case OP_POKE4:
@@ -240,6 +281,9 @@ static void add_restorer(struct text *t, const struct plan *plan, const struct p
 	case OP_LEFT:
 		add(t, "*%#llx = %llu.%09llu - clock_gettime(%s)", a[0], a[2] / 1000000000,
 		    a[2] % 1000000000, a[1] == 1 ? "CLOCK_MONOTONIC" : "CLOCK_BOOTTIME");
+		break;
+	case OP_END:
+		add(t, "exit(0)");
 		break;
 	case OP_BARRIER:
 	case OP_WAIT:
@@ -272,6 +316,9 @@ void plan_print(const struct plan *plan)
 		struct text object = { .len = 0 };
 		char who[16] = "launcher";
 
+		if (!op->tid && op->process >= 0)
+			snprintf(who, sizeof(who), "%d",
+				 plan->processes[op->process].process->info.pid);
 		if (op->tid)
 			snprintf(who, sizeof(who), "%d", op->tid);
 		if (op->object && *op->object)

@@ -6,7 +6,6 @@
 
 #define PR_SET_MM 35
 #define PR_SET_MM_MAP 14
-#define PR_SET_CHILD_SUBREAPER 36
 #define PR_SET_THP_DISABLE 41
 #define RLIMIT_NOFILE_X86 7
 #define AUXV_MAX 52 /* words that every kernel takes */
@@ -20,7 +19,78 @@ struct mm_map {
 	uint32_t auxv_size, exe_fd;
 };
 
-static void plan_layout(struct plan *plan)
+/* The highest descriptor of the program; ours come above it. */
+void plan_descriptors(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	int first = 63;
+	size_t i;
+
+	for (i = 0; i < p->nr_fds; i++)
+		if (p->fds[i].fd >= first)
+			first = p->fds[i].fd + 1;
+	plan->fds = (struct plan_fds){ first,	  first + 1, first + 2, first + 3,
+				       first + 4, first + 5, first + 6 };
+}
+
+/* What no engine and no option could make good. */
+void plan_check(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	const struct engine *engine = plan->engine;
+	uint64_t top = 0;
+	size_t i;
+
+	for (i = 0; i < p->nr_segments; i++)
+		if (p->segments[i].vma.kind != XCKPT_VMA_SPECIAL &&
+		    p->segments[i].end <= 1ull << 47)
+			top = p->segments[i].end;
+	if (top > plan->host->address_top)
+		plan_issue(
+			plan->group, false,
+			"cannot resume pid %d: this host's %d-bit address space cannot hold an "
+			"x86-64 program laid out up to %#llx (use a kernel with 48-bit addresses)",
+			p->info.pid, __builtin_ctzll(plan->host->address_top),
+			(unsigned long long)top);
+	if (p->info.pid == 1)
+		plan_issue(plan->group, false,
+			   "cannot resume pid 1: the first process of a pid namespace is "
+			   "qemu-resume's own (checkpoint a process that it started)");
+	if (p->info.uid != plan->host->uid && !plan->host->root)
+		plan_issue(plan->group, false,
+			   "cannot resume pid %d: it ran as uid %u: Operation not permitted "
+			   "(run qemu-resume as root or as that user)",
+			   p->info.pid, p->info.uid);
+	if (engine->kind == ENGINE_QEMU && *p->exe && !plan->exe_exists &&
+	    !(engine->can.flags & PROBE_EXE_NAME))
+		plan_warning(plan->group,
+			     "pid %d: %s is not on this machine: the program will not find itself "
+			     "by /proc/self/exe (a newer QEMU than %s, from 8.0 on, remembers it)",
+			     p->info.pid, p->exe, engine->name);
+	if (engine->kind == ENGINE_NATIVE && !(engine->can.flags & PROBE_MM_MAP))
+		plan_issue(plan->group, false,
+			   "cannot resume pid %d natively: this kernel has no PR_SET_MM_MAP "
+			   "(it needs CONFIG_CHECKPOINT_RESTORE; or use --engine qemu)",
+			   p->info.pid);
+}
+
+/* Where it is before it becomes the engine, which keeps that. */
+void plan_place(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	struct plan_op *op;
+
+	if (*p->cwd)
+		plan_add(plan, OP_CWD, 0)->path = p->cwd;
+	plan_add(plan, OP_UMASK, 0)->arg[0] = p->info.umask & 0777;
+	if (p->info.oom_score_adj)
+		plan_add(plan, OP_OOM, 0)->arg[0] = p->info.oom_score_adj;
+	op = plan_add(plan, OP_EXEC, 0);
+	op->path = plan->engine->path;
+	op->object = p->exe;
+}
+
+static void plan_layout(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	const struct xckpt_note_mm *mm = &p->mm;
@@ -49,7 +119,7 @@ static void plan_layout(struct plan *plan)
 	op->object = "the memory layout";
 }
 
-static void plan_sigactions(struct plan *plan)
+static void plan_sigactions(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	int sig;
@@ -70,7 +140,7 @@ static void plan_sigactions(struct plan *plan)
 }
 
 /* Late: the restorer itself needs memory and descriptors. */
-void plan_limits(struct plan *plan)
+void plan_limits(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	struct plan_op *op;
@@ -91,20 +161,18 @@ void plan_limits(struct plan *plan)
 	}
 }
 
-static void plan_attributes(struct plan *plan)
+static void plan_attributes(struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	int tid = info->pid;
 
-	if (info->flags & XCKPT_PROCESS_SUBREAPER)
-		plan_syscall(plan, tid, NR_PRCTL, PR_SET_CHILD_SUBREAPER, 1, 0, 0);
 	if (plan->process->mm.flags & XCKPT_MM_THP_DISABLED)
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_THP_DISABLE, 1, 0, 0)->optional = true;
 	/* none at all is said as well: the launcher may have chosen one for the engine */
 	plan_syscall(plan, tid, NR_PERSONALITY, info->personality, 0, 0, 0)->optional = true;
 }
 
-void plan_process(struct plan *plan)
+void plan_process(struct process_plan *plan)
 {
 	plan_layout(plan);
 	plan_sigactions(plan);

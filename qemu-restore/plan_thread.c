@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Threads: how they are made and what each does before it goes on. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan.h"
@@ -22,16 +23,84 @@
 #define RSEQ_FAILED 0xfffffffeu /* RSEQ_CPU_ID_REGISTRATION_FAILED */
 #define TIMER_SLACK_DEFAULT 50000
 
-void plan_clones(struct plan *plan)
+/*
+ * Who made the child is to wait until that has another program or has ended: until
+ * its end of a pipe is closed. What vfork() shares, the memory, each then has for
+ * itself.
+ */
+static void plan_vfork(struct process_plan *plan, const struct image_thread *t)
+{
+	struct plan *group = plan->group;
+	struct process_plan *child = NULL;
+	struct plan_op *op;
+	size_t i;
+	int slot;
+
+	for (i = 0; i < group->nr_processes; i++)
+		if (group->processes[i].process->info.pid == t->info.vfork_child)
+			child = &group->processes[i];
+	if (!child || child->vfork_fd >= 0) {
+		plan_issue(group, false,
+			   "cannot resume pid %d thread %d: it waits in vfork() for a process that "
+			   "is not in the image (take the checkpoint anew)",
+			   plan->process->info.pid, t->tid);
+		return;
+	}
+	slot = (int)group->nr_slots;
+	group->nr_slots += 2;
+	op = plan_add_shared(group, OP_PIPE, 0);
+	op->arg[0] = slot;
+	op->arg[1] = slot + 1;
+	op->object = "vfork()";
+	plan->vforks =
+		plan_must(realloc(plan->vforks, (plan->nr_vforks + 1) * sizeof(*plan->vforks)));
+	plan->vforks[plan->nr_vforks++] = (struct vfork_wait){ t->tid, plan->fds.next };
+	op = plan_add(plan, OP_PLACE, 0);
+	op->arg[0] = slot;
+	op->arg[1] = plan->fds.next++;
+	child->vfork_fd = child->fds.next++;
+	op = plan_add(child, OP_PLACE, 0);
+	op->arg[0] = slot + 1;
+	op->arg[1] = child->vfork_fd;
+}
+
+void plan_vforks(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	size_t i;
 
-	for (i = 1; i < p->nr_threads; i++) {
+	for (i = 0; i < p->nr_threads; i++)
+		if (p->threads[i].info.state == XCKPT_TASK_VFORK)
+			plan_vfork(plan, &p->threads[i]);
+}
+
+static void plan_vfork_wait(struct process_plan *plan, int tid)
+{
+	struct plan_op *op;
+	size_t i;
+
+	for (i = 0; i < plan->nr_vforks; i++) {
+		if (plan->vforks[i].tid != tid)
+			continue;
+		op = plan_syscall(plan, tid, NR_READ, plan->vforks[i].fd,
+				  buffer_add(&plan->data, NULL, 1, 1), 1, 0);
+		op->refs = 1 << 1;
+		op->object = "the end of vfork()";
+		plan_syscall(plan, tid, NR_CLOSE, plan->vforks[i].fd, 0, 0, 0);
+	}
+}
+
+void plan_clones(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	size_t i, first = plan->leader_ended ? 0 : 1;
+
+	for (i = first; i < p->nr_threads; i++) {
 		const struct image_thread *t = &p->threads[i];
 		struct plan_op *op = plan_add(plan, OP_CLONE, p->info.pid);
 
-		op->arg[0] = op->arg[4] = i;
+		/* the first stack is that of the thread that makes them */
+		op->arg[0] = op->arg[4] = i + 1 - first;
 		op->arg[1] = CLONE_BASE | (t->info.clear_child_tid ? CLONE_CHILD_CLEARTID_X86 : 0);
 		op->arg[2] = t->info.clear_child_tid;
 		op->arg[3] = t->regs.fs_base;
@@ -41,7 +110,7 @@ void plan_clones(struct plan *plan)
 	}
 }
 
-static void plan_identity(struct plan *plan, const struct image_thread *t, bool leader)
+static void plan_identity(struct process_plan *plan, const struct image_thread *t, bool leader)
 {
 	char comm[16] = { 0 };
 	struct plan_op *op;
@@ -60,7 +129,8 @@ static void plan_identity(struct plan *plan, const struct image_thread *t, bool 
 }
 
 /* What the kernel writes to on the thread's behalf. */
-static void plan_registrations(struct plan *plan, const struct image_thread *t, bool clear_cs)
+static void plan_registrations(struct process_plan *plan, const struct image_thread *t,
+			       bool clear_cs)
 {
 	const struct engine *engine = plan->engine;
 	uint64_t rseq = t->info.rseq;
@@ -89,7 +159,7 @@ static void plan_registrations(struct plan *plan, const struct image_thread *t, 
 	op->object = "rseq cpu_id_start";
 }
 
-static void plan_scheduling(struct plan *plan, const struct image_thread *t)
+static void plan_scheduling(struct process_plan *plan, const struct image_thread *t)
 {
 	const struct xckpt_note_thread *info = &t->info;
 	uint32_t priority = info->rt_priority;
@@ -111,8 +181,8 @@ static void plan_scheduling(struct plan *plan, const struct image_thread *t)
 }
 
 /* Queued while everything is blocked, in the order in which they came. */
-static void plan_pending(struct plan *plan, const struct image_thread *t, const uint8_t *pending,
-			 size_t n, bool shared)
+static void plan_pending(struct process_plan *plan, int tid, const uint8_t *pending, size_t n,
+			 bool shared)
 {
 	size_t i;
 
@@ -124,18 +194,18 @@ static void plan_pending(struct plan *plan, const struct image_thread *t, const 
 
 		memcpy(&sig, info, sizeof(sig));
 		if (shared) {
-			op = plan_syscall(plan, t->tid, NR_RT_SIGQUEUEINFO, plan->process->info.pid,
+			op = plan_syscall(plan, tid, NR_RT_SIGQUEUEINFO, plan->process->info.pid,
 					  sig, offset, 0);
 			op->refs = 1 << 2;
 		} else {
-			op = plan_syscall(plan, t->tid, NR_RT_TGSIGQUEUEINFO,
-					  plan->process->info.pid, t->tid, sig, offset);
+			op = plan_syscall(plan, tid, NR_RT_TGSIGQUEUEINFO, plan->process->info.pid,
+					  tid, sig, offset);
 			op->refs = 1 << 3;
 		}
 	}
 }
 
-static void tell_lost_state(struct plan *plan, const struct image_thread *t,
+static void tell_lost_state(struct process_plan *plan, const struct image_thread *t,
 			    const struct xstate *xs)
 {
 	const struct engine *engine = plan->engine;
@@ -144,21 +214,22 @@ static void tell_lost_state(struct plan *plan, const struct image_thread *t,
 
 	for (i = 0; i < 63; i++) {
 		if (xs->lost >> i & 1)
-			plan_issue(plan, true,
+			plan_issue(plan->group, true,
 				   "cannot resume pid %d thread %d: %s state (%s) is live and %s "
 				   "has no %s (resume it natively on a CPU that has %s)",
 				   pid, t->tid, xstate_family(i), xstate_name(i), engine->name,
 				   xstate_family(i), xstate_family(i));
 		if (xs->unknown >> i & 1)
 			plan_issue(
-				plan, true,
+				plan->group, true,
 				"cannot resume pid %d thread %d: %s state (%s) lies at an unknown "
 				"place in its XSAVE area (resume it on a CPU of the same kind)",
 				pid, t->tid, xstate_family(i), xstate_name(i));
 	}
 }
 
-static void tell_problem(struct plan *plan, const struct image_thread *t, enum regs_problem problem)
+static void tell_problem(struct process_plan *plan, const struct image_thread *t,
+			 enum regs_problem problem)
 {
 	static const char *const text[] = {
 		[REGS_NOT_SYSCALL] = "it waits in a system call that was not made by SYSCALL",
@@ -168,13 +239,13 @@ static void tell_problem(struct plan *plan, const struct image_thread *t, enum r
 	};
 
 	if (problem)
-		plan_issue(plan, false,
+		plan_issue(plan->group, false,
 			   "cannot resume pid %d thread %d: %s (take the checkpoint anew)",
 			   plan->process->info.pid, t->tid, text[problem]);
 }
 
 /* The last record of a thread: its registers, in a frame that rt_sigreturn loads. */
-static struct plan_op *plan_start(struct plan *plan, const struct image_thread *t,
+static struct plan_op *plan_start(struct process_plan *plan, const struct image_thread *t,
 				  const struct x86_regs *regs, const struct xstate *xs)
 {
 	uint8_t frame[FRAME_SIZE];
@@ -191,7 +262,7 @@ static struct plan_op *plan_start(struct plan *plan, const struct image_thread *
 }
 
 /* Tile registers are for those who asked for them, as the program once did. */
-static void plan_xstate(struct plan *plan, const struct image_thread *t, struct xstate *xs)
+static void plan_xstate(struct process_plan *plan, const struct image_thread *t, struct xstate *xs)
 {
 	xstate_convert(t->xstate, t->xstate_size, plan->img, plan->engine, xs);
 	tell_lost_state(plan, t, xs);
@@ -214,15 +285,14 @@ static bool was_stopped(const struct image_process *p)
  * The last thing before all go: whoever sends itself SIGSTOP does not come back
  * from that call before SIGCONT, and the others are still held by the barrier.
  */
-static void plan_stop(struct plan *plan, const struct image_thread *t)
+static void plan_stop(struct process_plan *plan, int tid)
 {
 	if (was_stopped(plan->process))
-		plan_syscall(plan, t->tid, NR_TGKILL, plan->process->info.pid, t->tid, X86_SIGSTOP,
-			     0);
+		plan_syscall(plan, tid, NR_TGKILL, plan->process->info.pid, tid, X86_SIGSTOP, 0);
 }
 
 /* The timers run from the moment when the program does. */
-static void plan_timers(struct plan *plan)
+static void plan_timers(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	struct plan_op *op;
@@ -243,7 +313,45 @@ static void plan_timers(struct plan *plan)
 	}
 }
 
-void plan_thread(struct plan *plan, size_t n)
+/* What a process has once, while the first thread may still do everything. */
+static void plan_leader_begin(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+
+	plan_pending(plan, p->info.pid, p->pending, p->nr_pending, true);
+	plan_limits(plan);
+}
+
+/* All threads are there: the last steps, and off they go. */
+static void plan_leader_end(struct process_plan *plan)
+{
+	int tid = plan->process->info.pid;
+
+	plan_add(plan, OP_BARRIER, tid);
+	plan_descriptor_flags(plan);
+	plan_syscall(plan, tid, NR_CLOSE, plan->fds.core, 0, 0, 0);
+	plan_syscall(plan, tid, NR_CLOSE, plan->fds.restorer, 0, 0, 0);
+	/* where the restart ELF is seen by its path there is none */
+	plan_syscall(plan, tid, NR_CLOSE, plan->fds.restart, 0, 0, 0)->want = WANT_ANY;
+	if (plan->engine->kind == ENGINE_NATIVE && *plan->process->exe)
+		plan_syscall(plan, tid, NR_CLOSE, plan->fds.exe, 0, 0, 0);
+	plan_timers(plan);
+	plan_syscall(plan, tid, NR_CLOSE, plan->fds.status, 0, 0, 0);
+	plan_stop(plan, tid);
+	plan_add(plan, OP_GO, tid);
+}
+
+/* The first thread of a process that goes on without it. */
+void plan_ended_leader(struct process_plan *plan)
+{
+	if (!plan->leader_ended)
+		return;
+	plan_leader_begin(plan);
+	plan_leader_end(plan);
+	plan_add(plan, OP_END, plan->process->info.pid)->want = WANT_ANY;
+}
+
+void plan_thread(struct process_plan *plan, size_t n)
 {
 	const struct image_process *p = plan->process;
 	const struct image_thread *t = &p->threads[n];
@@ -252,6 +360,7 @@ void plan_thread(struct plan *plan, size_t n)
 	bool restarted, clear_cs;
 	enum regs_problem problem;
 	struct call call = { 0 };
+	bool leader = t->tid == p->info.pid;
 
 	problem = regs_restart(p, t, &regs, &restarted);
 	if (!problem)
@@ -261,31 +370,18 @@ void plan_thread(struct plan *plan, size_t n)
 		call = plan_call(plan, t, &regs, restarted);
 
 	plan_xstate(plan, t, &xs);
-	plan_identity(plan, t, !n);
+	plan_identity(plan, t, leader);
 	plan_registrations(plan, t, clear_cs);
 	plan_scheduling(plan, t);
-	if (!n)
-		plan_pending(plan, t, p->pending, p->nr_pending, true);
-	plan_pending(plan, t, t->pending, t->nr_pending, false);
-	if (!n)
-		plan_limits(plan);
+	plan_pending(plan, t->tid, t->pending, t->nr_pending, false);
+	if (leader)
+		plan_leader_begin(plan);
 	plan_credentials(plan, t);
-	if (n) {
+	if (leader)
+		plan_leader_end(plan);
+	else
 		plan_add(plan, OP_WAIT, t->tid);
-	} else {
-		plan_add(plan, OP_BARRIER, t->tid);
-		plan_descriptor_flags(plan);
-		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.core, 0, 0, 0);
-		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.restorer, 0, 0, 0);
-		/* where the restart ELF is seen by its path there is none */
-		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.restart, 0, 0, 0)->want = WANT_ANY;
-		if (plan->engine->kind == ENGINE_NATIVE && *p->exe)
-			plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.exe, 0, 0, 0);
-		plan_timers(plan);
-		plan_syscall(plan, t->tid, NR_CLOSE, plan->fds.status, 0, 0, 0);
-		plan_stop(plan, t);
-		plan_add(plan, OP_GO, t->tid);
-	}
+	plan_vfork_wait(plan, t->tid);
 	plan_call_time(plan, t, &call);
 	plan_start(plan, t, &regs, &xs)->object = call.name;
 }

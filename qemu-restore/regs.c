@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "regs.h"
+#include "xckpt.h"
 
 /* in-kernel results of an interrupted call */
 #define ERESTARTSYS 512
@@ -70,6 +71,10 @@ enum regs_problem regs_restart(const struct image_process *p, const struct image
 	uint8_t code[2];
 
 	*restarted = false;
+	if (t->info.state == XCKPT_TASK_VFORK) {
+		regs->rax = (uint64_t)t->info.vfork_child;
+		return REGS_GOOD;
+	}
 	if (regs->rax == NR_RESTART_SYSCALL && at_syscall(p, regs->rip)) {
 		regs->rax = call_nr(t, regs->rax);
 		*restarted = true;

@@ -136,6 +136,30 @@ state_of() {
 	echo "${line:0:1}"
 } 2>/dev/null
 
+# A process and all that descend from it.
+tree_of() {
+	local child children=()
+	echo "$1"
+	read -r -a children < <(cat "/proc/$1/task/"*/children 2>/dev/null | tr '\n' ' ')
+	for child in "${children[@]}"; do tree_of "$child"; done
+}
+
+# Does all of a tree stand? Who waits for that in vfork() has no state of its own.
+stands() {
+	local pid task state stopped=1
+	for pid in $(tree_of "$1"); do
+		for task in /proc/"$pid"/task/*; do
+			state=$(state_of "$pid/task/${task##*/}")
+			case $state in
+			T) stopped=0 ;;
+			Z | D) ;;
+			*) return 1 ;;
+			esac
+		done
+	done
+	return "$stopped"
+}
+
 in_state() {
 	[ "$(state_of "$1")" = "$2" ]
 }

@@ -103,14 +103,14 @@ dump_stopped() {
 	local name=$1
 	fresh_run "$name"
 	if dump_at "$name" 2 "$LOCAL/$name/image" --leave-stopped; then
-		if in_state "$PID" T; then
+		if stands "$PID"; then
 			pass "$name: left stopped"
 			store "$name"
 		else
 			fail "$name: left stopped" "state $(state_of "$PID")"
 		fi
 	fi
-	kill -CONT "$PID" 2>/dev/null || true
+	tree_of "$PID" | xargs -r kill -CONT 2>/dev/null || true
 	end_of "$PID"
 	compare "$name" "$STATUS" "went on to the right end" "$LOCAL/$name/dump.2.log"
 }

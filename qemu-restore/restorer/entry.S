@@ -36,8 +36,8 @@ clone_thread:
 	ud2
 
 /*
- * void start_thread(head, frame, xsave, mask): become the program's thread. From
- * the increment of head->left on no stack and no record is used, so the last
+ * void start_thread(head, frame, xsave, mask): become the program's thread, or end
+ * if there is no frame. From the increment of head->left on no stack and no record is used, so the last
  * thread can unmap those of all.
  */
 	.globl	start_thread
@@ -54,7 +54,13 @@ start_thread:
 	mov	HEAD_DROP_START(%rdi), %rdi
 	mov	$11, %eax			/* munmap */
 	syscall
-1:	mov	%r14d, %eax
+1:	test	%r12, %r12
+	jnz	4f
+	xor	%edi, %edi
+	mov	$60, %eax			/* exit */
+	syscall
+	ud2
+4:	mov	%r14d, %eax
 	mov	%r14, %rdx
 	shr	$32, %rdx
 	test	%r14, %r14
@@ -81,6 +87,7 @@ handlers:
 	.long	do_barrier - handlers
 	.long	do_wait - handlers
 	.long	do_go - handlers
+	.long	do_end - handlers
 	.long	do_start - handlers
 	.if	. - handlers != 4 * RECORD_KINDS
 	.error	"handlers: one for each kind of record"

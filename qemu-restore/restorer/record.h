@@ -35,8 +35,9 @@
 #define RECORD_BARRIER 7 /* the first thread: wait for the others, report, await "go" */
 #define RECORD_WAIT 8 /* the others: arrive, wait for RECORD_GO */
 #define RECORD_GO 9 /* the first thread: open the barrier */
-#define RECORD_START 10 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
-#define RECORD_KINDS 11
+#define RECORD_END 10 /* of this thread */
+#define RECORD_START 11 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
+#define RECORD_KINDS 12
 
 /* what the result must be */
 #define WANT_ANY 0
@@ -48,6 +49,9 @@
 #define STATUS_STARTED 1
 #define STATUS_FAILED 2
 #define STATUS_WARNING 3
+/* of a process before it is the engine */
+#define STATUS_MET 4 /* it waits for the others */
+#define STATUS_TOLD 5 /* it ends, and has told why */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

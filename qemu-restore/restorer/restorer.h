@@ -24,6 +24,7 @@ int64_t do_clone(struct record_head *head, const struct record *r);
 int64_t do_barrier(struct record_head *head, const struct record *r);
 int64_t do_wait(struct record_head *head, const struct record *r);
 int64_t do_go(struct record_head *head, const struct record *r);
+int64_t do_end(struct record_head *head, const struct record *r);
 int64_t do_start(struct record_head *head, const struct record *r);
 
 /* send one message to qemu-resume */

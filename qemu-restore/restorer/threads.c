@@ -102,6 +102,13 @@ int64_t do_left(struct record_head *head, const struct record *r)
 	return 0;
 }
 
+int64_t do_end(struct record_head *head, const struct record *r)
+{
+	(void)r;
+	start_thread(head, 0, 0, 0);
+	return -1;
+}
+
 int64_t do_start(struct record_head *head, const struct record *r)
 {
 	start_thread(head, r->arg[0], r->arg[1], r->arg[2]);

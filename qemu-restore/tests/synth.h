@@ -23,6 +23,7 @@ struct synth {
 	uint8_t xstate[4096];
 	struct engine engine;
 	struct plan_host host;
+	bool exe_exists;
 };
 
 static inline struct segment *synth_segment(struct synth *s, uint64_t start, uint64_t end, int kind,
@@ -103,7 +104,10 @@ static inline void synth_init(struct synth *s, enum engine_kind kind)
 	s->engine.can.mxcsr_mask = 0xffff;
 	s->engine.can.component[2] = (struct probe_component){ 576, 256 };
 	s->engine.can.flags = PROBE_XSAVE | PROBE_MM_MAP;
-	s->host = (struct plan_host){ .root = true, .address_top = 1ull << 47, .exe_exists = true };
+	s->host = (struct plan_host){ .root = true,
+				      .address_top = 1ull << 47,
+				      .exe_exists = &s->exe_exists };
+	s->exe_exists = true;
 }
 
 /* A small static program: code, data, heap, stack. */

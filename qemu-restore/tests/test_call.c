@@ -64,7 +64,8 @@ static uint64_t word(int i)
 {
 	uint64_t v;
 
-	memcpy(&v, plan->keep.bytes + find_op(plan, OP_START, 0)->arg[0] + 8 * i, sizeof(v));
+	memcpy(&v, plan->processes->keep.bytes + find_op(plan, OP_START, 0)->arg[0] + 8 * i,
+	       sizeof(v));
 	return v;
 }
 

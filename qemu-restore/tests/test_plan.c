@@ -34,9 +34,9 @@ static void test_order(void)
 	ok(exec < sweep && sweep < first_map && first_map < barrier && barrier < start,
 	   "exec, sweep, map, barrier, start");
 	ok(start == plan->nr_ops - 1, "start is the last operation");
-	for (i = 0; i <= exec && !plan->ops[i].tid; i++)
+	for (i = 0; i < plan->nr_ops && (i > exec) == (plan->ops[i].kind >= OP_RESTORER); i++)
 		;
-	ok(i == exec + 1 && plan->ops[i].tid == 42, "launcher first, then the restorer");
+	ok(i == plan->nr_ops, "launcher first, then the restorer");
 	plan_free(plan);
 }
 
@@ -52,7 +52,7 @@ static void test_memory(void)
 	(void)seg;
 	plan = plan_make(&s.img, &s.engine, &s.host);
 	op = find_call(plan, NR_MMAP, 0x401000);
-	ok(op && (int)op->arg[4] == plan->fds.core && op->arg[3] & X86_MAP_PRIVATE,
+	ok(op && (int)op->arg[4] == plan->processes->fds.core && op->arg[3] & X86_MAP_PRIVATE,
 	   "code is mapped from the core");
 	op = find_call(plan, NR_MMAP, 0x600000);
 	ok(op && op->arg[3] & X86_MAP_ANONYMOUS && op->want == WANT_VALUE, "the heap is anonymous");
@@ -78,34 +78,37 @@ static void test_brk(void)
 	plan = plan_make(&s.img, &s.engine, &s.host);
 	brk = find_call(plan, NR_BRK, 0x621000);
 	ok(brk && brk[1].nr == NR_MUNMAP && brk[1].arg[0] == 0x600000, "qemu: brk, then unmap it");
-	ok(plan->restart_end == 0x600000 && plan->restart < plan->restart_end &&
-		   plan->restart_end - plan->restart >= 2560,
+	ok(plan->processes->restart_end == 0x600000 &&
+		   plan->processes->restart < plan->processes->restart_end &&
+		   plan->processes->restart_end - plan->processes->restart >= 2560,
 	   "the restart ELF ends where the heap begins");
 	ok(!find_call(plan, NR_PRCTL, 35), "qemu: no PR_SET_MM");
 	plan_free(plan);
 	s.p.mm.start_brk = 0x600123;
 	plan = plan_make(&s.img, &s.engine, &s.host);
-	ok(plan->restart_end == 0x600123 && plan->restart_end - plan->restart >= 2560 &&
-		   !(plan->restart & 4095),
+	ok(plan->processes->restart_end == 0x600123 &&
+		   plan->processes->restart_end - plan->processes->restart >= 2560 &&
+		   !(plan->processes->restart & 4095),
 	   "an unaligned heap leaves room for the restart ELF");
 	plan_free(plan);
 }
 
 static bool hole_is_free(const struct plan *plan)
 {
-	const struct image_process *p = plan->process;
-	uint64_t end = plan->hole + plan->hole_size;
+	const struct image_process *p = plan->processes->process;
+	uint64_t end = plan->processes->hole + plan->processes->hole_size;
 	size_t i;
 
 	for (i = 0; i < p->nr_segments; i++)
-		if (plan->hole < p->segments[i].end && end > p->segments[i].start)
+		if (plan->processes->hole < p->segments[i].end && end > p->segments[i].start)
 			return false;
 	for (i = 0; i < plan->nr_ops; i++)
 		if (plan->ops[i].kind == OP_SYSCALL && plan->ops[i].nr == NR_MMAP &&
-		    plan->hole < plan->ops[i].arg[0] + plan->ops[i].arg[1] &&
+		    plan->processes->hole < plan->ops[i].arg[0] + plan->ops[i].arg[1] &&
 		    end > plan->ops[i].arg[0])
 			return false;
-	return end <= plan->restart || plan->hole >= plan->restart_end;
+	return end <= plan->processes->restart ||
+	       plan->processes->hole >= plan->processes->restart_end;
 }
 
 static void test_hole(void)
@@ -119,8 +122,8 @@ static void test_hole(void)
 	for (i = 0; i < 8; i++)
 		synth_thread(&s, 100 + i);
 	plan = plan_make(&s.img, &s.engine, &s.host);
-	ok(plan->hole && hole_is_free(plan), "the hole is in nobody's way");
-	ok(plan->hole_size >= 9 * RECORD_STACK_SIZE, "and has a stack for each thread");
+	ok(plan->processes->hole && hole_is_free(plan), "the hole is in nobody's way");
+	ok(plan->processes->hole_size >= 9 * RECORD_STACK_SIZE, "and has a stack for each thread");
 	plan_free(plan);
 	synth_segment(&s, 0x7fffffffe000, 0x7fffffffe000, XCKPT_VMA_ANON, 0);
 	s.p.nr_segments = 0;
@@ -163,12 +166,12 @@ static void test_descriptors(void)
 	ok(places == 2, "and put at both its numbers");
 	ok(find_op(plan, OP_OPEN, 0)->arg[2] == 7, "at its position");
 	ok(count_ops(plan, OP_PIPE) == 1, "one pipe");
-	ok(count_ops(plan, OP_OWN) == 4, "the terminal is qemu-resume's own");
-	ok(plan->fds.status > 255, "our descriptors are above the program's");
+	ok(count_ops(plan, OP_OWN) == 3, "the terminal is qemu-resume's own");
+	ok(plan->processes->fds.status > 255, "our descriptors are above the program's");
 	ok(find_call(plan, NR_FCNTL, 255) && find_call(plan, NR_FCNTL, 5) &&
 		   !find_call(plan, NR_FCNTL, 4),
 	   "close-on-exec where it was");
-	ok(find_call(plan, NR_DUP2, plan->fds.park2), "fd 2 arrives last");
+	ok(find_call(plan, NR_DUP2, plan->processes->fds.park2), "fd 2 arrives last");
 	plan_free(plan);
 }
 
@@ -275,7 +278,7 @@ static void test_exe(void)
 
 	synth_init(&s, ENGINE_QEMU);
 	synth_program(&s);
-	s.host.exe_exists = false;
+	s.exe_exists = false;
 	plan = plan_make(&s.img, &s.engine, &s.host);
 	ok(has_issue(plan, "/bin/prog is not on this machine") && plan->issues[0].warning,
 	   "an engine that forgets the program's name: a warning");
@@ -283,7 +286,7 @@ static void test_exe(void)
 	s.engine.can.flags |= PROBE_EXE_NAME;
 	plan = plan_make(&s.img, &s.engine, &s.host);
 	ok(!plan->nr_issues, "none where it remembers");
-	ok(find_call(plan, NR_CLOSE, plan->fds.restart), "the restart ELF is closed");
+	ok(find_call(plan, NR_CLOSE, plan->processes->fds.restart), "the restart ELF is closed");
 	plan_free(plan);
 }
 
@@ -293,7 +296,7 @@ static bool sets(const struct plan *plan, const struct plan_op *op, uint64_t e, 
 {
 	const uint32_t want[6] = { e, p, i, e >> 32, p >> 32, i >> 32 };
 
-	return op && !memcmp(plan->data.bytes + op->arg[1], want, sizeof(want));
+	return op && !memcmp(plan->processes->data.bytes + op->arg[1], want, sizeof(want));
 }
 
 static const struct plan_op *next_call(const struct plan *plan, const struct plan_op *op,
@@ -325,7 +328,7 @@ static void test_groups(void)
 	s.p.nr_groups = 3;
 	plan = plan_make(&s.img, &s.engine, &s.host);
 	op = find_call(plan, NR_SETGROUPS, 3);
-	ok(op && !memcmp(plan->data.bytes + op->arg[1], groups, sizeof(groups)),
+	ok(op && !memcmp(plan->processes->data.bytes + op->arg[1], groups, sizeof(groups)),
 	   "supplementary groups, for the same user too");
 	plan_free(plan);
 	s.host.groups = groups;

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Memory that is shared and has no file in the file system: MAP_SHARED|MAP_ANONYMOUS,
+ * memfds, deleted files. The launcher makes each such object once, as a memfd, and
+ * fills it; every process maps it where it had it.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "plan.h"
+
+/* A mapping of one. */
+struct view {
+	const struct process_plan *plan;
+	const struct segment *segment;
+};
+
+bool plan_is_shared(const struct segment *s)
+{
+	return s->vma.kind == XCKPT_VMA_SHMEM && s->vma.flags & XCKPT_VMA_SHARED;
+}
+
+static int compare_objects(const struct xckpt_vma *x, const struct xckpt_vma *y)
+{
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+/* By object, then by the place in it. */
+static int compare_views(const void *a, const void *b)
+{
+	const struct xckpt_vma *x = &((const struct view *)a)->segment->vma;
+	const struct xckpt_vma *y = &((const struct view *)b)->segment->vma;
+	int order = compare_objects(x, y);
+
+	if (order)
+		return order;
+	return x->pgoff < y->pgoff ? -1 : x->pgoff > y->pgoff;
+}
+
+static uint64_t end_of(const struct segment *s)
+{
+	return s->vma.pgoff + (s->end - s->start);
+}
+
+/* What of a view lies beyond @done, into the object: only data, no holes. */
+static void fill(struct plan *plan, const struct view *view, int slot, uint64_t done)
+{
+	const struct segment *s = view->segment;
+	uint64_t skip = done > s->vma.pgoff ? done - s->vma.pgoff : 0;
+	uint64_t at = s->offset + skip, end = s->offset + s->filesz;
+	int fd = view->plan->process->core_fd;
+
+	while (at < end) {
+		off_t data = lseek(fd, at, SEEK_DATA), hole;
+		struct plan_op *op;
+
+		if (data < 0 || (uint64_t)data >= end)
+			return;
+		hole = lseek(fd, data, SEEK_HOLE);
+		if (hole < 0 || (uint64_t)hole > end)
+			hole = end;
+		op = plan_add_shared(plan, OP_COPY, 0);
+		op->arg[0] = slot;
+		op->arg[1] = view->plan->index;
+		op->arg[2] = data;
+		op->arg[3] = hole - data;
+		op->arg[4] = s->vma.pgoff + (data - s->offset);
+		at = hole;
+	}
+}
+
+/* The views of one object: all of them, in order. */
+static void add_object(struct plan *plan, const struct view *views, size_t nr)
+{
+	struct shared_object *object = &plan->objects[plan->nr_objects++];
+	uint64_t size = views[0].segment->vma.file_size, done = 0;
+	struct plan_op *op;
+	size_t i;
+
+	*object = (struct shared_object){ .vma = &views[0].segment->vma,
+					  .slot = (int)plan->nr_slots++ };
+	if (!size) /* the image does not tell */
+		for (i = 0; i < nr; i++)
+			size = end_of(views[i].segment) > size ? end_of(views[i].segment) : size;
+	op = plan_add_shared(plan, OP_MEMORY, 0);
+	op->arg[0] = object->slot;
+	op->arg[1] = size;
+	op->value = views[0].plan->process->info.pid;
+	op->object = views[0].segment->path;
+	for (i = 0; i < nr; i++) {
+		fill(plan, &views[i], object->slot, done);
+		if (end_of(views[i].segment) > done)
+			done = end_of(views[i].segment);
+	}
+}
+
+void plan_objects(struct plan *plan)
+{
+	struct view *views;
+	size_t i, j, first, nr = 0;
+
+	for (i = 0; i < plan->nr_processes; i++)
+		for (j = 0; j < plan->img->processes[i].nr_segments; j++)
+			nr += plan_is_shared(&plan->img->processes[i].segments[j]);
+	views = plan_must(calloc(nr + 1, sizeof(*views)));
+	plan->objects = plan_must(calloc(nr + 1, sizeof(*plan->objects)));
+	nr = 0;
+	for (i = 0; i < plan->nr_processes; i++) {
+		const struct image_process *p = &plan->img->processes[i];
+
+		for (j = 0; j < p->nr_segments; j++)
+			if (plan_is_shared(&p->segments[j]))
+				views[nr++] = (struct view){ &plan->processes[i], &p->segments[j] };
+	}
+	qsort(views, nr, sizeof(*views), compare_views);
+	for (first = 0; first < nr; first = i) {
+		for (i = first;
+		     i < nr && !compare_objects(&views[first].segment->vma, &views[i].segment->vma);
+		     i++)
+			;
+		add_object(plan, views + first, i - first);
+	}
+	free(views);
+}
+
+static int compare_to_object(const void *key, const void *object)
+{
+	return compare_objects(key, ((const struct shared_object *)object)->vma);
+}
+
+int plan_object_slot(const struct plan *plan, const struct segment *s)
+{
+	const struct shared_object *object = bsearch(&s->vma, plan->objects, plan->nr_objects,
+						     sizeof(*object), compare_to_object);
+
+	return object->slot;
+}
