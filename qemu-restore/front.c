@@ -108,28 +108,44 @@ static bool shares_session(pid_t pid)
 	return getsid(pid) == getsid(0);
 }
 
-static void set_foreground(pid_t from, pid_t to)
+static void set_foreground(pid_t to)
 {
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
 	if (tty < 0)
 		return;
 	/* SIGTTOU is blocked */
-	if (tcgetpgrp(tty) == from && tcsetpgrp(tty, to))
-		warn("cannot give the terminal to the program: %s", strerror(errno));
+	if (tcsetpgrp(tty, to))
+		warn("cannot give the terminal to process group %d: %s", to, strerror(errno));
 	close(tty);
 }
 
-static void give_terminal(pid_t pid)
+static bool is_foreground(void)
 {
-	if (has_own_group(pid) && shares_session(pid))
-		set_foreground(getpgrp(), getpgid(pid));
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	pid_t group = -1;
+
+	if (tty >= 0) {
+		group = tcgetpgrp(tty);
+		close(tty);
+	}
+	return group == getpgrp();
 }
 
-static void take_terminal(pid_t group)
+static bool gave_terminal;
+
+static void give_terminal(pid_t pid)
 {
-	if (group > 0 && group != getpgrp())
-		set_foreground(group, getpgrp());
+	gave_terminal = has_own_group(pid) && shares_session(pid) && is_foreground();
+	if (gave_terminal)
+		set_foreground(getpgid(pid));
+}
+
+static void take_terminal(void)
+{
+	if (gave_terminal)
+		set_foreground(getpgrp());
+	gave_terminal = false;
 }
 
 static void forward(pid_t pid, const siginfo_t *info)
@@ -170,7 +186,7 @@ static void stop_like(pid_t pid)
 	sigaddset(&cont, SIGCONT);
 	if (waker.pid > 0 && write(waker.fd, &pid, sizeof(pid)) != sizeof(pid))
 		waker.pid = -1;
-	take_terminal(getpgid(pid));
+	take_terminal();
 	raise(SIGSTOP);
 	give_terminal(pid);
 	if (sigtimedwait(&cont, &info, &now) < 0 || info.si_pid != waker.pid)
@@ -179,42 +195,69 @@ static void stop_like(pid_t pid)
 
 /* Whom we wait for. */
 struct watch {
-	pid_t main; /* 0: it has ended, with this status */
-	int status;
+	struct launched *l;
+	const struct plan *plan;
+	int status; /* of the main process */
 	pid_t verifier;
 	int verifier_status;
-	unsigned int others; /* of the program, our own children, too */
 };
+
+static bool is_ours(const struct watch *w, unsigned int i)
+{
+	return w->plan->births[i].ours && w->l->all[i].pid > 0;
+}
+
+/* Do processes of the program live that are our children? */
+static bool is_alive(const struct watch *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->l->nr; i++)
+		if (is_ours(w, i) && w->plan->births[i].kind == BIRTH_LIVES)
+			return true;
+	return false;
+}
+
+static void note_end(struct watch *w, pid_t pid, int status)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->l->nr; i++) {
+		if (!is_ours(w, i) || w->l->all[i].pid != pid)
+			continue;
+		w->l->all[i].pid = -1;
+		if (i == w->l->main)
+			w->status = status;
+	}
+}
 
 static void look(struct watch *w)
 {
-	int st;
+	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &st, WNOHANG | WUNTRACED)) > 0) {
-		if (WIFSTOPPED(st)) {
-			if (pid == w->main)
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (WIFSTOPPED(status)) {
+			if (pid == w->l->all[w->l->main].pid)
 				stop_like(pid);
 		} else if (pid == w->verifier) {
-			w->verifier_status = st;
+			w->verifier_status = status;
 			w->verifier = -1;
-		} else if (pid == w->main) {
-			w->status = st;
-			w->main = 0;
-		} else if (pid != waker.pid && w->others) {
-			w->others--;
+		} else {
+			note_end(w, pid, status);
 		}
 	}
 }
 
-/* Those that had ended before are not waited for, but reaped. */
-static unsigned int count_others(const struct launched *l, const struct plan *plan)
+/* To the main process, or when that has ended to all others that we wait for. */
+static void pass_on(const struct watch *w, const siginfo_t *info)
 {
-	unsigned int i, n = 0;
+	pid_t main = w->l->all[w->l->main].pid;
+	unsigned int i;
 
-	for (i = 0; i < l->nr; i++)
-		n += plan->births[i].ours && plan->births[i].kind == BIRTH_LIVES && i != l->main;
-	return n;
+	for (i = 0; i < w->l->nr; i++)
+		if (is_ours(w, i) && (main < 0 || w->l->all[i].pid == main))
+			forward(w->l->all[i].pid, info);
 }
 
 void front_begin(const struct launched *l)
@@ -224,29 +267,26 @@ void front_begin(const struct launched *l)
 
 int front(struct launched *l, const struct plan *plan, int go_verifier, pid_t verifier)
 {
-	struct watch w = { .main = l->all[l->main].pid,
-			   .verifier = verifier,
-			   .others = count_others(l, plan) };
-	pid_t group = getpgid(w.main);
+	struct watch w = { .l = l, .plan = plan, .verifier = verifier };
 	siginfo_t info;
 
 	if (verifier > 0) {
 		(void)!write(go_verifier, "g", 1);
 		close(go_verifier);
 	}
-	for (look(&w); w.main || w.others; look(&w)) {
+	for (look(&w); is_alive(&w); look(&w)) {
 		if (w.verifier_status) { /* it has said what is wrong */
 			launch_abort(l, plan);
 			front_end();
 			return RECORD_EXIT_FAILURE;
 		}
 		if (sigwaitinfo(&waited, &info) > 0 && info.si_signo != SIGCHLD &&
-		    info.si_pid != waker.pid && w.main)
-			forward(w.main, &info);
+		    info.si_pid != waker.pid)
+			pass_on(&w, &info);
 	}
 	if (w.verifier > 0)
 		kill(w.verifier, SIGKILL);
-	take_terminal(group);
+	take_terminal();
 	front_end();
 	world_leave(&l->world);
 	return end_like(w.status);

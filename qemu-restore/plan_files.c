@@ -11,6 +11,7 @@
 #define X86_O_ACCMODE 3u
 #define X86_O_RDONLY 0u
 #define X86_O_WRONLY 1u
+#define X86_O_PATH 010000000u
 #define X86_F_SETFD 2
 #define X86_FD_CLOEXEC 1
 
@@ -125,7 +126,7 @@ static void plan_open(struct plan *plan, struct description *d, const char *path
 
 static bool is_end(const struct description *d, uint32_t access)
 {
-	return (d->file->flags & X86_O_ACCMODE) == access;
+	return !(d->file->flags & X86_O_PATH) && (d->file->flags & X86_O_ACCMODE) == access;
 }
 
 static bool is_same_pipe(const struct open_file *f, const struct open_file *g)

@@ -5,6 +5,7 @@
 #include "plan.h"
 
 #define PR_SET_MM 35
+#define X86_SIGCHLD 17
 #define PR_SET_MM_MAP 14
 #define PR_SET_THP_DISABLE 41
 #define RLIMIT_NOFILE_X86 7
@@ -56,6 +57,11 @@ void plan_check(struct process_plan *plan)
 		plan_issue(plan->group, false,
 			   "cannot resume pid 1: the first process of a pid namespace is "
 			   "qemu-resume's own (checkpoint a process that it started)");
+	if (p->info.exit_signal && p->info.exit_signal != X86_SIGCHLD)
+		plan_warning(plan->group,
+			     "pid %d: its end will be told by SIGCHLD, not by signal %u as it was "
+			     "made: exec does not keep that",
+			     p->info.pid, p->info.exit_signal);
 	if (p->info.uid != plan->host->uid && !plan->host->root)
 		plan_issue(plan->group, false,
 			   "cannot resume pid %d: it ran as uid %u: Operation not permitted "

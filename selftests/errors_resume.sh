@@ -133,11 +133,30 @@ resume_error_socket() {
 	resume_refused 'a socket' 'fd 10.*socket:' --engine native "$DIR/with-socket"
 }
 
+# What is wrong with a child is wrong with all: not one of them runs.
 resume_error_tree() {
+	local core
 	ticker child
-	xckpt-dump -q -p "$PID" -o "$DIR/tree"
-	end_ticker
-	resume_refused 'a program with a child' 'process' --engine native "$DIR/tree"
+	wait_for 20 test -s "$DIR/tick.child"
+	xckpt-dump -q -p "$PID" -o "$DIR/tree" --kill
+	wait "$PID" 2>/dev/null || true
+	mv "$DIR/tick.child" "$DIR/tick.away"
+	resume_refused "a child's file that is gone" "$DIR/tick\.child: No such file" \
+		--engine native "$DIR/tree"
+	mv "$DIR/tick.away" "$DIR/tick.child"
+	core=$(printf '%s\n' "$DIR"/tree/*.core | sort -V | tail -n 1)
+	cp "$core" "$DIR/core.good"
+	printf '~' | dd of="$core" bs=1 seek=$(($(stat -c %s "$core") - 3000)) conv=notrunc status=none
+	resume_refused "a child's core is damaged" "${core##*/}" --engine native "$DIR/tree"
+	mv "$DIR/core.good" "$core"
+	result "$(! pgrep -x 'ticker|xckpt-init' >"$DIR/left" && echo 0 || echo 1)" \
+		'and nothing is left of the tree' "$(<"$DIR/left")"
+	qemu-resume --engine native "$DIR/tree" </dev/null >"$DIR/out" 2>"$DIR/err" 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	result "$(still_ticks && echo 0 || echo 1)" 'the good tree runs' "$(<"$DIR/err")"
+	kill -TERM "$PID"
+	wait "$PID" 2>/dev/null || true
 }
 
 resume_error_files() {

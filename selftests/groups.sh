@@ -93,7 +93,36 @@ group_session() {
 	dumped 'a session without its leader' "$a $b" --session "$SESSION"
 	dumped 'one process group of it' "$b" --pgrp "$b"
 	go_on 'a session' a b
-	end "$a" "$b"
+	resume_session "$a" "$b"
+}
+
+# Both are qemu-resume's own: it ends when both have, with the status of the first.
+resume_session() {
+	local status=0 pid image=$DIR/session
+	xckpt-dump -q --session "$SESSION" -o "$image" --kill
+	wait_for 20 eval "! alive '$1' && ! alive '$2'"
+	qemu-resume --engine native "$image" </dev/null >"$DIR/out" 2>&1 9<&- &
+	pid=$!
+	STARTED+=("$pid")
+	go_on 'a session is resumed' a b
+	result "$(cat "$DIR"/{a,b}.pid | sort -n | diff - <(resumed_pids "$pid") >"$DIR/diff" &&
+		echo 0 || echo 1)" 'they have their pids and sessions' "$(<"$DIR/diff")"
+	kill -TERM "$pid"
+	nap 1
+	result "$(alive "$pid" && ticks_on b && echo 0 || echo 1)" 'the second goes on alone'
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	result "$((status != 143))" 'is told to end, too, and the status is that of the first' "$status: $(<"$DIR/out")"
+	rm -rf "$image"
+}
+
+# Of those below qemu-resume, as they see themselves; SESSION must be theirs.
+resumed_pids() {
+	local child ids
+	for child in $(pgrep -P "$1" -x ticker); do
+		ids=$(sed -n 's/^NSpid:.*\t//p; s/^NSsid:.*\t/session /p' "/proc/$child/status")
+		[[ $ids != *"session $SESSION"* ]] || echo "${ids%%$'\n'*}"
+	done | sort -n
 }
 
 group_cgroup() {

@@ -16,6 +16,7 @@
 #define X86_O_WRONLY 1u
 #define X86_O_RDWR 2u
 #define X86_O_DIRECT 040000u
+#define X86_O_PATH 010000000u
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -60,13 +61,13 @@ int merge_files(struct dump *d, const struct core_files *files)
 
 static bool reads(const struct open_file *f)
 {
-	return (f->flags & X86_O_ACCMODE) != X86_O_WRONLY;
+	return !(f->flags & X86_O_PATH) && (f->flags & X86_O_ACCMODE) != X86_O_WRONLY;
 }
 
 static bool writes(const struct open_file *f)
 {
-	return (f->flags & X86_O_ACCMODE) == X86_O_WRONLY ||
-	       (f->flags & X86_O_ACCMODE) == X86_O_RDWR;
+	return !(f->flags & X86_O_PATH) && ((f->flags & X86_O_ACCMODE) == X86_O_WRONLY ||
+					    (f->flags & X86_O_ACCMODE) == X86_O_RDWR);
 }
 
 /* A thread of @p that lives: its first one may have ended, with no files left. */

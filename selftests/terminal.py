@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs of a terminal are dumped and resumed in another one: see terminal.sh.
+
+terminal.py ENGINE DIR: one line of TAP for each case, without numbers.
+"""
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+PATIENCE = 60
+ENGINE, DIR = sys.argv[1:]
+
+
+class Terminal:
+    """A program on a terminal of its own, as a person sees it."""
+
+    def __init__(self, *command):
+        self.seen = ''
+        self.pid, self.fd = pty.fork()
+        if not self.pid:
+            os.environ.update(PS1='ready> ', TERM='dumb')
+            os.execvp(command[0], command)
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def sees(self, pattern):
+        """Waits until the pattern comes, and forgets all up to its end."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            found = re.search(pattern, self.seen)
+            if found:
+                self.seen = self.seen[found.end():]
+                return True
+            if not select.select([self.fd], [], [], 1)[0]:
+                continue
+            try:
+                self.seen += os.read(self.fd, 4096).decode(errors='replace')
+            except OSError:
+                return bool(re.search(pattern, self.seen))
+        return False
+
+    def ends(self):
+        """Its exit status, or None."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.1)
+        os.kill(self.pid, signal.SIGKILL)
+        return None
+
+
+def result(good, what, terminal):
+    print(('ok - ' if good else 'not ok - ') + f'{ENGINE}: {what}')
+    if not good:
+        print('# it showed: ' + repr(terminal.seen[-300:]))
+    sys.stdout.flush()
+
+
+def dump(pid, name):
+    image = f'{DIR}/{name}'
+    subprocess.run(['xckpt-dump', '-q', '-p', str(pid), '-o', image, '--kill'], check=True)
+    return image
+
+
+def shell():
+    """A shell with job control: it gets the terminal and manages it."""
+    first = Terminal('bash', '--norc', '--noprofile', '-i')
+    first.sees('ready> ')
+    first.type('x=5\n')
+    first.sees('ready> ')
+    image = dump(first.pid, 'shell')
+    term = Terminal('qemu-resume', '--engine', ENGINE, image)
+    term.type('echo $((x + 37)) is it\n')
+    result(term.sees(r'\n42 is it'), 'a shell goes on in another terminal', term)
+    term.type('sleep 1000\n')
+    time.sleep(3)
+    term.type('\x03echo interrupted: $?\n')
+    result(term.sees('\ninterrupted: 130'), 'its foreground job gets the ^C', term)
+    term.type('tr a-z A-Z | cat\n')
+    time.sleep(3)
+    term.type('whisper\n\x04')
+    result(term.sees('\nWHISPER'), 'and what is typed', term)
+    term.type('exit 6\n')
+    result(term.ends() == 6, 'its exit status', term)
+
+
+def job():
+    """A program that is the foreground job of a shell, in the place of which it is resumed."""
+    first = Terminal('bash', '--norc', '--noprofile', '-i')
+    first.sees('ready> ')
+    first.type('cat\n')
+    first.type('one\n')
+    first.sees('one\r\none')
+    pids = subprocess.run(['pgrep', '-P', str(first.pid), '-x', 'cat'], stdout=subprocess.PIPE,
+                          check=True, text=True).stdout.split()
+    image = dump(int(pids[0]), 'job')
+    first.type('exit\n')
+    term = Terminal('bash', '--norc', '--noprofile', '-i')
+    term.sees('ready> ')
+    term.type(f'qemu-resume --engine {ENGINE} {image}\n')
+    term.sees('\n')
+    term.type('two\n')
+    result(term.sees('two\r\ntwo'), 'a job reads from the terminal', term)
+    term.type('\x1a')
+    result(term.sees(r'(?s)Stopped.*ready> '), '^Z stops it and gives the shell back', term)
+    term.type('fg\n')
+    term.sees('qemu-resume.*\n')
+    time.sleep(1)
+    term.type('three\n')
+    result(term.sees('three\r\nthree'), 'fg lets it go on in the foreground', term)
+    term.type('\x03')
+    result(term.sees('ready> '), '^C ends it', term)
+    term.type('echo status $?\n')
+    result(term.sees('\nstatus 130'), 'as a signal does', term)
+    term.type('exit\n')
+    term.ends()
+
+
+shell()
+job()
