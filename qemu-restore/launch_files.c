@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -163,6 +164,30 @@ static int open_pipe(struct slots *slots, const struct plan *plan, const struct 
 	return ret;
 }
 
+static int open_fifo(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	int fd = open(op->path, O_RDWR | O_NONBLOCK | O_CLOEXEC), pid = (int)op->value, ret;
+	int bytes = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return fail("cannot resume pid %d: %s: %s%s", pid, op->path, strerror(errno),
+			    errno == ENOENT ? " (make it with mkfifo)" : "");
+	if (fstat(fd, &st) || !S_ISFIFO(st.st_mode))
+		ret = fail("cannot resume pid %d: %s is no named pipe any more", pid, op->path);
+	else if (ioctl(fd, FIONREAD, &bytes) || bytes)
+		ret = fail("cannot resume pid %d: %s is in use: there are %d bytes in it (end who "
+			   "has it open)",
+			   pid, op->path, bytes);
+	else
+		ret = keep(slots, plan, op->arg[0], fd);
+	if (!ret && op->arg[1] && fcntl(fd, F_SETPIPE_SZ, (int)op->arg[1]) < 0)
+		warn("cannot give %s its %llu bytes: %s", op->path, (unsigned long long)op->arg[1],
+		     strerror(errno));
+	close(fd);
+	return ret;
+}
+
 static int reopen(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
 	char path[32];
@@ -259,6 +284,8 @@ int slots_open(struct slots *slots, const struct plan *plan)
 			ret = open_path(slots, plan, op);
 		else if (op->kind == OP_PIPE)
 			ret = open_pipe(slots, plan, op);
+		else if (op->kind == OP_FIFO)
+			ret = open_fifo(slots, plan, op);
 		else if (op->kind == OP_REOPEN)
 			ret = reopen(slots, plan, op);
 		else if (op->kind == OP_FILL)

@@ -39,6 +39,7 @@ enum op_kind {
 		    wanted */
 	OP_PIPE, /* [0]: slot of the reading end, [1]: writing end, [2]: capacity, [3]: flags of [1]
 		  */
+	OP_FIFO, /* [0]: slot, opened for reading and writing, [1]: capacity */
 	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags */
 	OP_FILL, /* [0]: slot, [1]: bytes; path: file in the image */
 	OP_MEMORY, /* [0]: slot, [1]: bytes */

@@ -131,7 +131,7 @@ static bool is_end(const struct description *d, uint32_t access)
 
 static bool is_same_pipe(const struct open_file *f, const struct open_file *g)
 {
-	return g->kind == FILE_PIPE && g->dev == f->dev && g->ino == f->ino;
+	return is_pipe(g) && g->dev == f->dev && g->ino == f->ino;
 }
 
 /* A further description of a pipe of which there is one in @slot. */
@@ -146,6 +146,64 @@ static void reopen(struct plan *plan, struct description *d, int slot)
 	op->object = d->file->path;
 }
 
+/* One that has a name is opened once for its contents, and then for each description. */
+static bool has_name(const struct open_file *f)
+{
+	return f->kind == FILE_FIFO && !f->deleted;
+}
+
+/* What a pipe holds, and how much it may. */
+struct pipe_state {
+	const struct open_file *full; /* NULL: it is empty */
+	uint32_t capacity;
+};
+
+static struct pipe_state state_of(const struct files *files, const struct description *first)
+{
+	const struct description *end = files->all + files->plan->img->nr_files, *d;
+	struct pipe_state state = { 0 };
+
+	for (d = first; d < end; d++) {
+		if (!is_same_pipe(first->file, d->file))
+			continue;
+		if (d->file->data && d->file->data_size)
+			state.full = d->file;
+		if (d->file->capacity)
+			state.capacity = d->file->capacity;
+	}
+	return state;
+}
+
+static void plan_fill(struct plan *plan, const struct pipe_state *state, int slot)
+{
+	struct plan_op *op;
+
+	if (!state->full)
+		return;
+	op = plan_add_shared(plan, OP_FILL, 0);
+	op->arg[0] = slot;
+	op->arg[1] = state->full->data_size;
+	op->path = state->full->data;
+}
+
+static void plan_fifo(struct files *files, struct description *first)
+{
+	struct pipe_state state = state_of(files, first);
+	struct plan *plan = files->plan;
+	struct description *end = files->all + plan->img->nr_files, *d;
+	struct plan_op *op = plan_add_shared(plan, OP_FIFO, 0);
+	int slot = (int)plan->nr_slots++;
+
+	op->arg[0] = slot;
+	op->arg[1] = state.capacity;
+	op->path = first->file->path;
+	op->value = first->pid;
+	plan_fill(plan, &state, slot);
+	for (d = first; d < end; d++)
+		if (d->fd >= 0 && is_same_pipe(first->file, d->file))
+			reopen(plan, d, slot);
+}
+
 /*
  * A pipe, @first being the first of its descriptions: its ends are those of the first
  * ones for reading and for writing. An end that nobody has is closed when the
@@ -153,42 +211,35 @@ static void reopen(struct plan *plan, struct description *d, int slot)
  */
 static void plan_pipe(struct files *files, struct description *first)
 {
+	struct pipe_state state = state_of(files, first);
 	struct plan *plan = files->plan;
-	struct description *end = files->all + plan->img->nr_files, *d;
-	int r = (int)plan->nr_slots++, w = (int)plan->nr_slots++;
-	const struct open_file *full = NULL;
-	bool have_r = false, have_w = false;
+	struct description *end = files->all + plan->img->nr_files, *d, *r = NULL, *w = NULL;
+	int slot = (int)plan->nr_slots;
 	struct plan_op *op = plan_add_shared(plan, OP_PIPE, 0);
-	size_t pipe = plan->nr_ops - 1;
 
-	op->arg[0] = r;
-	op->arg[1] = w;
-	op->object = first->file->path;
+	plan->nr_slots += 2;
 	for (d = first; d < end; d++) {
 		if (d->fd < 0 || !is_same_pipe(first->file, d->file))
 			continue;
-		if (d->file->data && d->file->data_size)
-			full = d->file;
-		if (is_end(d, X86_O_RDONLY) && !have_r) {
-			d->slot = r;
-			plan->ops[pipe].arg[3] = d->file->flags;
-			have_r = true;
-		} else if (is_end(d, X86_O_WRONLY) && !have_w) {
-			d->slot = w;
-			plan->ops[pipe].arg[4] = d->file->flags;
-			have_w = true;
-		} else {
-			reopen(plan, d, is_end(d, X86_O_WRONLY) ? w : r);
-		}
-		if (d->file->capacity)
-			plan->ops[pipe].arg[2] = d->file->capacity;
+		if (!r && is_end(d, X86_O_RDONLY))
+			r = d;
+		else if (!w && is_end(d, X86_O_WRONLY))
+			w = d;
 	}
-	if (full) {
-		op = plan_add_shared(plan, OP_FILL, 0);
-		op->arg[0] = w;
-		op->arg[1] = full->data_size;
-		op->path = full->data;
-	}
+	op->arg[0] = slot;
+	op->arg[1] = slot + 1;
+	op->arg[2] = state.capacity;
+	op->arg[3] = r ? r->file->flags : 0;
+	op->arg[4] = w ? w->file->flags : 0;
+	op->object = first->file->path;
+	plan_fill(plan, &state, slot + 1);
+	if (r)
+		r->slot = slot;
+	if (w)
+		w->slot = slot + 1;
+	for (d = first; d < end; d++)
+		if (d->fd >= 0 && d != r && d != w && is_same_pipe(first->file, d->file))
+			reopen(plan, d, is_end(d, X86_O_WRONLY) ? slot + 1 : slot);
 }
 
 static void plan_description(struct files *files, struct description *d)
@@ -213,8 +264,12 @@ static void plan_description(struct files *files, struct description *d)
 				"cannot resume pid %d: fd %d is %s, which leads out of the image "
 				"(give a file in its place with --fd %d=PATH)",
 				d->pid, d->fd, f->path, d->fd);
-	} else if (f->kind == FILE_PIPE) {
-		if (d->slot < 0)
+	} else if (is_pipe(f)) {
+		if (d->slot >= 0)
+			return; /* made with the first of its descriptions */
+		if (has_name(f))
+			plan_fifo(files, d);
+		else
 			plan_pipe(files, d);
 	} else {
 		plan_open(plan, d, NULL);

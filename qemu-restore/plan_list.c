@@ -108,6 +108,7 @@ static unsigned int phase_of(const struct plan_op *op)
 	case OP_OPEN:
 	case OP_PIPE:
 	case OP_FILL:
+	case OP_FIFO:
 	case OP_REOPEN:
 	case OP_MEMORY:
 	case OP_COPY:

@@ -211,6 +211,11 @@ static void add_launcher(struct text *t, const struct plan_op *op)
 		add(t, "pipe() = slots %llu, %llu", (unsigned long long)a[0],
 		    (unsigned long long)a[1]);
 		break;
+	case OP_FIFO:
+		add(t, "open(");
+		add_path(t, op->path);
+		add(t, ", O_RDWR) = slot %llu", (unsigned long long)a[0]);
+		break;
 	case OP_REOPEN:
 		oflags_text(a[2], flags, sizeof(flags));
 		add(t, "open(slot %llu, %s) = slot %llu", (unsigned long long)a[1], flags,

@@ -161,7 +161,7 @@ static int read_pipe(struct dump *d, struct open_file *f, bool packets)
 
 static bool same_pipe(const struct open_file *a, const struct open_file *b)
 {
-	return a->kind == FILE_PIPE && b->kind == FILE_PIPE && a->dev == b->dev && a->ino == b->ino;
+	return is_pipe(a) && is_pipe(b) && a->dev == b->dev && a->ino == b->ino;
 }
 
 /* Of one pipe: who in the group has it. */
@@ -210,7 +210,7 @@ int capture_pipes(struct dump *d)
 		struct open_file *f = &files[i];
 		struct pipe_users users;
 
-		if (f->kind != FILE_PIPE || f->inside)
+		if (!is_pipe(f) || f->inside)
 			continue;
 		users = find_users(d, f);
 		if (!is_inside(f, &users))

@@ -51,9 +51,15 @@ struct open_file {
 	const char *data; /* name of its contents under files/ ("files/pipe-7"), or NULL */
 	uint64_t data_size; /* bytes there */
 	uint32_t capacity; /* of a pipe, bytes; 0: unknown */
-	uint32_t readers, writers; /* of a pipe, during a dump: descriptions, whoever has them */
-	bool inside; /* a pipe that nobody outside of the group is needed for */
+	uint32_t readers, writers; /* of those, during a dump: descriptions, whoever has them */
+	bool inside; /* a pipe or FIFO that nobody outside of the group is needed for */
 };
+
+/* It has a reading end, a writing end and what is between them. */
+static inline bool is_pipe(const struct open_file *f)
+{
+	return f->kind == FILE_PIPE || f->kind == FILE_FIFO;
+}
 
 struct process_fd {
 	int fd;

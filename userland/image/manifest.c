@@ -170,7 +170,7 @@ static void read_file(struct reading *r, const json_t *o, struct open_file *f)
 	f->size = get_u64(r, o, "size");
 	f->mtime_ns = (int64_t)get_u64(r, o, "mtime_ns");
 	f->deleted = get_bool(r, o, "deleted");
-	if (f->kind == FILE_PIPE) {
+	if (is_pipe(f)) {
 		f->inside = get_bool(r, o, "inside");
 		f->capacity = get_u32(r, o, "capacity");
 	}

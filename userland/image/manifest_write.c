@@ -98,7 +98,7 @@ static json_t *format_file(const struct open_file *f)
 	json_object_set_new(o, "size", integer(f->size));
 	json_object_set_new(o, "mtime_ns", json_integer(f->mtime_ns));
 	json_object_set_new(o, "deleted", json_boolean(f->deleted));
-	if (f->kind == FILE_PIPE) {
+	if (is_pipe(f)) {
 		json_object_set_new(o, "inside", json_boolean(f->inside));
 		json_object_set_new(o, "capacity", integer(f->capacity));
 	}

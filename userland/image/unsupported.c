@@ -12,7 +12,6 @@ static const char *const file_why[] = {
 	[FILE_SOCKET] = "sockets " NOT_YET,
 	[FILE_MEMFD] = "memfds " NOT_YET,
 	[FILE_ANON_INODE] = "anonymous inodes (epoll, eventfd, timerfd ...) " NOT_YET,
-	[FILE_FIFO] = "named pipes " NOT_YET,
 	[FILE_OTHER] = "files of this kind " NOT_YET,
 };
 
@@ -54,7 +53,9 @@ report(struct walk *w, int pid, const char *why, const char *fmt, ...)
 
 static const char *why_not_file(const struct open_file *f)
 {
-	if (f->kind == FILE_PIPE)
+	if (f->kind == FILE_FIFO && !f->inside)
+		return "a named pipe that others than the group have open, too, " NOT_YET;
+	if (is_pipe(f))
 		return f->inside && f->size && !f->data ? "a packet pipe (O_DIRECT) or one whose "
 							  "contents could not be read " NOT_YET
 							: NULL;
