@@ -194,11 +194,15 @@ static int reopen(struct slots *slots, const struct plan *plan, const struct pla
 	int fd, ret;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", slots->fd[op->arg[1]]);
-	fd = open(path, oflags_to_host(op->arg[2]) | O_NONBLOCK | O_CLOEXEC);
+	/* what once kept it from being a link is in the way here */
+	fd = open(path, (oflags_to_host(op->arg[2]) & ~O_NOFOLLOW) | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return fail("cannot open %s once more: %s", op->object, strerror(errno));
 	fcntl(fd, F_SETFL, oflags_to_host(op->arg[2]) & ~O_ACCMODE);
-	ret = keep(slots, plan, op->arg[0], fd);
+	if (op->arg[3] && lseek(fd, op->arg[3], SEEK_SET) < 0)
+		ret = fail("cannot seek in %s: %s", op->object, strerror(errno));
+	else
+		ret = keep(slots, plan, op->arg[0], fd);
 	close(fd);
 	return ret;
 }

@@ -541,10 +541,10 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	for (i = 0; i < plan->nr_processes; i++)
 		begin_process(plan, i);
 	plan_surroundings(plan);
+	plan_objects(plan);
 	plan_files(plan);
 	for (i = 0; i < plan->nr_processes; i++)
 		plan_vforks(&plan->processes[i]);
-	plan_objects(plan);
 	plan_births(plan);
 	for (i = 0; i < plan->nr_processes; i++)
 		fill_process(&plan->processes[i]);

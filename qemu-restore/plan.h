@@ -40,7 +40,7 @@ enum op_kind {
 	OP_PIPE, /* [0]: slot of the reading end, [1]: writing end, [2]: capacity, [3]: flags of [1]
 		  */
 	OP_FIFO, /* [0]: slot, opened for reading and writing, [1]: capacity */
-	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags */
+	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags, [3]: position */
 	OP_FILL, /* [0]: slot, [1]: bytes; path: file in the image */
 	OP_MEMORY, /* [0]: slot, [1]: bytes */
 	OP_COPY, /* [0]: slot, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
@@ -222,7 +222,6 @@ void plan_sort(struct plan *plan); /* put the operations in the order in which t
 void plan_files(struct plan *plan); /* plan_files.c: descriptors */
 void plan_descriptor_flags(struct process_plan *plan); /* their close-on-exec, in the restorer */
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
-bool plan_is_shared(const struct segment *s);
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */
 void plan_descriptors(struct process_plan *plan); /* plan_process.c: choose ->fds */

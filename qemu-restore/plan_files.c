@@ -134,7 +134,7 @@ static bool is_same_pipe(const struct open_file *f, const struct open_file *g)
 	return is_pipe(g) && g->dev == f->dev && g->ino == f->ino;
 }
 
-/* A further description of a pipe of which there is one in @slot. */
+/* A further description of what there is one of in @slot. */
 static void reopen(struct plan *plan, struct description *d, int slot)
 {
 	struct plan_op *op = plan_add_shared(plan, OP_REOPEN, 0);
@@ -143,7 +143,32 @@ static void reopen(struct plan *plan, struct description *d, int slot)
 	op->arg[0] = d->slot;
 	op->arg[1] = slot;
 	op->arg[2] = d->file->flags;
+	op->arg[3] = is_pipe(d->file) ? 0 : d->file->pos;
 	op->object = d->file->path;
+}
+
+/* A file without a name: its contents are in memory that is shared, or it has none. */
+static void plan_nameless(struct files *files, struct description *d)
+{
+	const struct segment *s = image_whole_mapping(files->plan->img, d->file);
+	struct plan *plan = files->plan;
+	const struct description *other;
+	struct plan_op *op;
+
+	if (s) {
+		reopen(plan, d, plan_object_slot(plan, s));
+		return;
+	}
+	for (other = files->all; other < d; other++)
+		if (other->slot >= 0 && other->file->deleted && other->file->dev == d->file->dev &&
+		    other->file->ino == d->file->ino) {
+			reopen(plan, d, other->slot);
+			return;
+		}
+	op = plan_add_shared(plan, OP_MEMORY, 0);
+	op->arg[0] = plan->nr_slots++;
+	op->object = d->file->path;
+	reopen(plan, d, (int)plan->nr_slots - 1);
 }
 
 /* One that has a name is opened once for its contents, and then for each description. */
@@ -271,6 +296,8 @@ static void plan_description(struct files *files, struct description *d)
 			plan_fifo(files, d);
 		else
 			plan_pipe(files, d);
+	} else if (f->kind == FILE_REGULAR && f->deleted) {
+		plan_nameless(files, d);
 	} else {
 		plan_open(plan, d, NULL);
 	}

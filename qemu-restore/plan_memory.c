@@ -305,7 +305,7 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 			map_private_file(&m);
 		break;
 	case XCKPT_VMA_SHMEM:
-		if (plan_is_shared(s))
+		if (is_shared_memory(s))
 			map_slot(&m, plan_object_slot(plan->group, s), X86_MAP_SHARED);
 		else
 			map_eagerly(&m, X86_MAP_PRIVATE);

@@ -220,6 +220,8 @@ static void add_launcher(struct text *t, const struct plan_op *op)
 		oflags_text(a[2], flags, sizeof(flags));
 		add(t, "open(slot %llu, %s) = slot %llu", (unsigned long long)a[1], flags,
 		    (unsigned long long)a[0]);
+		if (a[3])
+			add(t, "; lseek(%llu)", (unsigned long long)a[3]);
 		break;
 	case OP_FILL:
 		add(t, "write(slot %llu, ", (unsigned long long)a[0]);

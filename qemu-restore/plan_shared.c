@@ -15,11 +15,6 @@ struct view {
 	const struct segment *segment;
 };
 
-bool plan_is_shared(const struct segment *s)
-{
-	return s->vma.kind == XCKPT_VMA_SHMEM && s->vma.flags & XCKPT_VMA_SHARED;
-}
-
 static int compare_objects(const struct xckpt_vma *x, const struct xckpt_vma *y)
 {
 	if (x->dev != y->dev)
@@ -103,7 +98,7 @@ void plan_objects(struct plan *plan)
 
 	for (i = 0; i < plan->nr_processes; i++)
 		for (j = 0; j < plan->img->processes[i].nr_segments; j++)
-			nr += plan_is_shared(&plan->img->processes[i].segments[j]);
+			nr += is_shared_memory(&plan->img->processes[i].segments[j]);
 	views = plan_must(calloc(nr + 1, sizeof(*views)));
 	plan->objects = plan_must(calloc(nr + 1, sizeof(*plan->objects)));
 	nr = 0;
@@ -111,7 +106,7 @@ void plan_objects(struct plan *plan)
 		const struct image_process *p = &plan->img->processes[i];
 
 		for (j = 0; j < p->nr_segments; j++)
-			if (plan_is_shared(&p->segments[j]))
+			if (is_shared_memory(&p->segments[j]))
 				views[nr++] = (struct view){ &plan->processes[i], &p->segments[j] };
 	}
 	qsort(views, nr, sizeof(*views), compare_views);

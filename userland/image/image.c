@@ -336,6 +336,22 @@ const struct segment *image_find_segment(const struct image_process *p, uint64_t
 	return &p->segments[low];
 }
 
+const struct segment *image_whole_mapping(const struct image *img, const struct open_file *f)
+{
+	for (size_t i = 0; i < img->nr_processes; i++) {
+		const struct image_process *p = &img->processes[i];
+
+		for (size_t j = 0; j < p->nr_segments; j++) {
+			const struct segment *s = &p->segments[j];
+
+			if (is_shared_memory(s) && s->vma.dev == f->dev && s->vma.ino == f->ino &&
+			    !s->vma.pgoff && s->end - s->start >= f->size)
+				return s;
+		}
+	}
+	return NULL;
+}
+
 int image_read_memory(const struct image_process *p, uint64_t addr, void *buf, size_t len)
 {
 	char *to = buf;

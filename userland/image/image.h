@@ -159,6 +159,18 @@ void image_close(struct image *img);
  */
 int image_verify(struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left);
 
+/* Memory that is shared and has no file with a name: MAP_SHARED of a memfd or the like. */
+static inline bool is_shared_memory(const struct segment *s)
+{
+	return s->vma.kind == XCKPT_VMA_SHMEM && s->vma.flags & XCKPT_VMA_SHARED;
+}
+
+/*
+ * A mapping, in any process, of all that the nameless file @f holds, or NULL: what
+ * the image has of the one it has of the other.
+ */
+const struct segment *image_whole_mapping(const struct image *img, const struct open_file *f);
+
 /* Copy @len bytes of process memory at @addr; zero where the image has none.
  * Returns 0, or -1 if part of the range is not mapped or cannot be read. */
 int image_read_memory(const struct image_process *p, uint64_t addr, void *buf, size_t len);

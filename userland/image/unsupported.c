@@ -32,6 +32,7 @@ static const struct {
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 struct walk {
+	const struct image *img;
 	void (*cb)(void *ctx, int pid, const char *object, const char *why);
 	void *ctx;
 	int found;
@@ -51,7 +52,7 @@ report(struct walk *w, int pid, const char *why, const char *fmt, ...)
 		w->cb(w->ctx, pid, object, why);
 }
 
-static const char *why_not_file(const struct open_file *f)
+static const char *why_not_file(const struct image *img, const struct open_file *f)
 {
 	if (f->kind == FILE_FIFO && !f->inside)
 		return "a named pipe that others than the group have open, too, " NOT_YET;
@@ -60,7 +61,9 @@ static const char *why_not_file(const struct open_file *f)
 							  "contents could not be read " NOT_YET
 							: NULL;
 	if (f->deleted && f->kind == FILE_REGULAR)
-		return "deleted files " NOT_YET;
+		return f->size && !image_whole_mapping(img, f)
+			       ? "deleted files that are not mapped as a whole " NOT_YET
+			       : NULL;
 	return f->kind < (enum file_kind)ARRAY_SIZE(file_why) ? file_why[f->kind] : NULL;
 }
 
@@ -68,7 +71,7 @@ static void walk_fds(struct walk *w, const struct image_process *p)
 {
 	for (size_t i = 0; i < p->nr_fds; i++) {
 		const struct open_file *f = p->fds[i].file;
-		const char *why = why_not_file(f);
+		const char *why = why_not_file(w->img, f);
 
 		if (why)
 			report(w, p->info.pid, why, "fd %d (%s)", p->fds[i].fd, f->path);
@@ -112,7 +115,7 @@ int image_unsupported(const struct image *img,
 		      void (*cb)(void *ctx, int pid, const char *object, const char *why),
 		      void *ctx)
 {
-	struct walk w = { .cb = cb, .ctx = ctx };
+	struct walk w = { .img = img, .cb = cb, .ctx = ctx };
 
 	for (size_t i = 0; i < img->nr_processes; i++)
 		walk_process(&w, &img->processes[i]);

@@ -403,7 +403,7 @@ static const char *const plain_paths[] = { "/dev/null", "socket:[1]", "/tmp/gone
 static const struct xckpt_file plain_files[] = {
 	{ .id = 1, .mode = S_IFCHR | 0666, .rdev = 0x103, .nlink = 1, .path_off = 0 },
 	{ .id = 2, .mode = S_IFSOCK, .path_off = 1, .nlink = 1 },
-	{ .id = 3, .mode = S_IFREG, .path_off = 2 },
+	{ .id = 3, .mode = S_IFREG, .path_off = 2, .file_size = 5 },
 	{ .id = 9, .mode = S_IFIFO, .path_off = 3, .nlink = 1 },
 };
 
