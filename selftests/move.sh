@@ -274,7 +274,7 @@ if [ $# -eq 0 ] && [ "$command" = stream ]; then
 	# resumed at once and where it was: nothing is copied
 	[ -z "${XCKPT_KO:-}" ] || mapfile -t -O 2 victims < <(staying_names)
 elif [ $# -eq 0 ] && [ "$command" = resume ]; then
-	mapfile -t victims < <(movable_names)
+	mapfile -t victims < <(movable_names "$engine")
 elif [ $# -eq 0 ]; then
 	mapfile -t victims < <(victim_names)
 fi

@@ -11,9 +11,11 @@ victim_names() {
 	sed -n 's/^\([a-z0-9]\+\) *|.*/\1/p' "$SELFTESTS/victims.list"
 }
 
-# Those whose files may be copied; those whose files may not.
+# Those whose files may be copied, for an engine; those whose files may not.
 movable_names() {
-	grep -v '| stays$' "$SELFTESTS/victims.list" | sed -n 's/^\([a-z0-9]\+\) *|.*/\1/p'
+	local not='| stays$'
+	[ "$1" = native ] || not='| \(stays\|native\)$'
+	grep -v "$not" "$SELFTESTS/victims.list" | sed -n 's/^\([a-z0-9]\+\) *|.*/\1/p'
 }
 
 staying_names() {
@@ -57,6 +59,16 @@ numbers() {
 
 noise() {
 	{ seq 100000000 || true; } | head -c "$1M" | tr '0-9\n' '\200-\212' >noise
+}
+
+# N C files that take a while to compile; "done" grows by half a KiB with each.
+project() {
+	local i
+	mkdir tmp
+	for ((i = 1; i <= $1; i++)); do
+		sed "s/@N@/$i/g" "$SELFTESTS/victims/project.c.in" >"part$i.c"
+	done
+	cp "$SELFTESTS/victims/project.mk" Makefile
 }
 
 # victim_prepare NAME: an empty folder with what it needs
