@@ -13,12 +13,12 @@ steady() {
 
 numbers() {
 	local n
-	for ((n = 1; n <= lines; n++)); do steady 8000 "$n"; done
+	for ((n = 1; n <= lines; n++)); do steady 2500 "$n"; done
 }
 
 job() {
 	local n
-	for ((n = 1; n <= lines; n++)); do steady 3000 "$1 $n"; done >"job.$1"
+	for ((n = 1; n <= lines; n++)); do steady 1000 "$1 $n"; done >"job.$1"
 	return "$1"
 }
 
