@@ -31,4 +31,9 @@ int tree_listen(struct launched *l, unsigned int birth, struct record_status *st
 /* The signal by which the user ended this, or 0. */
 int tree_interrupted(void);
 
+/* launch_birth.c: make the process of an OP_FORK; *@made is its pid, or that of who let it go. */
+int birth_make(const struct nursery *nursery, const struct plan_op *op, pid_t *made);
+/* Wait for a child's end; returns its status. */
+int birth_reap(pid_t pid);
+
 #endif

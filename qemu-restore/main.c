@@ -81,14 +81,14 @@ static void look_at_privileges(struct plan_host *host)
 				      : host->cap_inheritable | host->cap_bset;
 }
 
-/* Which of the programs are on this machine; NULL: no memory. */
+/* Which of the programs are on this machine. */
 static const bool *look_for_programs(const struct image *img)
 {
-	bool *exists = calloc(img->nr_processes, sizeof(*exists));
+	bool *exists = plan_must(calloc(img->nr_processes, sizeof(*exists)));
 	struct stat st;
 	size_t i;
 
-	for (i = 0; exists && i < img->nr_processes; i++) {
+	for (i = 0; i < img->nr_processes; i++) {
 		const char *exe = img->processes[i].exe;
 
 		exists[i] = *exe && !stat(exe, &st) && S_ISREG(st.st_mode) && st.st_mode & 0111;
@@ -234,9 +234,6 @@ static int resume(struct options *options)
 	if (!check_image(img, options) && !engine_open(&engine, options->engine, options->qemu)) {
 		look_around(&host, options);
 		host.exe_exists = look_for_programs(img);
-		if (!host.exe_exists)
-			return fail("cannot resume %s: out of memory", img->name),
-			       RECORD_EXIT_FAILURE;
 		plan = plan_make(img, &engine, &host);
 		if (options->print_plan)
 			plan_print(plan);

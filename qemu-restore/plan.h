@@ -219,6 +219,7 @@ void plan_warning(struct plan *plan, const char *fmt, ...) __attribute__((format
 void *plan_must(void *p); /* NULL: no memory, which ends the program */
 void plan_sort(struct plan *plan); /* put the operations in the order in which they are done */
 
+void plan_births(struct plan *plan); /* plan_births.c: the processes themselves */
 void plan_files(struct plan *plan); /* plan_files.c: descriptors */
 void plan_descriptor_flags(struct process_plan *plan); /* their close-on-exec, in the restorer */
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */

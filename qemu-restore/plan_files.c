@@ -134,6 +134,12 @@ static bool is_same_pipe(const struct open_file *f, const struct open_file *g)
 	return is_pipe(g) && g->dev == f->dev && g->ino == f->ino;
 }
 
+/* Of the pipe of @first, in use, and not replaced by a file of the user's. */
+static bool is_of_pipe(const struct description *first, const struct description *d)
+{
+	return d->fd >= 0 && d->slot < 0 && is_same_pipe(first->file, d->file);
+}
+
 /* A further description of what there is one of in @slot. */
 static void reopen(struct plan *plan, struct description *d, int slot)
 {
@@ -225,7 +231,7 @@ static void plan_fifo(struct files *files, struct description *first)
 	op->value = first->pid;
 	plan_fill(plan, &state, slot);
 	for (d = first; d < end; d++)
-		if (d->fd >= 0 && is_same_pipe(first->file, d->file))
+		if (is_of_pipe(first, d))
 			reopen(plan, d, slot);
 }
 
@@ -244,7 +250,7 @@ static void plan_pipe(struct files *files, struct description *first)
 
 	plan->nr_slots += 2;
 	for (d = first; d < end; d++) {
-		if (d->fd < 0 || !is_same_pipe(first->file, d->file))
+		if (!is_of_pipe(first, d))
 			continue;
 		if (!r && is_end(d, X86_O_RDONLY))
 			r = d;
@@ -263,7 +269,7 @@ static void plan_pipe(struct files *files, struct description *first)
 	if (w)
 		w->slot = slot + 1;
 	for (d = first; d < end; d++)
-		if (d->fd >= 0 && d != r && d != w && is_same_pipe(first->file, d->file))
+		if (is_of_pipe(first, d))
 			reopen(plan, d, is_end(d, X86_O_WRONLY) ? slot + 1 : slot);
 }
 

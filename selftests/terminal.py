@@ -65,6 +65,18 @@ def result(good, what, terminal):
     sys.stdout.flush()
 
 
+def wait_for(name):
+    """Until a program of that name runs, and has had time to read; its pid."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = subprocess.run(['pgrep', '-x', name], stdout=subprocess.PIPE, check=False, text=True)
+        if found.stdout:
+            time.sleep(1)
+            return int(found.stdout.split()[0])
+        time.sleep(0.1)
+    return None
+
+
 def dump(pid, name):
     image = f'{DIR}/{name}'
     subprocess.run(['xckpt-dump', '-q', '-p', str(pid), '-o', image, '--kill'], check=True)
@@ -82,11 +94,11 @@ def shell():
     term.type('echo $((x + 37)) is it\n')
     result(term.sees(r'\n42 is it'), 'a shell goes on in another terminal', term)
     term.type('sleep 1000\n')
-    time.sleep(3)
+    wait_for('sleep')
     term.type('\x03echo interrupted: $?\n')
     result(term.sees('\ninterrupted: 130'), 'its foreground job gets the ^C', term)
     term.type('tr a-z A-Z | cat\n')
-    time.sleep(3)
+    wait_for('tr')
     term.type('whisper\n\x04')
     result(term.sees('\nWHISPER'), 'and what is typed', term)
     term.type('exit 6\n')
@@ -98,16 +110,15 @@ def job():
     first = Terminal('bash', '--norc', '--noprofile', '-i')
     first.sees('ready> ')
     first.type('cat\n')
+    pid = wait_for('cat')
     first.type('one\n')
     first.sees('one\r\none')
-    pids = subprocess.run(['pgrep', '-P', str(first.pid), '-x', 'cat'], stdout=subprocess.PIPE,
-                          check=True, text=True).stdout.split()
-    image = dump(int(pids[0]), 'job')
+    image = dump(pid, 'job')
     first.type('exit\n')
     term = Terminal('bash', '--norc', '--noprofile', '-i')
     term.sees('ready> ')
     term.type(f'qemu-resume --engine {ENGINE} {image}\n')
-    term.sees('\n')
+    wait_for('cat')
     term.type('two\n')
     result(term.sees('two\r\ntwo'), 'a job reads from the terminal', term)
     term.type('\x1a')

@@ -31,139 +31,139 @@
 
 #include <linux/types.h>
 
-#define XCKPT_NOTE_NAME "XCKPT"
+#define XCKPT_NOTE_NAME	"XCKPT"
 
 enum xckpt_note_type {
-	XCKPT_NT_PROCESS = 0x58430001,
-	XCKPT_NT_MM = 0x58430002,
-	XCKPT_NT_VMA = 0x58430003,
-	XCKPT_NT_SIGACTION = 0x58430004,
-	XCKPT_NT_SIGPENDING = 0x58430005,
-	XCKPT_NT_FILE = 0x58430006,
-	XCKPT_NT_THREAD = 0x58430007,
+	XCKPT_NT_PROCESS	= 0x58430001,
+	XCKPT_NT_MM		= 0x58430002,
+	XCKPT_NT_VMA		= 0x58430003,
+	XCKPT_NT_SIGACTION	= 0x58430004,
+	XCKPT_NT_SIGPENDING	= 0x58430005,
+	XCKPT_NT_FILE		= 0x58430006,
+	XCKPT_NT_THREAD		= 0x58430007,
 };
 
 /* struct xckpt_note_process.flags */
-#define XCKPT_PROCESS_NO_NEW_PRIVS (1u << 0)
-#define XCKPT_PROCESS_SUBREAPER (1u << 1) /* PR_SET_CHILD_SUBREAPER */
-#define XCKPT_PROCESS_SECCOMP (1u << 2) /* some thread has a seccomp mode */
-#define XCKPT_PROCESS_STOPPED (1u << 3) /* job control stop (SIGSTOP ...) */
-#define XCKPT_PROCESS_TTY (1u << 4) /* has a controlling terminal */
-#define XCKPT_PROCESS_IO_URING (1u << 5)
+#define XCKPT_PROCESS_NO_NEW_PRIVS	(1u << 0)
+#define XCKPT_PROCESS_SUBREAPER		(1u << 1)	/* PR_SET_CHILD_SUBREAPER */
+#define XCKPT_PROCESS_SECCOMP		(1u << 2)	/* some thread has a seccomp mode */
+#define XCKPT_PROCESS_STOPPED		(1u << 3)	/* job control stop (SIGSTOP ...) */
+#define XCKPT_PROCESS_TTY		(1u << 4)	/* has a controlling terminal */
+#define XCKPT_PROCESS_IO_URING		(1u << 5)
 
 struct xckpt_timer_value {
-	__u64 interval_ns; /* 0: does not repeat */
-	__u64 value_ns; /* until the next expiry; 0: not armed */
+	__u64 interval_ns;	/* 0: does not repeat */
+	__u64 value_ns;		/* until the next expiry; 0: not armed */
 };
 
 struct xckpt_rlimit {
-	__u64 cur; /* ~0: no limit */
+	__u64 cur;		/* ~0: no limit */
 	__u64 max;
 };
 
-#define XCKPT_NR_RLIMITS 16
+#define XCKPT_NR_RLIMITS	16
 
 /* XCKPT_NT_PROCESS: identity and everything that is one per process. */
 struct xckpt_note_process {
 	__u32 size;
-	__u32 flags; /* XCKPT_PROCESS_* */
-	__s32 pid; /* ids as the first process of the group sees them */
+	__u32 flags;		/* XCKPT_PROCESS_* */
+	__s32 pid;		/* ids as the first process of the group sees them */
 	__s32 ppid;
 	__s32 pgid;
 	__s32 sid;
 	__u32 nr_threads;
 	__u32 umask;
-	__u32 uid, euid, suid, fsuid; /* of the leader, initial user namespace */
+	__u32 uid, euid, suid, fsuid;	/* of the leader, initial user namespace */
 	__u32 gid, egid, sgid, fsgid;
 	__u64 cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
 	__u32 securebits;
 	__u32 personality;
-	__u32 dumpable; /* PR_GET_DUMPABLE */
+	__u32 dumpable;		/* PR_GET_DUMPABLE */
 	__s32 oom_score_adj;
 	__u32 exit_signal;
-	__u32 nr_posix_timers; /* timer_create() timers */
+	__u32 nr_posix_timers;	/* timer_create() timers */
 	char comm[16];
-	struct xckpt_timer_value itimer[3]; /* ITIMER_REAL, _VIRTUAL, _PROF */
+	struct xckpt_timer_value itimer[3];	/* ITIMER_REAL, _VIRTUAL, _PROF */
 	struct xckpt_rlimit rlimit[XCKPT_NR_RLIMITS];
-	__u32 exe_off; /* paths as the dumper sees them */
+	__u32 exe_off;		/* paths as the dumper sees them */
 	__u32 cwd_off;
 	__u32 root_off;
-	__u32 nr_groups; /* supplementary groups: */
-	__u32 groups_off; /* an array of __u32 there */
+	__u32 nr_groups;	/* supplementary groups: */
+	__u32 groups_off;	/* an array of __u32 there */
 	__u32 __reserved;
 };
 
 /* XCKPT_NT_MM: the layout that brk(2) and /proc show; addresses. */
 struct xckpt_note_mm {
 	__u32 size;
-	__u32 flags; /* XCKPT_MM_* */
+	__u32 flags;		/* XCKPT_MM_* */
 	__u64 start_code, end_code, start_data, end_data;
 	__u64 start_brk, brk, start_stack;
 	__u64 arg_start, arg_end, env_start, env_end;
-	__u64 vdso; /* where its ELF header is mapped, 0: nowhere */
+	__u64 vdso;		/* where its ELF header is mapped, 0: nowhere */
 };
-#define XCKPT_MM_THP_DISABLED (1u << 0) /* PR_SET_THP_DISABLE */
+#define XCKPT_MM_THP_DISABLED	(1u << 0)	/* PR_SET_THP_DISABLE */
 
 /* What a mapping is made of. */
 enum xckpt_vma_kind {
-	XCKPT_VMA_ANON, /* private anonymous memory, [heap] and [stack] too */
-	XCKPT_VMA_FILE, /* a file, private or shared (see flags) */
-	XCKPT_VMA_SHMEM, /* shared anonymous memory, memfd, deleted tmpfs file */
-	XCKPT_VMA_SYSV, /* shmat() */
+	XCKPT_VMA_ANON,		/* private anonymous memory, [heap] and [stack] too */
+	XCKPT_VMA_FILE,		/* a file, private or shared (see flags) */
+	XCKPT_VMA_SHMEM,	/* shared anonymous memory, memfd, deleted tmpfs file */
+	XCKPT_VMA_SYSV,		/* shmat() */
 	XCKPT_VMA_HUGETLB,
 	XCKPT_VMA_VDSO,
-	XCKPT_VMA_VVAR, /* the vDSO's data: never in the image */
-	XCKPT_VMA_SPECIAL, /* devices, secretmem: never in the image */
+	XCKPT_VMA_VVAR,		/* the vDSO's data: never in the image */
+	XCKPT_VMA_SPECIAL,	/* devices, secretmem: never in the image */
 };
 
 /* struct xckpt_vma.flags */
-#define XCKPT_VMA_READ (1u << 0)
-#define XCKPT_VMA_WRITE (1u << 1)
-#define XCKPT_VMA_EXEC (1u << 2)
-#define XCKPT_VMA_SHARED (1u << 3)
-#define XCKPT_VMA_MAYWRITE (1u << 4) /* mprotect() may make it writable */
-#define XCKPT_VMA_GROWSDOWN (1u << 5)
-#define XCKPT_VMA_LOCKED (1u << 6)
-#define XCKPT_VMA_DONTFORK (1u << 7)
-#define XCKPT_VMA_WIPEONFORK (1u << 8)
-#define XCKPT_VMA_DONTDUMP (1u << 9) /* in the image all the same */
-#define XCKPT_VMA_NORESERVE (1u << 10)
-#define XCKPT_VMA_HUGEPAGE (1u << 11) /* MADV_HUGEPAGE */
-#define XCKPT_VMA_NOHUGEPAGE (1u << 12)
-#define XCKPT_VMA_MERGEABLE (1u << 13)
-#define XCKPT_VMA_HEAP (1u << 14) /* holds the brk heap */
-#define XCKPT_VMA_STACK (1u << 15) /* holds the first thread's stack */
-#define XCKPT_VMA_UFFD (1u << 16) /* registered with a userfaultfd */
-#define XCKPT_VMA_DELETED (1u << 17) /* the file has no name any more */
+#define XCKPT_VMA_READ		(1u << 0)
+#define XCKPT_VMA_WRITE		(1u << 1)
+#define XCKPT_VMA_EXEC		(1u << 2)
+#define XCKPT_VMA_SHARED	(1u << 3)
+#define XCKPT_VMA_MAYWRITE	(1u << 4)	/* mprotect() may make it writable */
+#define XCKPT_VMA_GROWSDOWN	(1u << 5)
+#define XCKPT_VMA_LOCKED	(1u << 6)
+#define XCKPT_VMA_DONTFORK	(1u << 7)
+#define XCKPT_VMA_WIPEONFORK	(1u << 8)
+#define XCKPT_VMA_DONTDUMP	(1u << 9)	/* in the image all the same */
+#define XCKPT_VMA_NORESERVE	(1u << 10)
+#define XCKPT_VMA_HUGEPAGE	(1u << 11)	/* MADV_HUGEPAGE */
+#define XCKPT_VMA_NOHUGEPAGE	(1u << 12)
+#define XCKPT_VMA_MERGEABLE	(1u << 13)
+#define XCKPT_VMA_HEAP		(1u << 14)	/* holds the brk heap */
+#define XCKPT_VMA_STACK		(1u << 15)	/* holds the first thread's stack */
+#define XCKPT_VMA_UFFD		(1u << 16)	/* registered with a userfaultfd */
+#define XCKPT_VMA_DELETED	(1u << 17)	/* the file has no name any more */
 
 struct xckpt_vma {
-	__u64 start, end; /* page-aligned; the n-th entry is the n-th PT_LOAD */
-	__u64 pgoff; /* offset in the file, bytes */
-	__u64 dev, ino; /* new_encode_dev() form; 0 without a file */
-	__u64 file_size; /* bytes, at the freeze */
+	__u64 start, end;	/* page-aligned; the n-th entry is the n-th PT_LOAD */
+	__u64 pgoff;		/* offset in the file, bytes */
+	__u64 dev, ino;		/* new_encode_dev() form; 0 without a file */
+	__u64 file_size;	/* bytes, at the freeze */
 	__s64 file_mtime_ns;
-	__u32 flags; /* XCKPT_VMA_* */
-	__u32 kind; /* enum xckpt_vma_kind */
-	__u32 path_off; /* file name, or the name of an anonymous mapping */
+	__u32 flags;		/* XCKPT_VMA_* */
+	__u32 kind;		/* enum xckpt_vma_kind */
+	__u32 path_off;		/* file name, or the name of an anonymous mapping */
 	__u32 pkey;
 };
 
 /* The head of a note that is a table; strings follow the entries. */
 struct xckpt_note_table {
-	__u32 size; /* of this head */
+	__u32 size;		/* of this head */
 	__u32 entry_size;
 	__u32 nr_entries;
-	__u32 entries_off; /* from the start of the description */
+	__u32 entries_off;	/* from the start of the description */
 };
 
 /* XCKPT_NT_VMA is a table of struct xckpt_vma in address order. */
 
 /* XCKPT_NT_SIGACTION is a table of 64 of these, signal 1 first. */
 struct xckpt_sigaction {
-	__u64 handler; /* 0: default, 1: ignored */
-	__u64 flags; /* SA_* of x86-64 */
+	__u64 handler;		/* 0: default, 1: ignored */
+	__u64 flags;		/* SA_* of x86-64 */
 	__u64 restorer;
-	__u64 mask; /* bit n-1: signal n */
+	__u64 mask;		/* bit n-1: signal n */
 };
 
 /*
@@ -173,36 +173,36 @@ struct xckpt_sigaction {
  * whose siginfo the kernel did not keep has si_code SI_USER and pid 0. The note
  * is absent when nothing is pending.
  */
-#define XCKPT_SIGINFO_SIZE 128
+#define XCKPT_SIGINFO_SIZE	128
 
 /* One open file description. */
 struct xckpt_file {
-	__u32 id; /* the same in all processes of the group; from 1 */
-	__u32 flags; /* O_* of x86-64, as fcntl(F_GETFL) gives them */
-	__u32 mode; /* st_mode */
-	__u32 path_off; /* as /proc/PID/fd shows it */
-	__u64 pos; /* bytes */
-	__u64 dev, ino, rdev; /* new_encode_dev() form */
+	__u32 id;		/* the same in all processes of the group; from 1 */
+	__u32 flags;		/* O_* of x86-64, as fcntl(F_GETFL) gives them */
+	__u32 mode;		/* st_mode */
+	__u32 path_off;		/* as /proc/PID/fd shows it */
+	__u64 pos;		/* bytes */
+	__u64 dev, ino, rdev;	/* new_encode_dev() form */
 	__u64 file_size;
 	__s64 file_mtime_ns;
-	__u32 nlink; /* 0: deleted */
-	__u32 readers, writers; /* of a pipe: descriptions there are, whoever has them */
+	__u32 nlink;		/* 0: deleted */
+	__u32 readers, writers;	/* of a pipe: descriptions there are, whoever has them */
 	__u32 __reserved;
 };
 
 /* One file descriptor. */
 struct xckpt_fd {
 	__s32 fd;
-	__u32 file; /* index of its description among the files */
-	__u32 flags; /* XCKPT_FD_* */
+	__u32 file;		/* index of its description among the files */
+	__u32 flags;		/* XCKPT_FD_* */
 	__u32 __reserved;
 };
-#define XCKPT_FD_CLOEXEC (1u << 0)
+#define XCKPT_FD_CLOEXEC	(1u << 0)
 
 /* XCKPT_NT_FILE: two tables, descriptions and descriptors (ascending). */
 struct xckpt_note_file {
 	__u32 size;
-	__u32 file_size; /* sizeof(struct xckpt_file) of the writer */
+	__u32 file_size;	/* sizeof(struct xckpt_file) of the writer */
 	__u32 nr_files;
 	__u32 files_off;
 	__u32 fd_size;
@@ -216,46 +216,46 @@ enum xckpt_restart {
 	XCKPT_RESTART_NONE,
 	/* until @restart_expires_ns of @restart_clock, as the process reads it */
 	XCKPT_RESTART_NANOSLEEP,
-	XCKPT_RESTART_FUTEX, /* same, if not 0 */
-	XCKPT_RESTART_POLL, /* same, if not 0 */
+	XCKPT_RESTART_FUTEX,		/* same, if not 0 */
+	XCKPT_RESTART_POLL,		/* same, if not 0 */
 	XCKPT_RESTART_OTHER,
 };
 
 /* struct xckpt_note_thread.flags */
-#define XCKPT_THREAD_IN_SYSCALL (1u << 0) /* orig_rax holds its number */
-#define XCKPT_THREAD_SAVED_SIGMASK (1u << 1) /* left a call with a temporary mask */
-#define XCKPT_THREAD_SECCOMP (1u << 2)
+#define XCKPT_THREAD_IN_SYSCALL		(1u << 0)	/* orig_rax holds its number */
+#define XCKPT_THREAD_SAVED_SIGMASK	(1u << 1)	/* left a call with a temporary mask */
+#define XCKPT_THREAD_SECCOMP		(1u << 2)
 /*
  * Its write(2), send(2) or the like was cut short by the freeze: rax is what it had
  * moved by then, and the rest of what was asked for is still to be moved.
  */
-#define XCKPT_THREAD_CUT (1u << 3)
+#define XCKPT_THREAD_CUT		(1u << 3)
 
 /* XCKPT_NT_THREAD: what NT_PRSTATUS has no room for. */
 struct xckpt_note_thread {
 	__u32 size;
-	__u32 flags; /* XCKPT_THREAD_* */
+	__u32 flags;		/* XCKPT_THREAD_* */
 	__s32 tid;
-	__u32 state; /* enum xckpt_task_state (uapi/xckpt.h) */
-	__u64 sigmask; /* as it will be once a temporary mask is undone */
+	__u32 state;		/* enum xckpt_task_state (uapi/xckpt.h) */
+	__u64 sigmask;		/* as it will be once a temporary mask is undone */
 	__u64 altstack_sp, altstack_size;
-	__u32 altstack_flags; /* SS_* */
+	__u32 altstack_flags;	/* SS_* */
 	__u32 pdeath_signal;
-	__u64 clear_child_tid; /* set_tid_address(2) */
-	__u64 robust_list; /* set_robust_list(2), 0: none */
-	__u64 rseq; /* rseq(2), 0: not registered */
+	__u64 clear_child_tid;	/* set_tid_address(2) */
+	__u64 robust_list;	/* set_robust_list(2), 0: none */
+	__u64 rseq;		/* rseq(2), 0: not registered */
 	__u32 rseq_len;
 	__u32 rseq_sig;
 	__u64 timer_slack_ns;
-	__u32 policy; /* SCHED_* */
+	__u32 policy;		/* SCHED_* */
 	__s32 nice;
 	__u32 rt_priority;
-	__u32 restart; /* enum xckpt_restart */
-	__s32 restart_clock; /* CLOCK_* */
-	__u32 restart_nr; /* the call itself: orig_rax may be restart_syscall(2) */
+	__u32 restart;		/* enum xckpt_restart */
+	__s32 restart_clock;	/* CLOCK_* */
+	__u32 restart_nr;	/* the call itself: orig_rax may be restart_syscall(2) */
 	__u64 restart_expires_ns;
 	char comm[16];
-	__s32 vfork_child; /* XCKPT_TASK_VFORK: the process that it waits for */
+	__s32 vfork_child;	/* XCKPT_TASK_VFORK: the process that it waits for */
 	__u32 __reserved;
 };
 

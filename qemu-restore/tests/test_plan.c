@@ -204,6 +204,34 @@ static void test_outside(void)
 	plan_free(plan);
 }
 
+/* One end of an inner pipe is given a file: the other is alone then. */
+static void test_override_of_pipe(void)
+{
+	const char *override[6] = { NULL };
+	struct open_file *r, *w;
+	struct plan *plan;
+	int end;
+
+	for (end = 4; end <= 5; end++) {
+		override[4] = override[5] = NULL;
+		override[end] = "/tmp/instead";
+		synth_init(&s, ENGINE_NATIVE);
+		synth_program(&s);
+		r = synth_file(&s, FILE_PIPE, "pipe:[5]", 0);
+		w = synth_file(&s, FILE_PIPE, "pipe:[5]", 1);
+		r->inside = w->inside = true;
+		r->ino = w->ino = 5;
+		synth_fd(&s, 4, r, false);
+		synth_fd(&s, 5, w, false);
+		s.host.override = override;
+		s.host.nr_override = 6;
+		plan = plan_make(&s.img, &s.engine, &s.host);
+		ok(find_op(plan, OP_OPEN, 0)->arg[0] == find_op(plan, OP_PLACE, 0)[end - 4].arg[0],
+		   "--fd takes the place of one end of an inner pipe");
+		plan_free(plan);
+	}
+}
+
 static void test_space(void)
 {
 	struct plan *plan;
@@ -398,6 +426,7 @@ int main(void)
 	test_hole();
 	test_descriptors();
 	test_outside();
+	test_override_of_pipe();
 	test_space();
 	test_threads();
 	test_stopped();

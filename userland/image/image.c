@@ -189,6 +189,7 @@ static int open_processes(struct image *img, struct image_priv *priv)
 struct place {
 	int pid, ppid;
 	size_t order;
+	bool ended;
 };
 
 static int compare_places(const void *a, const void *b)
@@ -198,7 +199,7 @@ static int compare_places(const void *a, const void *b)
 	return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
-/* Every pid once, and parents before their children: a tree. */
+/* Every pid once, and parents, alive, before their children: a tree. */
 static int check_tree(const struct image *img, struct image_priv *priv)
 {
 	const struct manifest *m = &priv->manifest;
@@ -210,6 +211,7 @@ static int check_tree(const struct image *img, struct image_priv *priv)
 	for (size_t i = 0; i < m->nr_processes; i++) {
 		places[i].order = i;
 		places[i].pid = m->processes[i].pid;
+		places[i].ended = !m->processes[i].core;
 		places[i].ppid = m->processes[i].core ? img->processes[p++].info.ppid
 						      : img->zombies[z++].ppid;
 	}
@@ -223,11 +225,12 @@ static int check_tree(const struct image *img, struct image_priv *priv)
 			return fail("%s: " MANIFEST_NAME
 				    " is damaged: it has pid %d twice (copy the image again)",
 				    priv->action, places[i].pid);
-		if (parent && parent->order >= places[i].order)
+		if (parent && (parent->ended || parent->order >= places[i].order))
 			return fail("%s: " MANIFEST_NAME
-				    " is damaged: pid %d comes before its parent (copy the image "
-				    "again)",
-				    priv->action, places[i].pid);
+				    " is damaged: pid %d %s (copy the image again)",
+				    priv->action, places[i].pid,
+				    parent->ended ? "has a parent that has ended"
+						  : "comes before its parent");
 	}
 	return 0;
 }

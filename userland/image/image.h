@@ -4,7 +4,7 @@
  * struct image needs no bounds check of his own: every pointer leads into it,
  * every offset and size lies inside its file, every cross-reference exists,
  * segments are page-aligned, ascending and do not overlap, strings end, and no pid
- * is there twice or before its parent.
+ * is there twice, before its parent, or under one that has ended.
  */
 #ifndef XCKPT_IMAGE_H
 #define XCKPT_IMAGE_H
