@@ -136,6 +136,12 @@ state_of() {
 	echo "${line:0:1}"
 } 2>/dev/null
 
+# It is a zombie at most. (Of a process whose first thread has ended that one is, too.)
+has_ended() {
+	local tasks=("/proc/$1/task/"*)
+	! alive "$1" || { [ "$(state_of "$1")" = Z ] && [ ${#tasks[@]} -le 1 ]; }
+}
+
 # A process and all that descend from it.
 tree_of() {
 	local child children=()

@@ -52,23 +52,39 @@ reference_run() {
 	mv "$WORK_TOP/$name" "$keep/ref"
 }
 
-# dump_at NAME POINT IMAGE OPTION...: one result; status 1 when it went wrong
+# fresh_run NAME: starts it anew
+fresh_run() {
+	victim_prepare "$1"
+	victim_start "$1"
+}
+
+# dump_at NAME POINT IMAGE OPTION...: starts it and dumps it there; one result;
+# status 1 when it went wrong. On a machine that is slow for a moment a victim may
+# be over before it is dumped: that says nothing, and it is started again.
 dump_at() {
-	local name=$1 nth=$2 image=$3 log=$LOCAL/$1/dump.$2.log
+	local name=$1 nth=$2 image=$3 log=$LOCAL/$1/dump.$2.log what="dumped at point $2" try
 	shift 3
-	: >"$log"
-	if ! victim_wait "$name" "$PID" "$nth"; then
-		fail "$name: reaches point $nth" "state $(state_of "$PID")"
-	elif ! alive "$PID"; then
-		fail "$name: is still running at point $nth" "$(tail -n 5 "$WORK_TOP/$name/stderr")"
-	elif ! xckpt-dump -p "$PID" -o "$image" "$@" 2>"$log"; then
-		fail "$name: dumped at point $nth" "$(<"$log")"
-	elif ! xckpt-info "$image" >"$log" 2>&1; then
-		fail "$name: dumped at point $nth and readable" "$(<"$log")"
-	else
-		pass "$name: dumped at point $nth"
-		return 0
-	fi
+	for try in 1 2 3; do
+		fresh_run "$name"
+		: >"$log"
+		if ! victim_wait "$name" "$PID" "$nth"; then
+			fail "$name: reaches point $nth" "state $(state_of "$PID")"
+			return 1
+		elif has_ended "$PID"; then
+			echo "it had ended: $(tail -n 5 "$WORK_TOP/$name/stderr")" >"$log"
+		elif xckpt-dump -p "$PID" -o "$image" "$@" 2>"$log"; then
+			if xckpt-info "$image" >"$log" 2>&1; then
+				pass "$name: $what"
+				return 0
+			fi
+			what+=" and readable"
+			break
+		elif ! has_ended "$PID"; then
+			break
+		fi
+		[ "$try" = 3 ] || end_of "$PID"
+	done
+	fail "$name: $what" "$(<"$log")"
 	return 1
 }
 
@@ -83,16 +99,9 @@ store() {
 	tar -C "$WORK_TOP" -cSf - "$name" | zstd -q -1 >"$STORE/$name/work.tar.zst"
 }
 
-# fresh_run NAME: starts it anew
-fresh_run() {
-	victim_prepare "$1"
-	victim_start "$1"
-}
-
 # Runs on while its image is written: it may be anywhere, or over, when that is done.
 dump_running() {
 	local name=$1
-	fresh_run "$name"
 	dump_at "$name" 1 "$LOCAL/$name/first" || true
 	end_of "$PID"
 	compare "$name" "$STATUS" "ran on to the right end" "$LOCAL/$name/dump.1.log"
@@ -101,7 +110,6 @@ dump_running() {
 
 dump_stopped() {
 	local name=$1
-	fresh_run "$name"
 	if dump_at "$name" 2 "$LOCAL/$name/image" --leave-stopped; then
 		if stands "$PID"; then
 			pass "$name: left stopped"

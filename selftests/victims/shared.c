@@ -39,7 +39,7 @@ static _Noreturn void child(int n, unsigned int turns, const char *big, volatile
 {
 	for (unsigned int i = 0; i < turns; i++) {
 		sem_wait(&board->go[n]);
-		work(n, STEP / 10);
+		work(n, STEP / 3);
 		pthread_mutex_lock(&board->lock);
 		board->total++;
 		board->last_turn[n] = i;
