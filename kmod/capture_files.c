@@ -4,10 +4,17 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
+#include <linux/magic.h>
+#include <linux/pid.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched/task.h>
 
 #include "capture.h"
+#include "compat/files.h"
+
+#ifndef PID_FS_MAGIC /* older pidfds are anonymous inodes as well */
+#define PID_FS_MAGIC 0x50494446
+#endif
 
 struct open_fd {
 	struct file *file; /* with a reference */
@@ -98,14 +105,31 @@ void files_forget(struct group *group)
 	group->nr_files = 0;
 }
 
-unsigned int files_count_pipes(struct group *group)
+static bool has_locks(const struct inode *inode)
+{
+	struct file_lock_context *locks = locks_inode_context(inode);
+
+	return locks &&
+	       (!list_empty_careful(&locks->flc_flock) || !list_empty_careful(&locks->flc_posix) ||
+		!list_empty_careful(&locks->flc_lease));
+}
+
+static bool is_stateful(const struct inode *inode)
+{
+	unsigned long magic = inode->i_sb->s_magic;
+
+	return S_ISFIFO(inode->i_mode) || magic == ANON_INODE_FS_MAGIC || magic == PID_FS_MAGIC ||
+	       (S_ISREG(inode->i_mode) && !inode->i_nlink) || has_locks(inode);
+}
+
+unsigned int files_count_stateful(struct group *group)
 {
 	unsigned long file;
 	unsigned int nr = 0;
 	void *id;
 
 	xa_for_each(&group->files, file, id)
-		nr += S_ISFIFO(file_inode((struct file *)file)->i_mode);
+		nr += is_stateful(file_inode((struct file *)file));
 	return nr;
 }
 
@@ -116,7 +140,28 @@ static void fill_pipe(struct xckpt_file *to, const struct pipe_inode_info *pipe)
 	to->writers = READ_ONCE(pipe->writers);
 }
 
-static void fill_file(struct xckpt_file *to, struct file *file)
+/* fcntl()'s names for what a signal about a file goes to */
+static u32 owner_type(enum pid_type type)
+{
+	return type == PIDTYPE_PID    ? F_OWNER_TID
+	       : type == PIDTYPE_PGID ? F_OWNER_PGRP
+				      : F_OWNER_PID;
+}
+
+static void fill_owner(struct xckpt_file *to, struct file *file, struct pid_namespace *ns)
+{
+	struct fown_struct *owner = compat_owner(file);
+
+	if (!owner)
+		return;
+	read_lock_irq(&owner->lock);
+	to->owner = pid_nr_ns(owner->pid, ns);
+	to->owner_type = to->owner ? owner_type(owner->pid_type) : 0;
+	to->owner_signal = owner->signum;
+	read_unlock_irq(&owner->lock);
+}
+
+static void fill_file(struct xckpt_file *to, struct file *file, struct pid_namespace *ns)
 {
 	struct inode *inode = file_inode(file);
 	struct kstat stat;
@@ -126,6 +171,11 @@ static void fill_file(struct xckpt_file *to, struct file *file)
 	to->mode = inode->i_mode;
 	if (S_ISFIFO(inode->i_mode) && inode->i_pipe && !(file->f_mode & FMODE_PATH))
 		fill_pipe(to, inode->i_pipe);
+	fill_owner(to, file, ns);
+	if (has_locks(inode))
+		to->state |= XCKPT_FILE_LOCKED;
+	if (compat_eventfd_is_semaphore(file))
+		to->state |= XCKPT_FILE_SEMAPHORE;
 	if (vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_DONT_SYNC))
 		return;
 	to->mode = stat.mode;
@@ -144,7 +194,7 @@ static void add_file(struct capture *capture, const struct open_fd *open, u32 fi
 	struct xckpt_file file = { .id = id };
 	const char *name;
 
-	fill_file(&file, open->file);
+	fill_file(&file, open->file, capture->group->ns);
 	name = capture_path(capture, &open->file->f_path);
 	if (name)
 		file.path_off = notes_string(&capture->notes, name);

@@ -118,6 +118,13 @@ static void fill_mapping(struct mapping *mapping, struct vm_area_struct *vma)
 	mapping->file = get_file(vma->vm_file);
 }
 
+/* Shared memory by a name: shm_open(3). */
+static bool is_shm(struct vm_area_struct *vma, const struct xckpt_vma *info)
+{
+	return info->kind == XCKPT_VMA_FILE && (info->flags & XCKPT_VMA_SHARED) &&
+	       file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC;
+}
+
 /* Bytes of a file mapping that lie before the file's end. */
 static unsigned long file_bytes(const struct xckpt_vma *vma)
 {
@@ -199,6 +206,7 @@ static int walk_mappings(struct capture *capture, struct mapping *mappings, unsi
 		fill_mapping(&mappings[i], vma);
 		fill_segment(&core->segments[i], vma);
 		core->nr_segments++;
+		core->nr_shm += is_shm(vma, &mappings[i].vma);
 		ret = choose_contents(capture, vma, &mappings[i].vma, &core->segments[i]);
 		if (ret)
 			return ret;

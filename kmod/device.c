@@ -113,7 +113,7 @@ static int do_snapshot(struct session *session, union argument *arg)
 	}
 	session->snapshot = snapshot;
 	arg->snapshot.out_thawed = (arg->flags & XCKPT_SNAPSHOT_THAW) &&
-				   !arg->snapshot.out_nr_uncloned && !arg->snapshot.out_nr_pipes;
+				   !arg->snapshot.out_nr_uncloned && !arg->snapshot.out_nr_stateful;
 	return arg->snapshot.out_thawed ? session_thaw(session, 0) : 0;
 }
 

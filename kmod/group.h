@@ -87,8 +87,8 @@ void member_put(struct member *member);
 
 /* Drop the references that FILE notes took (capture_files.c). */
 void files_forget(struct group *group);
-/* Of them, pipes and FIFOs. */
-unsigned int files_count_pipes(struct group *group);
+/* Of them, those with more to them than their path can give back. */
+unsigned int files_count_stateful(struct group *group);
 
 static inline bool member_quiet(enum member_state state)
 {

@@ -264,10 +264,11 @@ static void snapshot_count(struct snapshot *snapshot, struct group *group,
 	unsigned int i;
 
 	arg->out_nr_processes = snapshot->nr;
-	arg->out_nr_pipes = files_count_pipes(group);
+	arg->out_nr_stateful = files_count_stateful(group);
 	for (i = 0; i < snapshot->nr; i++) {
 		core = snapshot->cores[i];
 		count_private(core, arg);
+		arg->out_nr_stateful += core->nr_shm;
 		if (core->cloned)
 			continue;
 		if (!arg->out_nr_uncloned++) {

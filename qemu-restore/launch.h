@@ -15,6 +15,8 @@ struct slots {
 
 /* Open everything, and check it. Returns 0, or -1 after one line on stderr. */
 int slots_open(struct slots *slots, const struct plan *plan);
+/* When all is mapped: the seals that would have been in the way. */
+int slots_seal(const struct slots *slots, const struct plan *plan);
 void slots_close(struct slots *slots);
 /* In a process of the program: put everything at its number. Returns 0 or -1. */
 int slots_place(const struct slots *slots, const struct process_plan *plan);

@@ -2,6 +2,7 @@
 /* Opens what the program had open, before anything else happens. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "build_id.h"
-#include "launch.h"
+#include "launch_slots.h"
 #include "oflags.h"
 #include "report.h"
 
@@ -48,8 +50,7 @@ int slots_make_room(const struct plan *plan)
 	return 0;
 }
 
-/* Keep @fd under a number that is in nobody's way. */
-static int keep(struct slots *slots, const struct plan *plan, uint64_t slot, int fd)
+int slot_keep(struct slots *slots, const struct plan *plan, uint64_t slot, int fd)
 {
 	int high = fcntl(fd, F_DUPFD_CLOEXEC, slots_first(plan));
 
@@ -84,6 +85,52 @@ static int check_build(const struct plan_op *op, int fd, int pid)
 		    pid, op->path, *id ? id : "none", op->build_id);
 }
 
+/* What the kernel makes up when it is read has neither a size nor a time. */
+static bool is_made_up(int fd)
+{
+	static const unsigned long magics[] = { PROC_SUPER_MAGIC,   SYSFS_MAGIC,
+						DEBUGFS_MAGIC,	    TRACEFS_MAGIC,
+						CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC };
+	struct statfs fs;
+	size_t i;
+
+	if (fstatfs(fd, &fs))
+		return false;
+	for (i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+		if ((unsigned long)fs.f_type == magics[i])
+			return true;
+	return false;
+}
+
+/* Who copies files may keep whole seconds only. */
+static bool is_same_time(const struct stat *st, int64_t ns)
+{
+	return st->st_mtim.tv_sec == ns / 1000000000 &&
+	       (!st->st_mtim.tv_nsec || st->st_mtim.tv_nsec == ns % 1000000000);
+}
+
+static int check_same(const struct plan_op *op, int fd, const struct stat *st, int pid)
+{
+	static const char remedy[] = "put the file back as it was at the checkpoint, or give "
+				     "--allow-changed";
+
+	if (!S_ISREG(st->st_mode))
+		return fail("cannot resume pid %d: %s is no regular file any more", pid, op->path);
+	if (is_made_up(fd))
+		return 0;
+	if ((uint64_t)st->st_size != op->arg[4])
+		return fail(
+			"cannot resume pid %d: %s has changed since the checkpoint: it has %lld "
+			"bytes, it had %llu (%s)",
+			pid, op->path, (long long)st->st_size, (unsigned long long)op->arg[4],
+			remedy);
+	if (!is_same_time(st, (int64_t)op->arg[5]))
+		return fail("cannot resume pid %d: %s has changed since the checkpoint: it was "
+			    "written at another time (%s)",
+			    pid, op->path, remedy);
+	return 0;
+}
+
 static int check_opened(const struct plan_op *op, int fd, int pid)
 {
 	struct stat st;
@@ -102,6 +149,8 @@ static int check_opened(const struct plan_op *op, int fd, int pid)
 				    (unsigned long long)(op->arg[2] > op->arg[4] ? op->arg[2]
 										 : op->arg[4]));
 		return 0;
+	case CHECK_SAME:
+		return check_same(op, fd, &st, pid);
 	case CHECK_UNCHANGED:
 		if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != op->arg[4] ||
 		    st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec != (int64_t)op->arg[5])
@@ -140,7 +189,7 @@ static int open_path(struct slots *slots, const struct plan *plan, const struct 
 			ret = fail("cannot resume pid %d: cannot seek in %s: %s", pid, op->path,
 				   strerror(errno));
 		else
-			ret = keep(slots, plan, op->arg[0], fd);
+			ret = slot_keep(slots, plan, op->arg[0], fd);
 	}
 	close(fd);
 	return ret;
@@ -157,8 +206,10 @@ static int open_pipe(struct slots *slots, const struct plan *plan, const struct 
 		     (unsigned long long)op->arg[2], strerror(errno));
 	for (i = 0; i < 2; i++)
 		fcntl(fds[i], F_SETFL, oflags_to_host(op->arg[3 + i]) & ~O_ACCMODE);
-	ret = keep(slots, plan, op->arg[0], fds[0]) || keep(slots, plan, op->arg[1], fds[1]) ? -1
-											     : 0;
+	ret = slot_keep(slots, plan, op->arg[0], fds[0]) ||
+			      slot_keep(slots, plan, op->arg[1], fds[1])
+		      ? -1
+		      : 0;
 	close(fds[0]);
 	close(fds[1]);
 	return ret;
@@ -180,7 +231,7 @@ static int open_fifo(struct slots *slots, const struct plan *plan, const struct 
 			   "has it open)",
 			   pid, op->path, bytes);
 	else
-		ret = keep(slots, plan, op->arg[0], fd);
+		ret = slot_keep(slots, plan, op->arg[0], fd);
 	if (!ret && op->arg[1] && fcntl(fd, F_SETPIPE_SZ, (int)op->arg[1]) < 0)
 		warn("cannot give %s its %llu bytes: %s", op->path, (unsigned long long)op->arg[1],
 		     strerror(errno));
@@ -202,7 +253,7 @@ static int reopen(struct slots *slots, const struct plan *plan, const struct pla
 	if (op->arg[3] && lseek(fd, op->arg[3], SEEK_SET) < 0)
 		ret = fail("cannot seek in %s: %s", op->object, strerror(errno));
 	else
-		ret = keep(slots, plan, op->arg[0], fd);
+		ret = slot_keep(slots, plan, op->arg[0], fd);
 	close(fd);
 	return ret;
 }
@@ -234,40 +285,57 @@ static int fill_pipe(const struct slots *slots, const struct plan *plan, const s
 	return 0;
 }
 
-static int make_memory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+static int open_own(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
-	int fd = memfd_create("xckpt", MFD_CLOEXEC), ret;
-
-	if (fd < 0 || ftruncate(fd, op->arg[1]))
-		ret = fail("cannot make %llu bytes of memory to be shared: %s",
-			   (unsigned long long)op->arg[1], strerror(errno));
-	else
-		ret = keep(slots, plan, op->arg[0], fd);
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	if (fcntl(op->arg[1], F_GETFD) < 0)
+		return fail("cannot resume pid %d: %s: qemu-resume's own descriptor %d is closed "
+			    "(give a file in its place with --fd %d=PATH)",
+			    (int)op->value, op->object, (int)op->arg[1], (int)op->arg[1]);
+	return slot_keep(slots, plan, op->arg[0], op->arg[1]);
 }
 
-static int copy_memory(const struct slots *slots, const struct plan *plan, const struct plan_op *op)
+/* What is to be done for the whole group before there is any process. */
+static int prepare(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
-	int in = plan->img->processes[op->arg[1]].core_fd, out = slots->fd[op->arg[0]];
-	uint64_t from = op->arg[2], to = op->arg[4], left = op->arg[3];
-	static char buf[1 << 20];
-
-	while (left) {
-		ssize_t n = pread(in, buf, left < sizeof(buf) ? left : sizeof(buf), from);
-
-		if (n <= 0)
-			return fail("cannot read %s: %s",
-				    plan->img->processes[op->arg[1]].core_name,
-				    n ? strerror(errno) : "it has become shorter");
-		if (pwrite(out, buf, n, to) != n)
-			return fail("cannot fill memory to be shared: %s", strerror(errno));
-		from += n;
-		to += n;
-		left -= n;
+	switch (op->kind) {
+	case OP_UNPACK:
+		return contents_unpack(plan, op);
+	case OP_OPEN:
+		return open_path(slots, plan, op);
+	case OP_PIPE:
+		return open_pipe(slots, plan, op);
+	case OP_FIFO:
+		return open_fifo(slots, plan, op);
+	case OP_REOPEN:
+		return reopen(slots, plan, op);
+	case OP_FILL:
+		return fill_pipe(slots, plan, op);
+	case OP_MEMORY:
+		return contents_memory(slots, plan, op);
+	case OP_COPY:
+		return contents_copy_core(slots, plan, op);
+	case OP_CONTENTS:
+		return contents_copy_file(slots, plan, op);
+	case OP_LOST_DIRECTORY:
+		return contents_lost_directory(slots, plan, op);
+	case OP_SEAL:
+		return op->arg[2] ? 0 : contents_seal(slots, op);
+	case OP_EVENTFD:
+	case OP_TIMERFD:
+	case OP_SIGNALFD:
+	case OP_EPOLL:
+	case OP_INOTIFY:
+		return event_make(slots, plan, op);
+	case OP_WATCH:
+		return event_watch(slots, op);
+	case OP_FLOCK:
+	case OP_OFD_LOCK:
+		return event_lock(slots, op);
+	case OP_OWN:
+		return open_own(slots, plan, op);
+	default:
+		return 0;
 	}
-	return 0;
 }
 
 int slots_open(struct slots *slots, const struct plan *plan)
@@ -281,32 +349,20 @@ int slots_open(struct slots *slots, const struct plan *plan)
 		return fail("cannot open the program's files: %s", strerror(errno));
 	for (i = 0; i < slots->nr; i++)
 		slots->fd[i] = -1;
-	for (i = 0; i < plan->nr_ops && !ret; i++) {
-		const struct plan_op *op = &plan->ops[i];
-
-		if (op->kind == OP_OPEN)
-			ret = open_path(slots, plan, op);
-		else if (op->kind == OP_PIPE)
-			ret = open_pipe(slots, plan, op);
-		else if (op->kind == OP_FIFO)
-			ret = open_fifo(slots, plan, op);
-		else if (op->kind == OP_REOPEN)
-			ret = reopen(slots, plan, op);
-		else if (op->kind == OP_FILL)
-			ret = fill_pipe(slots, plan, op);
-		else if (op->kind == OP_MEMORY)
-			ret = make_memory(slots, plan, op);
-		else if (op->kind == OP_COPY)
-			ret = copy_memory(slots, plan, op);
-		else if (op->kind == OP_OWN && fcntl(op->arg[1], F_GETFD) < 0)
-			ret = fail(
-				"cannot resume pid %d: %s: qemu-resume's own descriptor %d is closed "
-				"(give a file in its place with --fd %d=PATH)",
-				(int)op->value, op->object, (int)op->arg[1], (int)op->arg[1]);
-		else if (op->kind == OP_OWN)
-			ret = keep(slots, plan, op->arg[0], op->arg[1]);
-	}
+	for (i = 0; i < plan->nr_ops && !ret; i++)
+		ret = prepare(slots, plan, &plan->ops[i]);
 	return ret;
+}
+
+int slots_seal(const struct slots *slots, const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->nr_ops; i++)
+		if (plan->ops[i].kind == OP_SEAL && plan->ops[i].arg[2] &&
+		    contents_seal(slots, &plan->ops[i]))
+			return -1;
+	return 0;
 }
 
 void slots_close(struct slots *slots)
@@ -330,12 +386,15 @@ int slots_place(const struct slots *slots, const struct process_plan *plan)
 	for (i = 0; i < plan->nr_ops; i++) {
 		const struct plan_op *op = &plan->group->ops[plan->first_op + i];
 
+		if (event_place(slots, op))
+			return -1;
+		if ((op->kind == OP_PLACE || op->kind == OP_PIDFD) &&
+		    op->arg[op->kind == OP_PLACE] < 3)
+			taken[op->arg[op->kind == OP_PLACE]] = true;
 		if (op->kind != OP_PLACE)
 			continue;
 		if (dup2(slots->fd[op->arg[0]], op->arg[1]) < 0)
 			return fail("cannot make fd %d: %s", (int)op->arg[1], strerror(errno));
-		if (op->arg[1] < 3)
-			taken[op->arg[1]] = true;
 	}
 	for (fd = 0; fd < 2; fd++)
 		if (!taken[fd] && fcntl(fd, F_GETFD) < 0 && dup2(2, fd) < 0)

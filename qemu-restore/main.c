@@ -107,6 +107,10 @@ static void look_around(struct plan_host *host, const struct options *options)
 	host->gid = getgid();
 	host->address_top = space_top();
 	host->stdin_taken = options->from_stdin;
+	host->maps = options->maps;
+	host->nr_maps = options->nr_maps;
+	host->allow_changed = options->allow_changed;
+	host->replace_files = options->replace_files;
 	host->override = options->override;
 	host->nr_override = options->nr_override;
 	for (i = 0; i < 3; i++)
@@ -190,6 +194,10 @@ static int start(struct launched *l, struct plan *plan, struct image *img, pid_t
 		return fail("cannot check the image: %s", strerror(errno));
 	if (!slots_make_room(plan) && !slots_open(&slots, plan))
 		ret = launch(l, plan, &slots);
+	if (!ret && slots_seal(&slots, plan)) {
+		launch_abort(l, plan);
+		ret = -1;
+	}
 	if (slots.fd)
 		slots_close(&slots);
 	return ret;

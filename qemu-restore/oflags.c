@@ -12,7 +12,7 @@ static const struct {
 	{ 02000, O_APPEND, "O_APPEND" },
 	{ 04000, O_NONBLOCK, "O_NONBLOCK" },
 	{ 010000, O_DSYNC, "O_DSYNC" },
-	{ 020000, O_ASYNC, "O_ASYNC" },
+	{ 020000, 0, "O_ASYNC" }, /* by the program itself: signals tell the number it is set by */
 	{ 040000, O_DIRECT, "O_DIRECT" },
 	{ 0200000, O_DIRECTORY, "O_DIRECTORY" },
 	{ 0400000, O_NOFOLLOW, "O_NOFOLLOW" },

@@ -19,6 +19,10 @@ static const char help[] =
 	"  --engine NAME    native (x86-64 only), qemu, or auto: native where possible\n"
 	"  --qemu PATH      the QEMU user-mode emulator to run it with\n"
 	"  --fd N=PATH      open PATH as descriptor N of the first process that has one\n"
+	"  --map OLD=NEW    files that were in the folder OLD are in NEW\n"
+	"  --allow-changed  take files as they are, though they have changed since\n"
+	"  --replace-files  put files that were packed with the image (xckpt-dump\n"
+	"                   --with-files) in the place of others that are there\n"
 	"  --print-plan     show what would be done, and do nothing\n"
 	"  --force          go on where the engine cannot give all that the image has\n"
 	"  --help           show this help\n"
@@ -27,12 +31,17 @@ static const char help[] =
 	"The image is a directory, one PID.core in it, or - for a stream on stdin.\n"
 	"The exit status is the program's; 125: it could not be resumed; 2: usage.\n";
 
-static const struct option long_options[] = {
-	{ "engine", required_argument, NULL, 'e' }, { "qemu", required_argument, NULL, 'q' },
-	{ "fd", required_argument, NULL, 'f' },	    { "print-plan", no_argument, NULL, 'p' },
-	{ "force", no_argument, NULL, 'F' },	    { "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },	    { NULL, 0, NULL, 0 }
-};
+static const struct option long_options[] = { { "engine", required_argument, NULL, 'e' },
+					      { "qemu", required_argument, NULL, 'q' },
+					      { "fd", required_argument, NULL, 'f' },
+					      { "print-plan", no_argument, NULL, 'p' },
+					      { "map", required_argument, NULL, 'M' },
+					      { "force", no_argument, NULL, 'F' },
+					      { "allow-changed", no_argument, NULL, 'A' },
+					      { "replace-files", no_argument, NULL, 'R' },
+					      { "help", no_argument, NULL, 'h' },
+					      { "version", no_argument, NULL, 'V' },
+					      { NULL, 0, NULL, 0 } };
 
 static int usage(const char *what, const char *arg)
 {
@@ -59,6 +68,21 @@ static int add_override(struct options *o, const char *arg)
 		o->nr_override = fd + 1;
 	}
 	o->override[fd] = end + 1;
+	return -1;
+}
+
+static int add_map(struct options *o, char *arg)
+{
+	struct path_map *grown = realloc(o->maps, (o->nr_maps + 1) * sizeof(*grown));
+	char *to = strchr(arg, '=');
+
+	if (!grown)
+		return usage("out of memory", NULL);
+	o->maps = grown;
+	if (*arg != '/' || !to || to[1] != '/')
+		return usage("--map wants OLD=NEW, both of them absolute paths", arg);
+	*to = 0;
+	o->maps[o->nr_maps++] = (struct path_map){ arg, to + 1 };
 	return -1;
 }
 
@@ -96,6 +120,15 @@ int options_parse(struct options *o, int argc, char **argv)
 			break;
 		case 'p':
 			o->print_plan = true;
+			break;
+		case 'M':
+			ret = add_map(o, optarg);
+			break;
+		case 'A':
+			o->allow_changed = true;
+			break;
+		case 'R':
+			o->replace_files = true;
 			break;
 		case 'F':
 			o->force = true;

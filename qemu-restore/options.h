@@ -5,13 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "engine.h"
+#include "plan.h"
 
 struct options {
 	enum engine_kind engine;
 	const char *qemu;
 	const char *image;
-	bool print_plan, force, from_stdin;
+	bool print_plan, force, from_stdin, allow_changed, replace_files;
+	struct path_map *maps; /* --map OLD=NEW */
+	size_t nr_maps;
 	const char **override; /* --fd N=PATH, by N */
 	size_t nr_override;
 	char *received; /* the directory that the image from stdin is in */

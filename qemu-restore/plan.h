@@ -42,15 +42,33 @@ enum op_kind {
 	OP_FIFO, /* [0]: slot, opened for reading and writing, [1]: capacity */
 	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags, [3]: position */
 	OP_FILL, /* [0]: slot, [1]: bytes; path: file in the image */
-	OP_MEMORY, /* [0]: slot, [1]: bytes */
+	OP_UNPACK, /* [0]: bytes, [1]: mode, [2]: mtime_ns, [3]: uid, [4]: gid; object: file in the
+		      image, for path */
+	OP_CONTENTS, /* [0]: slot, [1]: bytes; path: file in the image */
+	OP_LOST_DIRECTORY, /* [0]: slot, [1]: mode, [2]: x86-64 flags; path: where it was */
+	OP_EVENTFD, /* [0]: slot, [1]: count, [2]: semaphore, [3]: x86-64 flags */
+	OP_TIMERFD, /* [0]: slot, [1]: clock, [2]: expirations, [3]: x86-64 flags, [4]: value, ns,
+		       [5]: interval, ns; nr: TFD_TIMER_*. The value is a date with ABSTIME */
+	OP_SIGNALFD, /* [0]: slot, [1]: mask, [2]: x86-64 flags */
+	OP_EPOLL, /* [0]: slot, [1]: x86-64 flags */
+	OP_INOTIFY, /* [0]: slot, [1]: x86-64 flags */
+	OP_WATCH, /* [0]: slot, [1]: wd, [2]: IN_*; path */
+	OP_FLOCK, /* [0]: slot, [1]: exclusive */
+	OP_OFD_LOCK, /* [0]: slot, [1]: exclusive, [2]: start, [3]: bytes, 0: all that follow */
+	OP_SEAL, /* [0]: slot, [1]: F_SEAL_*, [2]: once it is mapped */
+	OP_MEMORY, /* [0]: slot, [1]: bytes, [2]: mode, 0: any; path: where it was on a disk */
 	OP_COPY, /* [0]: slot, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
 		  */
 	OP_OWN, /* [0]: slot, [1]: qemu-resume's own descriptor */
 	OP_PLACE, /* [0]: slot, [1]: descriptor */
+	OP_PIDFD, /* [0]: descriptor, [1]: pid, -1: of one that is gone, [2]: x86-64 flags */
+	OP_ENTRY, /* [0]: slot of an epoll, [1]: number, [2]: EPOLL*, [3]: data, [4]: slot, or -1:
+		     [5]: descriptor */
+	OP_OWNER, /* [0]: slot, [1]: F_OWNER_*, [2]: id */
+	OP_LEASE, /* [0]: slot, [1]: exclusive */
 	OP_CWD,
 	OP_UMASK, /* [0] */
 	OP_OOM, /* [0] */
-	OP_STACK_LIMIT, /* [0], [1] */
 	OP_EXEC,
 	/* carried out by the restorer; RECORD_x is op - OP_RESTORER */
 	OP_RESTORER,
@@ -73,6 +91,7 @@ enum open_check {
 	CHECK_NOTHING,
 	CHECK_CREATE, /* named by the user: made if it is to be written */
 	CHECK_REGULAR,
+	CHECK_SAME, /* as well, with size [4] and mtime_ns [5] */
 	CHECK_DIRECTORY,
 	CHECK_DEVICE, /* [5]: rdev */
 	CHECK_UNCHANGED, /* regular, size [4], mtime_ns [5] */
@@ -99,6 +118,11 @@ struct issue {
 	char *text;
 };
 
+/* --map: what was in the folder @from is in @to. */
+struct path_map {
+	const char *from, *to;
+};
+
 /* What the planner must know of this machine and this call. */
 struct plan_host {
 	bool root;
@@ -106,6 +130,9 @@ struct plan_host {
 	uint64_t address_top; /* end of what a process can map */
 	bool tty[3]; /* of qemu-resume's own descriptors */
 	bool stdin_taken; /* the image came from there */
+	bool allow_changed; /* files may have changed since the checkpoint */
+	bool replace_files; /* those that come with the image are put in the place of what is there
+			     */
 	const bool *exe_exists; /* at the image's path, of each process */
 	struct xckpt_rlimit rlimit[XCKPT_NR_RLIMITS];
 	/* what qemu-resume's own children start with */
@@ -113,6 +140,8 @@ struct plan_host {
 	uint32_t securebits;
 	const uint32_t *groups; /* supplementary, ascending */
 	size_t nr_groups;
+	const struct path_map *maps;
+	size_t nr_maps;
 	const char **override; /* by fd; NULL beyond and where there is none */
 	size_t nr_override;
 };
@@ -149,6 +178,14 @@ struct vfork_wait {
 	int tid, fd;
 };
 
+/* What the program itself does to a file when no descriptor is closed any more. */
+struct late_fcntl {
+	int fd;
+	uint64_t command, arg;
+	bool is_data; /* @arg is an offset in process_plan.data */
+	const char *path;
+};
+
 /* Memory that processes may share. */
 struct shared_object {
 	const struct xckpt_vma *vma; /* one of it: what dev and ino name */
@@ -171,6 +208,8 @@ struct process_plan {
 	bool leader_ended; /* of its threads the first one has */
 	struct vfork_wait *vforks;
 	size_t nr_vforks;
+	struct late_fcntl *late;
+	size_t nr_late;
 	int vfork_fd; /* close-on-exec: while it is open, who made this process waits; -1 */
 	uint64_t hole; /* where the restorer will live */
 	uint64_t hole_size; /* at most */
@@ -197,6 +236,8 @@ struct plan {
 	struct shared_object *objects; /* ascending */
 	size_t nr_objects;
 	unsigned int nr_slots;
+	char **paths; /* that were mapped */
+	size_t nr_paths;
 };
 
 struct plan *plan_make(const struct image *img, const struct engine *engine,
@@ -216,12 +257,14 @@ void plan_issue(struct plan *plan, bool forceable, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void plan_warning(struct plan *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+const char *plan_path(struct plan *plan, const char *path); /* where a path of the image is now */
 void *plan_must(void *p); /* NULL: no memory, which ends the program */
 void plan_sort(struct plan *plan); /* put the operations in the order in which they are done */
 
 void plan_births(struct plan *plan); /* plan_births.c: the processes themselves */
 void plan_files(struct plan *plan); /* plan_files.c: descriptors */
 void plan_descriptor_flags(struct process_plan *plan); /* their close-on-exec, in the restorer */
+void plan_late_fcntls(struct process_plan *plan); /* plan_locks.c */
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */

@@ -6,33 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan.h"
+#include "plan_files.h"
 
-#define X86_O_ACCMODE 3u
-#define X86_O_RDONLY 0u
-#define X86_O_WRONLY 1u
-#define X86_O_PATH 010000000u
 #define X86_F_SETFD 2
 #define X86_FD_CLOEXEC 1
-
-/* What becomes of an open file description of the image. */
-struct description {
-	const struct open_file *file;
-	int pid, fd; /* its first descriptor */
-	int slot; /* -1: none */
-	bool is_own; /* qemu-resume's own descriptors stand for it; */
-	int own; /* this one, where it was not itself at 0, 1 or 2 */
-};
-
-struct files {
-	struct plan *plan;
-	struct description *all; /* as img->files */
-	int own_slot[3]; /* of qemu-resume's own descriptors */
-};
 
 static struct description *description_of(const struct files *files, const struct open_file *f)
 {
 	return &files->all[f - files->plan->img->files];
+}
+
+struct description *files_find(const struct files *files, uint32_t id)
+{
+	const struct image *img = files->plan->img;
+	size_t low = 0, high = img->nr_files;
+
+	while (high - low > 1) { /* ids ascend */
+		size_t mid = low + (high - low) / 2;
+
+		if (img->files[mid].id <= id)
+			low = mid;
+		else
+			high = mid;
+	}
+	return &files->all[low];
 }
 
 /* PATH of --fd N=PATH: for what is at N in the first process that has something there. */
@@ -91,11 +88,14 @@ static int own_descriptor(const struct plan *plan, const struct open_file *f)
 	return found;
 }
 
-static enum open_check check_of(const struct open_file *f)
+/* What was packed has been compared already. */
+static enum open_check check_of(const struct plan *plan, const struct open_file *f)
 {
+	if (f->flags & X86_O_PATH)
+		return CHECK_NOTHING;
 	switch (f->kind) {
 	case FILE_REGULAR:
-		return CHECK_REGULAR;
+		return f->data || plan->host->allow_changed ? CHECK_REGULAR : CHECK_SAME;
 	case FILE_DIRECTORY:
 		return CHECK_DIRECTORY;
 	case FILE_DEVICE:
@@ -113,35 +113,19 @@ static void plan_open(struct plan *plan, struct description *d, const char *path
 	d->slot = (int)plan->nr_slots++;
 	op->arg[0] = d->slot;
 	op->value = d->pid;
-	op->path = path ? path : f->path;
+	op->path = path ? path : plan_path(plan, f->path);
 	op->arg[1] = path ? f->flags & X86_O_ACCMODE : f->flags;
 	if (path) {
 		op->arg[3] = CHECK_CREATE;
 	} else {
 		op->arg[2] = f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? f->pos : 0;
-		op->arg[3] = check_of(f);
-		op->arg[5] = f->rdev;
+		op->arg[3] = check_of(plan, f);
+		op->arg[4] = op->arg[3] == CHECK_SAME ? f->size : 0;
+		op->arg[5] = op->arg[3] == CHECK_SAME ? (uint64_t)f->mtime_ns : f->rdev;
 	}
 }
 
-static bool is_end(const struct description *d, uint32_t access)
-{
-	return !(d->file->flags & X86_O_PATH) && (d->file->flags & X86_O_ACCMODE) == access;
-}
-
-static bool is_same_pipe(const struct open_file *f, const struct open_file *g)
-{
-	return is_pipe(g) && g->dev == f->dev && g->ino == f->ino;
-}
-
-/* Of the pipe of @first, in use, and not replaced by a file of the user's. */
-static bool is_of_pipe(const struct description *first, const struct description *d)
-{
-	return d->fd >= 0 && d->slot < 0 && is_same_pipe(first->file, d->file);
-}
-
-/* A further description of what there is one of in @slot. */
-static void reopen(struct plan *plan, struct description *d, int slot)
+void files_reopen(struct plan *plan, struct description *d, int slot)
 {
 	struct plan_op *op = plan_add_shared(plan, OP_REOPEN, 0);
 
@@ -151,126 +135,6 @@ static void reopen(struct plan *plan, struct description *d, int slot)
 	op->arg[2] = d->file->flags;
 	op->arg[3] = is_pipe(d->file) ? 0 : d->file->pos;
 	op->object = d->file->path;
-}
-
-/* A file without a name: its contents are in memory that is shared, or it has none. */
-static void plan_nameless(struct files *files, struct description *d)
-{
-	const struct segment *s = image_whole_mapping(files->plan->img, d->file);
-	struct plan *plan = files->plan;
-	const struct description *other;
-	struct plan_op *op;
-
-	if (s) {
-		reopen(plan, d, plan_object_slot(plan, s));
-		return;
-	}
-	for (other = files->all; other < d; other++)
-		if (other->slot >= 0 && other->file->deleted && other->file->dev == d->file->dev &&
-		    other->file->ino == d->file->ino) {
-			reopen(plan, d, other->slot);
-			return;
-		}
-	op = plan_add_shared(plan, OP_MEMORY, 0);
-	op->arg[0] = plan->nr_slots++;
-	op->object = d->file->path;
-	reopen(plan, d, (int)plan->nr_slots - 1);
-}
-
-/* One that has a name is opened once for its contents, and then for each description. */
-static bool has_name(const struct open_file *f)
-{
-	return f->kind == FILE_FIFO && !f->deleted;
-}
-
-/* What a pipe holds, and how much it may. */
-struct pipe_state {
-	const struct open_file *full; /* NULL: it is empty */
-	uint32_t capacity;
-};
-
-static struct pipe_state state_of(const struct files *files, const struct description *first)
-{
-	const struct description *end = files->all + files->plan->img->nr_files, *d;
-	struct pipe_state state = { 0 };
-
-	for (d = first; d < end; d++) {
-		if (!is_same_pipe(first->file, d->file))
-			continue;
-		if (d->file->data && d->file->data_size)
-			state.full = d->file;
-		if (d->file->capacity)
-			state.capacity = d->file->capacity;
-	}
-	return state;
-}
-
-static void plan_fill(struct plan *plan, const struct pipe_state *state, int slot)
-{
-	struct plan_op *op;
-
-	if (!state->full)
-		return;
-	op = plan_add_shared(plan, OP_FILL, 0);
-	op->arg[0] = slot;
-	op->arg[1] = state->full->data_size;
-	op->path = state->full->data;
-}
-
-static void plan_fifo(struct files *files, struct description *first)
-{
-	struct pipe_state state = state_of(files, first);
-	struct plan *plan = files->plan;
-	struct description *end = files->all + plan->img->nr_files, *d;
-	struct plan_op *op = plan_add_shared(plan, OP_FIFO, 0);
-	int slot = (int)plan->nr_slots++;
-
-	op->arg[0] = slot;
-	op->arg[1] = state.capacity;
-	op->path = first->file->path;
-	op->value = first->pid;
-	plan_fill(plan, &state, slot);
-	for (d = first; d < end; d++)
-		if (is_of_pipe(first, d))
-			reopen(plan, d, slot);
-}
-
-/*
- * A pipe, @first being the first of its descriptions: its ends are those of the first
- * ones for reading and for writing. An end that nobody has is closed when the
- * program starts: the other then has an end of file, or is broken.
- */
-static void plan_pipe(struct files *files, struct description *first)
-{
-	struct pipe_state state = state_of(files, first);
-	struct plan *plan = files->plan;
-	struct description *end = files->all + plan->img->nr_files, *d, *r = NULL, *w = NULL;
-	int slot = (int)plan->nr_slots;
-	struct plan_op *op = plan_add_shared(plan, OP_PIPE, 0);
-
-	plan->nr_slots += 2;
-	for (d = first; d < end; d++) {
-		if (!is_of_pipe(first, d))
-			continue;
-		if (!r && is_end(d, X86_O_RDONLY))
-			r = d;
-		else if (!w && is_end(d, X86_O_WRONLY))
-			w = d;
-	}
-	op->arg[0] = slot;
-	op->arg[1] = slot + 1;
-	op->arg[2] = state.capacity;
-	op->arg[3] = r ? r->file->flags : 0;
-	op->arg[4] = w ? w->file->flags : 0;
-	op->object = first->file->path;
-	plan_fill(plan, &state, slot + 1);
-	if (r)
-		r->slot = slot;
-	if (w)
-		w->slot = slot + 1;
-	for (d = first; d < end; d++)
-		if (is_of_pipe(first, d))
-			reopen(plan, d, is_end(d, X86_O_WRONLY) ? slot + 1 : slot);
 }
 
 static void plan_description(struct files *files, struct description *d)
@@ -298,12 +162,13 @@ static void plan_description(struct files *files, struct description *d)
 	} else if (is_pipe(f)) {
 		if (d->slot >= 0)
 			return; /* made with the first of its descriptions */
-		if (has_name(f))
-			plan_fifo(files, d);
-		else
-			plan_pipe(files, d);
-	} else if (f->kind == FILE_REGULAR && f->deleted) {
+		plan_pipe(files, d);
+	} else if (is_nameless(f)) {
 		plan_nameless(files, d);
+	} else if (f->kind == FILE_DIRECTORY && f->deleted) {
+		plan_lost_directory(files, d);
+	} else if (f->kind == FILE_ANON_INODE) {
+		plan_event(files, d);
 	} else {
 		plan_open(plan, d, NULL);
 	}
@@ -330,6 +195,13 @@ static void place(struct files *files, struct process_plan *plan, const struct p
 	int slot = d->slot;
 	struct plan_op *op;
 
+	if (is_pidfd(fd->file)) {
+		op = plan_add(plan, OP_PIDFD, 0);
+		op->arg[0] = fd->fd == 2 ? plan->fds.park2 : fd->fd;
+		op->arg[1] = fd->file->event.pid;
+		op->arg[2] = fd->file->flags;
+		return;
+	}
 	if (d->is_own)
 		slot = own_slot(files, d, fd->fd < 3 ? fd->fd : d->own);
 	if (slot < 0)
@@ -359,6 +231,7 @@ static void find_descriptions(struct files *files)
 				continue;
 			d->fd = p->fds[j].fd;
 			d->pid = p->info.pid;
+			d->process = (int)i;
 		}
 	}
 }
@@ -370,12 +243,15 @@ void plan_files(struct plan *plan)
 	size_t i, j;
 
 	find_descriptions(&files);
+	plan_unpack(&files);
 	for (i = 0; i < img->nr_files; i++)
 		if (files.all[i].fd >= 0)
 			plan_description(&files, &files.all[i]);
 	for (i = 0; i < img->nr_processes; i++)
 		for (j = 0; j < img->processes[i].nr_fds; j++)
 			place(&files, &plan->processes[i], &img->processes[i].fds[j]);
+	plan_entries(&files);
+	plan_locks(&files);
 	free(files.all);
 }
 
@@ -404,4 +280,5 @@ void plan_descriptor_flags(struct process_plan *plan)
 		if (p->fds[i].cloexec)
 			plan_syscall(plan, tid, NR_FCNTL, p->fds[i].fd, X86_F_SETFD, X86_FD_CLOEXEC,
 				     0);
+	plan_late_fcntls(plan);
 }

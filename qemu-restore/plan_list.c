@@ -105,15 +105,6 @@ void plan_warning(struct plan *plan, const char *fmt, ...)
 static unsigned int phase_of(const struct plan_op *op)
 {
 	switch (op->kind) {
-	case OP_OPEN:
-	case OP_PIPE:
-	case OP_FILL:
-	case OP_FIFO:
-	case OP_REOPEN:
-	case OP_MEMORY:
-	case OP_COPY:
-	case OP_OWN:
-		return 0;
 	case OP_NAMESPACES:
 	case OP_CLOCKS:
 		return 1;
@@ -126,11 +117,19 @@ static unsigned int phase_of(const struct plan_op *op)
 	case OP_EXIT:
 		return 2;
 	case OP_PLACE:
+	case OP_PIDFD:
+	case OP_ENTRY:
+	case OP_OWNER:
+	case OP_LEASE:
 		return 3;
+	case OP_CWD:
+	case OP_UMASK:
+	case OP_OOM:
+		return 4;
 	case OP_EXEC:
 		return 5;
 	default:
-		return op->kind < OP_RESTORER ? 4 : 6;
+		return op->kind < OP_RESTORER ? 0 : 6; /* files come first */
 	}
 }
 
@@ -192,7 +191,11 @@ void plan_free(struct plan *plan)
 		free(plan->processes[i].keep.bytes);
 		free(plan->processes[i].vdso.bytes);
 		free(plan->processes[i].vforks);
+		free(plan->processes[i].late);
 	}
+	for (i = 0; i < plan->nr_paths; i++)
+		free(plan->paths[i]);
+	free(plan->paths);
 	free(plan->issues);
 	free(plan->ops);
 	free(plan->births);

@@ -133,6 +133,18 @@ static void map_slot(const struct mapping *m, unsigned int slot, uint64_t sharin
 	plan_syscall(m->plan, m->tid, NR_CLOSE, fd, 0, 0, 0);
 }
 
+/* Its contents are in the image, and were compared or put back. */
+static bool is_packed(const struct image *img, const struct xckpt_vma *vma)
+{
+	size_t i;
+
+	for (i = 0; i < img->nr_files; i++)
+		if (img->files[i].data && img->files[i].dev == vma->dev &&
+		    img->files[i].ino == vma->ino)
+			return true;
+	return false;
+}
+
 /* Map the file itself: what is written to it must be seen by others, or it is not in the image. */
 static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t sharing, bool unchanged)
 {
@@ -143,12 +155,15 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t shari
 
 	open->arg[0] = slot;
 	open->arg[1] = x86_flags;
-	open->arg[3] = unchanged ? CHECK_UNCHANGED : CHECK_REGULAR;
-	open->arg[4] = unchanged ? vma->file_size : vma->pgoff + (m->s->end - m->s->start);
-	if (!unchanged && open->arg[4] > vma->file_size)
-		open->arg[4] = vma->file_size;
+	open->arg[3] = unchanged						? CHECK_UNCHANGED
+		       : plan->host->allow_changed || is_packed(plan->img, vma) ? CHECK_REGULAR
+										: CHECK_SAME;
+	open->arg[4] = vma->file_size;
+	if (open->arg[3] == CHECK_REGULAR &&
+	    vma->file_size > vma->pgoff + (m->s->end - m->s->start))
+		open->arg[4] = vma->pgoff + (m->s->end - m->s->start);
 	open->arg[5] = vma->file_mtime_ns;
-	open->path = m->s->path;
+	open->path = plan_path(plan->group, m->s->path);
 	open->value = m->tid;
 	if (unchanged)
 		open->build_id = image_build_id(plan->img, m->s);

@@ -157,6 +157,71 @@ static void add_syscall(struct text *t, const struct plan *plan, const struct pl
 		add(t, " = %#llx", (unsigned long long)op->value);
 }
 
+/* What is made from the image, and what is held on files. */
+static void add_made(struct text *t, const struct plan_op *op)
+{
+	const unsigned long long *a = (const unsigned long long *)op->arg;
+
+	switch (op->kind) {
+	case OP_UNPACK:
+		add(t, "unpack(");
+		add_path(t, op->path);
+		add(t, ", %#llo, %llu)", a[1], a[0]);
+		break;
+	case OP_CONTENTS:
+		add(t, "copy(");
+		add_path(t, op->path);
+		add(t, ", %llu, slot %llu)", a[1], a[0]);
+		break;
+	case OP_LOST_DIRECTORY:
+		add(t, "mkdir(%#llo) = slot %llu; rmdir()", a[1], a[0]);
+		break;
+	case OP_EVENTFD:
+		add(t, "eventfd(%llu%s) = slot %llu", a[1], a[2] ? ", EFD_SEMAPHORE" : "", a[0]);
+		break;
+	case OP_TIMERFD:
+		add(t, "timerfd_create(%llu) = slot %llu; timerfd_settime(%#x, %llu, %llu), %llu",
+		    a[1], a[0], op->nr, a[4], a[5], a[2]);
+		break;
+	case OP_SIGNALFD:
+		add(t, "signalfd(%#llx) = slot %llu", a[1], a[0]);
+		break;
+	case OP_EPOLL:
+		add(t, "epoll_create() = slot %llu", a[0]);
+		break;
+	case OP_INOTIFY:
+		add(t, "inotify_init() = slot %llu", a[0]);
+		break;
+	case OP_WATCH:
+		add(t, "inotify_add_watch(slot %llu, ", a[0]);
+		add_path(t, op->path);
+		add(t, ", %#llx) = %llu", a[2], a[1]);
+		break;
+	case OP_FLOCK:
+		add(t, "flock(slot %llu, %s)", a[0], a[1] ? "LOCK_EX" : "LOCK_SH");
+		break;
+	case OP_OFD_LOCK:
+		add(t, "fcntl(slot %llu, F_OFD_SETLK, {%s, %llu, %llu})", a[0],
+		    a[1] ? "F_WRLCK" : "F_RDLCK", a[2], a[3]);
+		break;
+	case OP_SEAL:
+		add(t, "fcntl(slot %llu, F_ADD_SEALS, %#llx)", a[0], a[1]);
+		break;
+	case OP_PIDFD:
+		add(t, "pidfd_open(%lld) = %llu", (long long)a[1], a[0]);
+		break;
+	case OP_ENTRY:
+		add(t, "epoll_ctl(slot %llu, EPOLL_CTL_ADD, %llu, {%#llx, %#llx})", a[0], a[1],
+		    a[2], a[3]);
+		break;
+	case OP_OWNER:
+		add(t, "fcntl(slot %llu, F_SETOWN_EX, {%llu, %llu})", a[0], a[1], a[2]);
+		break;
+	default:
+		add(t, "fcntl(slot %llu, F_SETLEASE, %s)", a[0], a[1] ? "F_WRLCK" : "F_RDLCK");
+	}
+}
+
 static void add_launcher(struct text *t, const struct plan_op *op)
 {
 	const uint64_t *a = op->arg;
@@ -254,10 +319,13 @@ static void add_launcher(struct text *t, const struct plan_op *op)
 	case OP_OOM:
 		add(t, "oom_score_adj(%d)", (int)a[0]);
 		break;
-	default:
+	case OP_EXEC:
 		add(t, "execve(");
 		add_path(t, op->path ? op->path : "restart ELF");
 		add(t, ")");
+		break;
+	default:
+		add_made(t, op);
 	}
 }
 

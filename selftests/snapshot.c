@@ -108,7 +108,7 @@ TEST(it_tells_what_it_did)
 	EXPECT(ioctl(fd, XCKPT_IOCTL_SNAPSHOT, &bad) == -1 && errno == EINVAL);
 	ASSERT(!snapshot(fd, 0, &s));
 	EXPECT(s.out_nr_processes == 1 && !s.out_nr_uncloned && !s.out_uncloned);
-	EXPECT(!s.out_uncloned_pid && s.out_nr_attempts == 1 && s.out_nr_pipes == 2);
+	EXPECT(!s.out_uncloned_pid && s.out_nr_attempts == 1 && s.out_nr_stateful == 2);
 	EXPECT(s.out_clone_ns && s.out_clone_ns <= s.out_total_ns);
 	/* the counters' shared memory at least */
 	EXPECT(s.out_copied_bytes && s.out_copied_bytes < AREA);
@@ -157,7 +157,7 @@ TEST(a_snapshot_that_may_not_thaw)
 
 	share_counters();
 	ASSERT(!freeze_mode(fd, target(fills_with_pipe), &f, XCKPT_MODE_AUTO));
-	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_pipes && !s.out_thawed);
+	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_stateful && !s.out_thawed);
 	EXPECT(stands_still(2) && !thaw(fd));
 }
 

@@ -249,7 +249,8 @@ enum xckpt_uncloned {
  *
  * A process whose memory cannot be cloned is read from itself: only until THAW.
  * With XCKPT_SNAPSHOT_THAW the group goes on before the call returns if all memory
- * was cloned and no pipe is open, whose contents the caller may want to have.
+ * was cloned and no file is open that has more than its path can give back, which
+ * the caller may want to read first.
  *
  * When threads moved meanwhile, everything is captured once more; then once more
  * with no thread left asleep (XCKPT_MODE_STRICT).
@@ -257,7 +258,9 @@ enum xckpt_uncloned {
  * @out_nr_uncloned: of them, to be read before THAW
  * @out_uncloned, @out_uncloned_pid: why (enum xckpt_uncloned), and the first one
  * @out_nr_attempts: 1 to 3
- * @out_nr_pipes: open file descriptions of the group that are pipes or FIFOs
+ * @out_nr_stateful: open file descriptions of the group that are pipes, anonymous
+ *         inodes or files without a name, or of files with locks; and shared
+ *         mappings of tmpfs files
  * @out_copied_bytes: memory copied because a clone would not keep it
  * @out_clone_ns: the longest time that one clone took
  * @out_total_ns: of the whole call, without the thaw
@@ -277,7 +280,7 @@ struct xckpt_snapshot {
 	__u32 out_uncloned;
 	__s32 out_uncloned_pid;
 	__u32 out_nr_attempts;
-	__u32 out_nr_pipes;
+	__u32 out_nr_stateful;
 	__aligned_u64 out_copied_bytes;
 	__aligned_u64 out_clone_ns;
 	__aligned_u64 out_total_ns;

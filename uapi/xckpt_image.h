@@ -175,6 +175,10 @@ struct xckpt_sigaction {
  */
 #define XCKPT_SIGINFO_SIZE	128
 
+/* struct xckpt_file.state */
+#define XCKPT_FILE_LOCKED	(1u << 0)	/* somebody has locks or leases on the file */
+#define XCKPT_FILE_SEMAPHORE	(1u << 1)	/* EFD_SEMAPHORE, where fdinfo does not tell */
+
 /* One open file description. */
 struct xckpt_file {
 	__u32 id;		/* the same in all processes of the group; from 1 */
@@ -187,6 +191,10 @@ struct xckpt_file {
 	__s64 file_mtime_ns;
 	__u32 nlink;		/* 0: deleted */
 	__u32 readers, writers;	/* of a pipe: descriptions there are, whoever has them */
+	__u32 state;		/* XCKPT_FILE_* */
+	__s32 owner;		/* F_SETOWN: its id, as pids are; 0: nobody */
+	__u32 owner_type;	/* F_OWNER_TID 0, F_OWNER_PID 1, F_OWNER_PGRP 2 */
+	__u32 owner_signal;	/* F_SETSIG; 0: SIGIO */
 	__u32 __reserved;
 };
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * bench_crowd threads|tree N   N threads of one process, or N processes: of 100
- * one runs (at least one of all), the others sleep as those of real programs do.
+ * bench_crowd threads|tree N [OBJECTS]   N threads of one process, or N processes: of
+ * 100 one runs (at least one of all), the others sleep as those of real programs do.
+ * All processes have OBJECTS files and pieces of memory together.
  * Prints a line when all are where they stay.
  */
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "bench.h"
 
@@ -99,18 +102,65 @@ static void more_processes(long n)
 		live(me);
 }
 
+static int removed_file(void)
+{
+	char name[] = "/tmp/bench-XXXXXX";
+	int fd = mkstemp(name);
+
+	if (fd >= 0)
+		unlink(name);
+	return fd;
+}
+
+/* One of five kinds, with something in it. */
+static void make_object(long i)
+{
+	static const union {
+		char text[100];
+		uint64_t count;
+	} contents = { .count = 1 };
+	int fd = -1, ends[2];
+	uint64_t *memory;
+
+	switch (i % 5) {
+	case 0:
+		memory =
+			mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (memory == MAP_FAILED)
+			err(1, "cannot map memory");
+		*memory = (uint64_t)i;
+		return;
+	case 1:
+		fd = pipe(ends) ? -1 : ends[1];
+		break;
+	case 2:
+		fd = memfd_create("bench", 0);
+		break;
+	case 3:
+		fd = removed_file();
+		break;
+	default:
+		fd = eventfd(0, 0);
+	}
+	if (fd < 0 || write(fd, &contents, i % 5 == 4 ? 8 : sizeof(contents)) < 0)
+		err(1, "cannot make object %ld", i);
+}
+
 int main(int argc, char **argv)
 {
 	struct epoll_event event = { .events = EPOLLIN };
-	long n = argc == 3 ? atol(argv[2]) : 0;
+	long n = argc >= 3 ? atol(argv[2]) : 0, objects = argc == 4 ? atol(argv[3]) : 0;
 
-	if (n < 1)
-		errx(2, "usage: bench_crowd threads|tree N");
+	if (n < 1 || argc > 4)
+		errx(2, "usage: bench_crowd threads|tree N [OBJECTS]");
 	if (pipe(quiet_pipe))
 		err(1, "cannot make a pipe");
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, quiet_pipe[0], &event))
 		err(1, "cannot make an epoll");
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 100000, 100000 });
+	for (long i = 0; i < objects; i++)
+		make_object(i);
 	if (!strcmp(argv[1], "tree"))
 		more_processes(n);
 	else

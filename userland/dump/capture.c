@@ -178,14 +178,40 @@ static void note_unsupported(void *ctx, int pid, const char *object, const char 
 		m->nr_unsupported++;
 }
 
+/* What open files hold is there for as long as nobody reads or writes on. */
+static int capture_state(struct dump *d)
+{
+	if (capture_cores(d) || find_holders(d) || capture_pipes(d) || capture_events(d) ||
+	    capture_locks(d) || capture_contents(d))
+		return -1;
+	/* who was left asleep may have been woken, and have read on */
+	return session_disturbed(d);
+}
+
 int capture_frozen(struct dump *d)
 {
 	if (list_processes(d))
 		return -1;
-	/* what pipes hold is there for as long as nobody reads on */
-	if (d->snapshot.out_nr_pipes && (capture_cores(d) || capture_pipes(d)))
-		return -1;
-	return d->frozen && snapshot_outlives(d) ? session_thaw(d, 0) : 0;
+	if (d->snapshot.out_nr_stateful || d->opt.with_files) {
+		int ret = capture_state(d);
+
+		if (ret)
+			return ret < 0 ? -1 : 1;
+	}
+	return d->frozen && snapshot_outlives(d) && !d->nr_contents ? session_thaw(d, 0) : 0;
+}
+
+void capture_forget(struct dump *d)
+{
+	for (size_t i = 0; i < d->img.nr_processes; i++)
+		if (d->img.processes[i].core_fd >= 0)
+			close(d->img.processes[i].core_fd);
+	close_contents(d);
+	d->img = (struct image){ 0 };
+	d->priv.manifest.nr_processes = 0;
+	d->nr_threads = 0;
+	d->nr_buffers = 0;
+	d->data_bytes = 0;
 }
 
 int capture(struct dump *d)

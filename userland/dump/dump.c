@@ -66,8 +66,7 @@ static int run(struct dump *d)
 		return -1;
 	if (!stream && store_begin(d))
 		return -1;
-	if (snapshot_take(d) || capture_frozen(d) || capture(d) || judge_unsupported(d) ||
-	    transfer(d))
+	if (snapshot_take(d) || capture(d) || judge_unsupported(d) || transfer(d))
 		return -1;
 	if (d->opt.kill)
 		return session_thaw(d, XCKPT_THAW_KILL);
@@ -102,9 +101,9 @@ static void summarize(const struct dump *d)
 static void clean_up(struct dump *d)
 {
 	/* before files are removed, which may take its time: closing thaws */
-	for (size_t i = 0; i < d->img.nr_processes; i++)
-		if (d->img.processes[i].core_fd >= 0)
-			close(d->img.processes[i].core_fd);
+	capture_forget(d);
+	if (d->mount_fd >= 0)
+		close(d->mount_fd);
 	if (d->session_fd >= 0)
 		close(d->session_fd);
 	target_close(d);
@@ -116,7 +115,9 @@ static void clean_up(struct dump *d)
 
 int main(int argc, char **argv)
 {
-	struct dump d = { .session_fd = -1, .store = { .parent_fd = -1, .dir_fd = -1 } };
+	struct dump d = { .session_fd = -1,
+			  .mount_fd = -1,
+			  .store = { .parent_fd = -1, .dir_fd = -1 } };
 	int ret;
 
 	report_tool = "xckpt-dump";

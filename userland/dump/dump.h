@@ -7,6 +7,8 @@
 #include "image_priv.h"
 #include "xckpt.h"
 
+#include <stdio.h>
+
 struct options {
 	bool has_target;
 	enum xckpt_target target;
@@ -16,7 +18,7 @@ struct options {
 	const char *cgroup;
 	uint32_t mode; /* enum xckpt_mode */
 	const char *output; /* "-": standard output */
-	bool kill, leave_stopped, thin, force, quiet;
+	bool kill, leave_stopped, thin, with_files, force, quiet;
 	unsigned int timeout_ms, jobs;
 };
 
@@ -27,13 +29,29 @@ struct buffer {
 	size_t size;
 };
 
+/* Contents that go to files/ from a file, while the group is frozen. */
+struct content {
+	struct open_file *file;
+	int fd;
+};
+
+/* One of the descriptors of an open file. */
+struct holder {
+	const struct image_process *process; /* NULL: it is only mapped */
+	int tid; /* a thread of it that lives */
+	int fd;
+};
+
 /* An image directory that nobody relies on yet. */
 struct store {
 	int parent_fd, dir_fd;
 	const char *parent, *name;
 	char current[256]; /* what it is called now, "" when there is none */
-	int *fds; /* of the cores, open until they are synced */
-	size_t nr_fds;
+	struct open_copy {
+		int fd;
+		const char *name;
+	} * copies; /* that were written, open until they are synced */
+	size_t nr_copies;
 };
 
 struct dump {
@@ -53,8 +71,13 @@ struct dump {
 
 	struct image img; /* its priv points to @priv */
 	struct image_priv priv;
+	struct holder *holders; /* as img.files */
 	struct buffer *buffers;
 	size_t nr_buffers;
+	struct content *contents;
+	size_t nr_contents;
+	int mount_fd; /* watches.c: of the file system @mount_dev */
+	unsigned int mount_dev;
 
 	struct store store;
 	_Atomic uint64_t bytes_read;
@@ -81,26 +104,44 @@ int session_freeze(struct dump *d, uint32_t mode);
 int session_tasks(struct dump *d);
 /* Of what is read while frozen: after the last byte. */
 int session_undisturbed(struct dump *d);
+/* How many were woken or killed since the freeze, -1 after one line on stderr. */
+int session_disturbed(struct dump *d);
 int session_core(struct dump *d, int pid, uint64_t *data_bytes); /* the descriptor */
 int session_thaw(struct dump *d, uint32_t flags);
 void session_thawed(struct dump *d); /* it goes on already */
 /* The name of @pid, "?" when it has gone; @buf has 64 bytes. */
 const char *comm_of(int pid, char *buf);
 
-/* snapshot.c: freeze the group and capture it, anew where threads moved */
+/* snapshot.c: freeze the group and capture all that must be while it is, anew where threads moved
+ */
 int snapshot_take(struct dump *d);
 /* Whether all contents outlive the thaw, and the group need not be held for them. */
 bool snapshot_outlives(const struct dump *d);
 /* What was read while frozen, and why, as an end of the summary; @buf has 160 bytes. */
 const char *snapshot_remark(const struct dump *d, char *buf);
 
-/* capture.c: what only the frozen group tells; then everything else */
+/* capture.c: what only the frozen group tells (1: threads moved meanwhile); then everything else */
 int capture_frozen(struct dump *d);
+void capture_forget(struct dump *d); /* to begin anew */
 int capture(struct dump *d);
 bool has_registers(uint32_t state); /* enum xckpt_task_state */
-/* files.c: open files that processes share, and what pipes hold */
+/* files.c: open files that processes share */
 int merge_files(struct dump *d, const struct core_files *files);
+/* holders.c: where to ask for them */
+int find_holders(struct dump *d);
+int live_tid(const struct dump *d, const struct image_process *p);
+/* A description of our own of the same file, for reading; or the very same one. -1 and errno. */
+int holder_reopen(const struct dump *d, const struct open_file *f);
+int holder_duplicate(const struct dump *d, const struct open_file *f);
+FILE *holder_info(const struct holder *h); /* its fdinfo; NULL and errno */
+/* One file for each kind of what only an open file knows, read while all are frozen. */
 int capture_pipes(struct dump *d);
+int capture_events(struct dump *d);
+int capture_locks(struct dump *d);
+int capture_contents(struct dump *d);
+void close_contents(struct dump *d);
+/* The path that a line of an inotify's fdinfo is about, "" when it has none; NULL: no memory. */
+const char *watch_path(struct dump *d, const char *line);
 /* host.c: what the manifest tells about the machine */
 int describe_host(struct dump *d);
 int describe_mapped(struct dump *d);
@@ -111,8 +152,8 @@ int transfer(struct dump *d);
 /* store.c: the directory */
 int store_begin(struct dump *d);
 /* When one could not be read that is still to be told: *@unread. */
-int store_cores(struct dump *d, struct checksum_copy *copies, size_t nr,
-		struct checksum_copy **unread);
+int store_copies(struct dump *d, struct checksum_copy *copies, size_t nr,
+		 struct checksum_copy **unread);
 int store_buffer(struct dump *d, const char *name, const void *data, size_t size);
 int store_commit(struct dump *d);
 /* All has gone well; without this store_abort() removes a committed image too. */

@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Open files across the group, and the contents of pipes inside of it. */
+/* Open files across the group. */
 #include "dump.h"
-#include "report.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-/* O_* of x86-64, whatever this is built for */
-#define X86_O_ACCMODE 3u
-#define X86_O_WRONLY 1u
-#define X86_O_RDWR 2u
-#define X86_O_DIRECT 040000u
-#define X86_O_PATH 010000000u
 
 static int compare_ids(const void *a, const void *b)
 {
 	const struct open_file *x = a, *y = b;
 
 	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Mapped files may be added to those that are open: capture_contents(). */
+static size_t nr_shared_files(const struct image_process *p)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < p->nr_segments; i++)
+		nr += p->segments[i].vma.kind == XCKPT_VMA_FILE &&
+		      p->segments[i].vma.flags & XCKPT_VMA_SHARED;
+	return nr;
 }
 
 /* One entry per id, and every descriptor leading to it. */
@@ -32,7 +30,7 @@ int merge_files(struct dump *d, const struct core_files *files)
 	struct open_file *all;
 
 	for (size_t i = 0; i < d->img.nr_processes; i++)
-		total += files[i].nr_files;
+		total += files[i].nr_files + nr_shared_files(&d->img.processes[i]);
 	all = arena_alloc(&d->priv.arena, total, sizeof(*all));
 	if (!all)
 		return -1;
@@ -56,174 +54,5 @@ int merge_files(struct dump *d, const struct core_files *files)
 	}
 	d->img.files = d->priv.manifest.files = all;
 	d->img.nr_files = d->priv.manifest.nr_files = kept;
-	return 0;
-}
-
-static bool reads(const struct open_file *f)
-{
-	return !(f->flags & X86_O_PATH) && (f->flags & X86_O_ACCMODE) != X86_O_WRONLY;
-}
-
-static bool writes(const struct open_file *f)
-{
-	return !(f->flags & X86_O_PATH) && ((f->flags & X86_O_ACCMODE) == X86_O_WRONLY ||
-					    (f->flags & X86_O_ACCMODE) == X86_O_RDWR);
-}
-
-/* A thread of @p that lives: its first one may have ended, with no files left. */
-static int live_tid(const struct dump *d, const struct image_process *p)
-{
-	for (size_t i = 0; i < d->nr_tasks; i++)
-		if (d->tasks[i].pid == p->outer_pid && has_registers(d->tasks[i].state))
-			return d->tasks[i].tid;
-	return p->outer_pid;
-}
-
-/* A descriptor of our own for the description @f, whoever in the group has it. */
-static int reopen(const struct dump *d, const struct open_file *f)
-{
-	char path[96];
-
-	for (size_t i = 0; i < d->img.nr_processes; i++) {
-		const struct image_process *p = &d->img.processes[i];
-
-		for (size_t j = 0; j < p->nr_fds; j++) {
-			if (p->fds[j].file != f)
-				continue;
-			snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", p->outer_pid,
-				 live_tid(d, p), p->fds[j].fd);
-			return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		}
-	}
-	errno = ENOENT;
-	return -1;
-}
-
-/*
- * Copy what a pipe holds without taking it out: tee() into a pipe of the same
- * capacity, which has a slot for each of the first one's. Where such a pipe
- * cannot be had, @f gets no contents, and image_unsupported() says so.
- */
-static int copy_pipe(struct dump *d, struct open_file *f, int fd)
-{
-	struct buffer *b = &d->buffers[d->nr_buffers];
-	int ends[2], ret = 0;
-	size_t got = 0;
-
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
-		return fail("cannot make a pipe: %s", strerror(errno));
-	b->data = arena_alloc(&d->priv.arena, f->size, 1);
-	b->name = arena_printf(&d->priv.arena, MANIFEST_FILES "/pipe-%u", f->id);
-	if (!b->data || !b->name)
-		ret = -1;
-	else if (fcntl(ends[1], F_SETPIPE_SZ, (int)f->capacity) >= (int)f->capacity &&
-		 tee(fd, ends[1], INT32_MAX, SPLICE_F_NONBLOCK) == (ssize_t)f->size) {
-		while (got < f->size) {
-			ssize_t n = read(ends[0], (char *)b->data + got, f->size - got);
-
-			if (n <= 0)
-				break;
-			got += (size_t)n;
-		}
-	}
-	if (!ret && got == f->size) {
-		b->size = got;
-		f->data = b->name;
-		f->data_size = got;
-		d->nr_buffers++;
-	}
-	close(ends[0]);
-	close(ends[1]);
-	return ret;
-}
-
-/* Capacity and contents of the pipe whose reading end is @f. */
-static int read_pipe(struct dump *d, struct open_file *f, bool packets)
-{
-	int fd = reopen(d, f), bytes = 0, capacity, ret = 0;
-
-	if (fd < 0)
-		return fail("cannot open %s of the group: %s", f->path, strerror(errno));
-	capacity = fcntl(fd, F_GETPIPE_SZ);
-	if (capacity > 0)
-		f->capacity = (uint32_t)capacity;
-	if (ioctl(fd, FIONREAD, &bytes))
-		ret = fail("cannot tell what %s holds: %s", f->path, strerror(errno));
-	else if (bytes > 0) {
-		f->size = (uint64_t)bytes;
-		/* the borders between packets would be lost */
-		if (!packets)
-			ret = copy_pipe(d, f, fd);
-	}
-	close(fd);
-	return ret;
-}
-
-static bool same_pipe(const struct open_file *a, const struct open_file *b)
-{
-	return is_pipe(a) && is_pipe(b) && a->dev == b->dev && a->ino == b->ino;
-}
-
-/* Of one pipe: who in the group has it. */
-struct pipe_users {
-	struct open_file *reader; /* the first one */
-	uint32_t readers, writers;
-	bool packets;
-};
-
-/* Its descriptions in the group are @f and some behind it; their contents are not known yet. */
-static struct pipe_users find_users(struct dump *d, struct open_file *f)
-{
-	struct open_file *end = d->img.files + d->img.nr_files;
-	struct pipe_users users = { 0 };
-
-	for (struct open_file *g = f; g < end; g++) {
-		if (!same_pipe(f, g))
-			continue;
-		g->size = 0;
-		g->inside = false;
-		users.readers += reads(g);
-		users.writers += writes(g);
-		users.packets |= g->flags & X86_O_DIRECT;
-		if (!users.reader && reads(g))
-			users.reader = g;
-	}
-	return users;
-}
-
-/* Both ends are here; or one, and there is no other: an end of file, or a broken pipe. */
-static bool is_inside(const struct open_file *f, const struct pipe_users *users)
-{
-	bool whole = users->readers == f->readers && users->writers == f->writers;
-
-	return whole || (users->readers && users->writers);
-}
-
-int capture_pipes(struct dump *d)
-{
-	struct open_file *files = d->img.files;
-
-	d->buffers = arena_alloc(&d->priv.arena, d->img.nr_files, sizeof(*d->buffers));
-	if (!d->buffers)
-		return -1;
-	for (size_t i = 0; i < d->img.nr_files; i++) {
-		struct open_file *f = &files[i];
-		struct pipe_users users;
-
-		if (!is_pipe(f) || f->inside)
-			continue;
-		users = find_users(d, f);
-		if (!is_inside(f, &users))
-			continue;
-		if (users.reader && read_pipe(d, users.reader, users.packets))
-			return -1;
-		for (size_t j = i; j < d->img.nr_files; j++) {
-			if (!same_pipe(f, &files[j]))
-				continue;
-			files[j].inside = true;
-			if (users.reader)
-				files[j].capacity = users.reader->capacity;
-		}
-	}
 	return 0;
 }

@@ -237,18 +237,23 @@ int session_tasks(struct dump *d)
  * frozen; what was read of it before is then of another instant than what came
  * after.
  */
-int session_undisturbed(struct dump *d)
+int session_disturbed(struct dump *d)
 {
 	struct xckpt_tasks arg = { .size = sizeof(arg), .task_size = sizeof(*d->tasks) };
 
-	if (list_tasks(d, &arg))
-		return -1;
-	if (arg.out_nr_disturbed)
-		return fail("cannot dump %s: %u of its threads were woken or killed during the "
+	return list_tasks(d, &arg) ? -1 : (int)arg.out_nr_disturbed;
+}
+
+int session_undisturbed(struct dump *d)
+{
+	int nr = session_disturbed(d);
+
+	if (nr > 0)
+		return fail("cannot dump %s: %d of its threads were woken or killed during the "
 			    "dump (dump again%s)",
-			    d->name, arg.out_nr_disturbed,
+			    d->name, nr,
 			    d->mode == XCKPT_MODE_STRICT ? "" : ", or with --mode strict");
-	return 0;
+	return nr;
 }
 
 int session_core(struct dump *d, int pid, uint64_t *data_bytes)

@@ -27,6 +27,8 @@ static const char help[] =
 	"      --mode MODE      how threads are treated that sleep in a system call:\n"
 	"                       auto (default), soft or strict; see xckpt-dump(1)\n"
 	"      --thin           leave out what program files and libraries hold\n"
+	"      --with-files     pack the regular files that the group has open or mapped for\n"
+	"                       writing, for another machine or to roll back\n"
 	"      --timeout MS     how long freezing may take, in milliseconds\n"
 	"                       (1 to 600000, default 5000)\n"
 	"      --jobs N         threads that read memory (1 to 1024, default: one for\n"
@@ -46,6 +48,7 @@ enum {
 	OPT_LEAVE_STOPPED,
 	OPT_MODE,
 	OPT_THIN,
+	OPT_WITH_FILES,
 	OPT_TIMEOUT,
 	OPT_JOBS,
 	OPT_FORCE,
@@ -63,6 +66,7 @@ static const struct option longs[] = {
 	{ "leave-stopped", no_argument, NULL, OPT_LEAVE_STOPPED },
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "thin", no_argument, NULL, OPT_THIN },
+	{ "with-files", no_argument, NULL, OPT_WITH_FILES },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "jobs", required_argument, NULL, OPT_JOBS },
 	{ "force", no_argument, NULL, OPT_FORCE },
@@ -194,6 +198,9 @@ static int take_option(int c, struct options *opt)
 		break;
 	case OPT_THIN:
 		opt->thin = true;
+		break;
+	case OPT_WITH_FILES:
+		opt->with_files = true;
 		break;
 	case OPT_FORCE:
 		opt->force = true;

@@ -39,7 +39,7 @@ static int capture_group(struct dump *d)
 		.size = sizeof(d->snapshot),
 		.flags = (d->opt.thin ? XCKPT_SNAPSHOT_THIN : 0) |
 			 (stays_frozen(d) ? XCKPT_SNAPSHOT_FROZEN : 0) |
-			 (has_ended(d) ? 0 : XCKPT_SNAPSHOT_THAW),
+			 (has_ended(d) || d->opt.with_files ? 0 : XCKPT_SNAPSHOT_THAW),
 	};
 	error = session_command(d, XCKPT_IOCTL_SNAPSHOT, &d->snapshot);
 	if (!error && d->snapshot.out_thawed)
@@ -60,10 +60,10 @@ static int capture_group(struct dump *d)
  * Who is left asleep may be woken at any time, and what must be read while
  * frozen takes its time: it would be for nothing.
  */
-static bool would_be_disturbed(const struct dump *d)
+static bool would_be_disturbed(const struct dump *d, bool reads_long)
 {
-	return d->opt.mode == XCKPT_MODE_AUTO && d->mode != XCKPT_MODE_STRICT &&
-	       d->snapshot.out_nr_uncloned && d->freeze.out_nr_asleep;
+	return reads_long && d->opt.mode == XCKPT_MODE_AUTO && d->mode != XCKPT_MODE_STRICT &&
+	       d->freeze.out_nr_asleep;
 }
 
 static int attempt(struct dump *d, uint32_t mode)
@@ -73,7 +73,7 @@ static int attempt(struct dump *d, uint32_t mode)
 	if (session_freeze(d, mode) || session_tasks(d))
 		return -1;
 	ret = capture_group(d);
-	if (!ret && would_be_disturbed(d)) {
+	if (!ret && would_be_disturbed(d, d->snapshot.out_nr_uncloned)) {
 		if (session_thaw(d, 0))
 			return -1;
 		return attempt(d, XCKPT_MODE_STRICT);
@@ -88,10 +88,18 @@ int snapshot_take(struct dump *d)
 	for (int i = 0; i < ATTEMPTS; i++) {
 		int ret = attempt(d, mode);
 
+		if (!ret) {
+			ret = capture_frozen(d);
+			if (!ret && would_be_disturbed(d, d->nr_contents))
+				ret = 1;
+			if (ret > 0 && d->opt.mode == XCKPT_MODE_AUTO)
+				mode = XCKPT_MODE_STRICT;
+		}
 		if (ret <= 0)
 			return ret;
 		if (session_thaw(d, 0) || interrupted)
 			return -1;
+		capture_forget(d);
 	}
 	return fail("cannot dump %s: threads of it were woken or killed in each of %d attempts "
 		    "(dump again when nobody sends it signals or traces it)",

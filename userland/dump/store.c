@@ -96,21 +96,28 @@ static int create(struct dump *d, const char *name)
 	return fd < 0 ? store_fail(d, name, errno) : fd;
 }
 
-/* The cores stay open: syncing them can wait until the group runs again. */
-int store_cores(struct dump *d, struct checksum_copy *copies, size_t nr,
-		struct checksum_copy **unread)
+static int make_folder(struct dump *d, const char *name)
+{
+	if (strchr(name, '/') && mkdirat(d->store.dir_fd, MANIFEST_FILES, 0700) && errno != EEXIST)
+		return store_fail(d, MANIFEST_FILES, errno);
+	return 0;
+}
+
+/* They stay open: syncing them can wait until the group runs again. */
+int store_copies(struct dump *d, struct checksum_copy *copies, size_t nr,
+		 struct checksum_copy **unread)
 {
 	struct store *s = &d->store;
 	struct checksum_copy *failed;
 
-	s->fds = arena_alloc(&d->priv.arena, nr, sizeof(*s->fds));
-	if (!s->fds)
-		return -1;
 	for (size_t i = 0; i < nr; i++) {
+		s->copies = arena_grow(&d->priv.arena, s->copies, s->nr_copies, sizeof(*s->copies));
+		if (!s->copies || make_folder(d, copies[i].name))
+			return -1;
 		copies[i].out_fd = create(d, copies[i].name);
 		if (copies[i].out_fd < 0)
 			return -1;
-		s->fds[s->nr_fds++] = copies[i].out_fd;
+		s->copies[s->nr_copies++] = (struct open_copy){ copies[i].out_fd, copies[i].name };
 		if (ftruncate(copies[i].out_fd, (off_t)copies[i].size))
 			return store_fail(d, copies[i].name, errno);
 	}
@@ -138,8 +145,8 @@ int store_buffer(struct dump *d, const char *name, const void *data, size_t size
 	const char *from = data;
 	int fd;
 
-	if (strchr(name, '/') && mkdirat(d->store.dir_fd, MANIFEST_FILES, 0700) && errno != EEXIST)
-		return store_fail(d, MANIFEST_FILES, errno);
+	if (make_folder(d, name))
+		return -1;
 	fd = create(d, name);
 	if (fd < 0)
 		return -1;
@@ -190,10 +197,10 @@ int store_commit(struct dump *d)
 	struct store *s = &d->store;
 	int files;
 
-	while (s->nr_fds) {
-		int fd = s->fds[--s->nr_fds];
+	while (s->nr_copies) {
+		struct open_copy *copy = &s->copies[--s->nr_copies];
 
-		if (finish(d, fd, d->img.processes[s->nr_fds].core_name))
+		if (finish(d, copy->fd, copy->name))
 			return -1;
 	}
 	files = openat(s->dir_fd, MANIFEST_FILES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -219,8 +226,8 @@ void store_abort(struct dump *d)
 {
 	struct store *s = &d->store;
 
-	while (s->nr_fds)
-		close(s->fds[--s->nr_fds]);
+	while (s->nr_copies)
+		close(s->copies[--s->nr_copies].fd);
 	if (s->current[0]) {
 		if (s->dir_fd >= 0)
 			image_remove_contents(s->dir_fd);

@@ -21,6 +21,9 @@ static int read_failed(const struct checksum_copy *c)
 
 	if (c->error == ECANCELED)
 		return -1; /* main() tells of the interrupt */
+	if (!p)
+		return fail("cannot read what goes into %s of the image: %s", c->name,
+			    strerror(c->error));
 	if (c->error == ESTALE || c->error == ESRCH)
 		return fail("cannot read the memory of pid %d (%s): it ended during the dump",
 			    p->info.pid, p->info.comm);
@@ -69,7 +72,7 @@ static struct checksum_copy *find_unread(struct checksum_copy *copies, size_t nr
 	return NULL;
 }
 
-static int write_cores(struct dump *d, struct stream *stream, struct checksum_copy *copies,
+static int write_files(struct dump *d, struct stream *stream, struct checksum_copy *copies,
 		       size_t nr)
 {
 	struct checksum_copy *unread = NULL;
@@ -79,16 +82,52 @@ static int write_cores(struct dump *d, struct stream *stream, struct checksum_co
 		ret = stream_add_copies(stream, copies, nr, d->opt.jobs);
 		unread = ret ? find_unread(copies, nr) : NULL;
 	} else {
-		ret = store_cores(d, copies, nr, &unread);
+		ret = store_copies(d, copies, nr, &unread);
 	}
 	return unread ? read_failed(unread) : ret;
+}
+
+/* Write them, keep their sums, free them. */
+static int copy_files(struct dump *d, struct stream *stream, struct checksum_copy *copies,
+		      size_t nr)
+{
+	int ret = write_files(d, stream, copies, nr);
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!ret)
+			ret = keep_sums(d, &copies[i]);
+		free(copies[i].blocks);
+	}
+	return ret;
+}
+
+/* Of open files: the group stands still meanwhile. */
+static int copy_contents(struct dump *d, struct stream *stream)
+{
+	struct checksum_copy *copies = arena_alloc(&d->priv.arena, d->nr_contents, sizeof(*copies));
+	int ret;
+
+	if (!copies)
+		return -1;
+	for (size_t i = 0; i < d->nr_contents; i++)
+		copies[i] = (struct checksum_copy){
+			.name = d->contents[i].file->data,
+			.in_fd = d->contents[i].fd,
+			.out_fd = -1,
+			.size = d->contents[i].file->data_size,
+			.stop = &interrupted,
+		};
+	ret = copy_files(d, stream, copies, d->nr_contents);
+	if (ret || session_undisturbed(d))
+		return -1;
+	close_contents(d);
+	return snapshot_outlives(d) ? session_thaw(d, 0) : 0;
 }
 
 static int copy_cores(struct dump *d, struct stream *stream)
 {
 	size_t nr = d->img.nr_processes;
 	struct checksum_copy *copies = arena_alloc(&d->priv.arena, nr, sizeof(*copies));
-	int ret;
 
 	if (!copies)
 		return -1;
@@ -107,13 +146,7 @@ static int copy_cores(struct dump *d, struct stream *stream)
 			.splice = snapshot_outlives(d),
 		};
 	}
-	ret = write_cores(d, stream, copies, nr);
-	for (size_t i = 0; i < nr; i++) {
-		if (!ret)
-			ret = keep_sums(d, &copies[i]);
-		free(copies[i].blocks);
-	}
-	return ret;
+	return copy_files(d, stream, copies, nr);
 }
 
 /* Contents of a pipe fit into a few blocks at most. */
@@ -177,7 +210,7 @@ static int copy_rest(struct dump *d, struct stream *stream)
 
 static int copy_all(struct dump *d, struct stream *stream)
 {
-	if (copy_cores(d, stream) || interrupted)
+	if ((d->nr_contents && copy_contents(d, stream)) || copy_cores(d, stream) || interrupted)
 		return -1;
 	if (d->frozen && session_undisturbed(d))
 		return -1;
@@ -212,8 +245,8 @@ int transfer(struct dump *d)
 	struct manifest *m = &d->priv.manifest;
 	int ret;
 
-	m->sums =
-		arena_alloc(&d->priv.arena, d->img.nr_processes + d->nr_buffers, sizeof(*m->sums));
+	m->sums = arena_alloc(&d->priv.arena, d->img.nr_processes + d->nr_buffers + d->nr_contents,
+			      sizeof(*m->sums));
 	if (!m->sums)
 		return -1;
 	progress_begin(d);

@@ -30,6 +30,18 @@ void *arena_alloc(struct arena *a, size_t nr, size_t size)
 	return piece->data;
 }
 
+void *arena_grow(struct arena *a, void *list, size_t nr, size_t size)
+{
+	void *more;
+
+	if (nr & (nr - 1)) /* there is room up to the next power of two */
+		return list;
+	more = arena_alloc(a, nr ? nr * 2 : 1, size);
+	if (more && nr)
+		memcpy(more, list, nr * size);
+	return more;
+}
+
 char *arena_strdup(struct arena *a, const char *s)
 {
 	size_t len = strlen(s) + 1;

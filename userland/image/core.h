@@ -34,5 +34,7 @@ int core_read_notes(const struct core_place *at, struct arena *arena, const uint
 enum file_kind file_kind_of(const char *path, uint32_t mode, uint64_t rdev);
 const char *file_kind_name(enum file_kind kind);
 int file_kind_parse(const char *name, enum file_kind *kind);
+const char *event_kind_name(enum event_kind kind); /* "eventfd" ... */
+const char *lock_kind_name(enum lock_kind kind); /* "flock" ... */
 
 #endif

@@ -46,7 +46,7 @@ static bool is_tty(uint64_t rdev)
 
 enum file_kind file_kind_of(const char *path, uint32_t mode, uint64_t rdev)
 {
-	if (starts_with(path, "anon_inode:"))
+	if (starts_with(path, "anon_inode:") || starts_with(path, "pidfd:"))
 		return FILE_ANON_INODE;
 	switch (mode & S_IFMT) {
 	case S_IFIFO:

@@ -9,7 +9,7 @@
 
 _Static_assert(sizeof(struct xckpt_vma) == 72, "struct xckpt_vma");
 _Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
-_Static_assert(sizeof(struct xckpt_file) == 80, "struct xckpt_file");
+_Static_assert(sizeof(struct xckpt_file) == 96, "struct xckpt_file");
 _Static_assert(sizeof(struct xckpt_fd) == 16, "struct xckpt_fd");
 
 /* Entry @i of a table whose entries the writer made @entry_size bytes long. */
@@ -131,6 +131,10 @@ static int take_open_files(struct notes *n, const struct note *note,
 		f->readers = raw.readers;
 		f->writers = raw.writers;
 		f->mtime_ns = raw.file_mtime_ns;
+		f->state = raw.state;
+		f->owner = raw.owner;
+		f->owner_type = raw.owner_type;
+		f->owner_signal = raw.owner_signal;
 		f->deleted = !raw.nlink && (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ||
 					    f->kind == FILE_DEVICE || f->kind == FILE_FIFO);
 	}

@@ -95,6 +95,23 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* Open files: unique ids, contents that are there and as large as said. */
+/* Of epoll instances: what they wait for is there. */
+static int check_entries(const struct image_priv *priv, const struct open_file *f)
+{
+	const struct manifest *m = &priv->manifest;
+
+	for (size_t i = 0; i < f->event.nr_entries; i++) {
+		struct open_file key = { .id = f->event.entries[i].file };
+
+		if (key.id && !bsearch(&key, m->files, m->nr_files, sizeof(key), compare_ids))
+			return fail(
+				"%s: " MANIFEST_NAME " is damaged: file %" PRIu32
+				" waits for a file that it does not have (copy the image again)",
+				priv->action, f->id);
+	}
+	return 0;
+}
+
 static int check_files(struct image *img, struct image_priv *priv)
 {
 	struct manifest *m = &priv->manifest;
@@ -114,6 +131,8 @@ static int check_files(struct image *img, struct image_priv *priv)
 			return fail("%s: " MANIFEST_NAME
 				    " is damaged: %s has no or another size (copy the image again)",
 				    priv->action, f->data);
+		if (check_entries(priv, f))
+			return -1;
 	}
 	img->files = m->files;
 	img->nr_files = m->nr_files;

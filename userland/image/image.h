@@ -39,6 +39,61 @@ enum file_kind {
 	FILE_OTHER,
 };
 
+/* What a FILE_ANON_INODE is. */
+enum event_kind {
+	EVENT_UNKNOWN,
+	EVENT_COUNTER, /* eventfd(2) */
+	EVENT_TIMER, /* timerfd_create(2) */
+	EVENT_SIGNALS, /* signalfd(2) */
+	EVENT_POLL, /* epoll_create(2) */
+	EVENT_WATCHES, /* inotify_init(2) */
+	EVENT_PROCESS, /* pidfd_open(2) */
+};
+
+/* What an epoll instance waits for. */
+struct poll_entry {
+	int fd; /* the number it was added by, whatever that is now */
+	uint32_t file; /* id of the description; 0: nobody in the group has it */
+	uint32_t events; /* EPOLL* */
+	uint64_t data;
+};
+
+struct inotify_watch {
+	int wd;
+	uint32_t mask; /* IN_* */
+	const char *path; /* "": not known */
+};
+
+struct event_state {
+	enum event_kind kind;
+	uint64_t count; /* of an eventfd; expirations of a timerfd that were not read */
+	bool semaphore; /* EFD_SEMAPHORE */
+	int clock; /* CLOCK_* of a timerfd */
+	uint32_t settime_flags; /* TFD_TIMER_* */
+	uint64_t value_ns, interval_ns; /* until the next expiry; 0: not armed */
+	uint64_t mask; /* of a signalfd; bit n-1: signal n */
+	int pid; /* of a pidfd, as processes are numbered; -1: it has been waited for; 0: outside */
+	struct poll_entry *entries;
+	size_t nr_entries;
+	struct inotify_watch *watches;
+	size_t nr_watches;
+	uint64_t unread; /* bytes of an inotify's queue: they cannot be had */
+};
+
+enum lock_kind {
+	LOCK_FLOCK, /* flock(2) */
+	LOCK_POSIX, /* fcntl(F_SETLK), of one process */
+	LOCK_OFD, /* fcntl(F_OFD_SETLK) */
+	LOCK_LEASE, /* fcntl(F_SETLEASE) */
+};
+
+struct file_lock {
+	enum lock_kind kind;
+	bool exclusive; /* a write lock */
+	int pid; /* LOCK_POSIX: whose */
+	uint64_t start, end; /* bytes, both belong to it; end UINT64_MAX: to any end of the file */
+};
+
 struct open_file {
 	uint32_t id;
 	enum file_kind kind;
@@ -48,12 +103,31 @@ struct open_file {
 	uint64_t pos, dev, ino, rdev, size;
 	int64_t mtime_ns;
 	bool deleted;
-	const char *data; /* name of its contents under files/ ("files/pipe-7"), or NULL */
+	/*
+	 * Name of its contents under files/ ("files/pipe-7"), or NULL. Of a file with a
+	 * name they are what was packed with it (--with-files, shared memory).
+	 */
+	const char *data;
 	uint64_t data_size; /* bytes there */
+	uint32_t uid, gid; /* of a file with data */
 	uint32_t capacity; /* of a pipe, bytes; 0: unknown */
 	uint32_t readers, writers; /* of those, during a dump: descriptions, whoever has them */
 	bool inside; /* a pipe or FIFO that nobody outside of the group is needed for */
+	uint32_t state; /* XCKPT_FILE_*, during a dump */
+	int owner; /* F_SETOWN, as processes are numbered; 0: nobody */
+	uint32_t owner_type; /* F_OWNER_* */
+	uint32_t owner_signal; /* F_SETSIG */
+	uint32_t seals; /* F_SEAL_* of a memfd */
+	struct event_state event;
+	struct file_lock *locks;
+	size_t nr_locks;
 };
+
+/* The path of a file that others can find it by, or nothing leads to it any more. */
+static inline bool is_nameless(const struct open_file *f)
+{
+	return f->kind == FILE_MEMFD || (f->kind == FILE_REGULAR && f->deleted);
+}
 
 /* It has a reading end, a writing end and what is between them. */
 static inline bool is_pipe(const struct open_file *f)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* JSON to struct manifest; the text may be anybody's. */
 #include "core.h"
-#include "manifest.h"
+#include "manifest_json.h"
 #include "report.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +18,7 @@
 #define XSAVE_HEADER_END 576
 #define XSAVE_LIMIT (1 << 20)
 
-struct reading {
-	const char *action;
-	struct arena *arena;
-	bool bad; /* reported already */
-};
-
-static void bad(struct reading *r, const char *key, const char *what)
+void manifest_bad(struct reading *r, const char *key, const char *what)
 {
 	if (!r->bad)
 		fail("%s: " MANIFEST_NAME " is damaged: \"%s\" %s (copy the image again)",
@@ -33,27 +26,26 @@ static void bad(struct reading *r, const char *key, const char *what)
 	r->bad = true;
 }
 
-static int64_t get_int(struct reading *r, const json_t *o, const char *key, int64_t min,
-		       int64_t max)
+int64_t get_int(struct reading *r, const json_t *o, const char *key, int64_t min, int64_t max)
 {
 	const json_t *v = json_object_get(o, key);
 	int64_t i = json_integer_value(v);
 
 	if (!json_is_integer(v))
-		bad(r, key, "is missing or no number");
+		manifest_bad(r, key, "is missing or no number");
 	else if (i < min || i > max)
-		bad(r, key, "is out of range");
+		manifest_bad(r, key, "is out of range");
 	else
 		return i;
 	return min;
 }
 
-static uint64_t get_u64(struct reading *r, const json_t *o, const char *key)
+uint64_t get_u64(struct reading *r, const json_t *o, const char *key)
 {
 	return (uint64_t)get_int(r, o, key, INT64_MIN, INT64_MAX);
 }
 
-static uint32_t get_u32(struct reading *r, const json_t *o, const char *key)
+uint32_t get_u32(struct reading *r, const json_t *o, const char *key)
 {
 	return (uint32_t)get_int(r, o, key, 0, UINT32_MAX);
 }
@@ -63,12 +55,12 @@ static int get_pid(struct reading *r, const json_t *o, const char *key, int min)
 	return (int)get_int(r, o, key, min, INT32_MAX);
 }
 
-static bool get_bool(struct reading *r, const json_t *o, const char *key)
+bool get_bool(struct reading *r, const json_t *o, const char *key)
 {
 	const json_t *v = json_object_get(o, key);
 
 	if (!json_is_boolean(v))
-		bad(r, key, "is missing or neither true nor false");
+		manifest_bad(r, key, "is missing or neither true nor false");
 	return json_is_true(v);
 }
 
@@ -78,16 +70,16 @@ static const char *unescape(struct reading *r, const char *key, const json_t *v)
 	char *raw = NULL;
 
 	if (!json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v))
-		bad(r, key, "is missing or no string");
+		manifest_bad(r, key, "is missing or no string");
 	else if (!(raw = manifest_unescape(json_string_value(v))))
-		bad(r, key, "has a broken %XX");
+		manifest_bad(r, key, "has a broken %XX");
 	else if (!(copy = arena_strdup(r->arena, raw)))
 		r->bad = true;
 	free(raw);
 	return copy ? copy : "";
 }
 
-static const char *get_string(struct reading *r, const json_t *o, const char *key)
+const char *get_string(struct reading *r, const json_t *o, const char *key)
 {
 	return unescape(r, key, json_object_get(o, key));
 }
@@ -99,20 +91,20 @@ static uint64_t get_hex(struct reading *r, const char *key, const json_t *v)
 	int end = 0;
 
 	if (!s || sscanf(s, "%" SCNx64 "%n", &value, &end) != 1 || s[end])
-		bad(r, key, "is no hexadecimal number");
+		manifest_bad(r, key, "is no hexadecimal number");
 	return value;
 }
 
 /* The array @key of @o and room for its entries. */
-static json_t *get_array(struct reading *r, const json_t *o, const char *key, size_t size, void *to,
-			 size_t *nr)
+json_t *get_array(struct reading *r, const json_t *o, const char *key, size_t size, void *to,
+		  size_t *nr)
 {
 	json_t *array = json_object_get(o, key);
 	void *room;
 
 	*nr = 0;
 	if (!json_is_array(array)) {
-		bad(r, key, "is missing or no array");
+		manifest_bad(r, key, "is missing or no array");
 		return NULL;
 	}
 	room = arena_alloc(r->arena, json_array_size(array), size);
@@ -141,7 +133,7 @@ static void read_process(struct reading *r, const json_t *o, struct manifest_pro
 	}
 	p->core = get_string(r, o, "core");
 	if (!r->bad && !manifest_core_name_ok(p->core))
-		bad(r, "core", "is no name of a core");
+		manifest_bad(r, "core", "is no name of a core");
 	threads = get_array(r, o, "threads", sizeof(*p->threads), &p->threads, &p->nr_threads);
 	for (size_t i = 0; threads && i < p->nr_threads; i++)
 		p->threads[i] = (int)json_integer_value(json_array_get(threads, i));
@@ -155,41 +147,13 @@ static void read_process(struct reading *r, const json_t *o, struct manifest_pro
 	}
 }
 
-static void read_file(struct reading *r, const json_t *o, struct open_file *f)
-{
-	f->id = get_u32(r, o, "id");
-	if (file_kind_parse(get_string(r, o, "kind"), &f->kind))
-		bad(r, "kind", "is unknown");
-	f->path = get_string(r, o, "path");
-	f->flags = get_u32(r, o, "flags");
-	f->mode = get_u32(r, o, "mode");
-	f->pos = get_u64(r, o, "pos");
-	f->dev = get_u64(r, o, "dev");
-	f->ino = get_u64(r, o, "ino");
-	f->rdev = get_u64(r, o, "rdev");
-	f->size = get_u64(r, o, "size");
-	f->mtime_ns = (int64_t)get_u64(r, o, "mtime_ns");
-	f->deleted = get_bool(r, o, "deleted");
-	if (is_pipe(f)) {
-		f->inside = get_bool(r, o, "inside");
-		f->capacity = get_u32(r, o, "capacity");
-	}
-	if (json_object_get(o, "data")) {
-		f->data = get_string(r, o, "data");
-		f->data_size = get_u64(r, o, "data_size");
-		if (!r->bad && (!manifest_name_ok(f->data) ||
-				strncmp(f->data, MANIFEST_FILES "/", sizeof(MANIFEST_FILES)) != 0))
-			bad(r, "data", "is no name of a file of an image");
-	}
-}
-
 static void read_sum(struct reading *r, const json_t *o, struct manifest_file *f)
 {
 	const json_t *blocks;
 
 	f->name = get_string(r, o, "name");
 	if (!r->bad && (!manifest_name_ok(f->name) || strcmp(f->name, MANIFEST_FILES) == 0))
-		bad(r, "name", "is no name of a file of an image");
+		manifest_bad(r, "name", "is no name of a file of an image");
 	f->size = (uint64_t)get_int(r, o, "size", 0, INT64_MAX);
 	blocks = get_array(r, o, "blocks", sizeof(*f->blocks), &f->blocks, &f->nr_blocks);
 	for (size_t i = 0; blocks && i < f->nr_blocks && !r->bad; i++) {
@@ -201,7 +165,7 @@ static void read_sum(struct reading *r, const json_t *o, struct manifest_file *f
 		if (!json_is_integer(offset) || f->blocks[i].offset % CHECKSUM_BLOCK ||
 		    f->blocks[i].offset >= f->size ||
 		    (i && f->blocks[i].offset <= f->blocks[i - 1].offset))
-			bad(r, "blocks", "are not in order");
+			manifest_bad(r, "blocks", "are not in order");
 	}
 }
 
@@ -210,12 +174,12 @@ static void read_checksums(struct reading *r, const json_t *o, struct manifest *
 	const json_t *files, *sums = json_object_get(o, "checksums");
 
 	if (!json_is_object(sums)) {
-		bad(r, "checksums", "is missing");
+		manifest_bad(r, "checksums", "is missing");
 		return;
 	}
 	if (strcmp(get_string(r, sums, "algorithm"), "xxh64-nonzero-pages") != 0 ||
 	    get_int(r, sums, "block_size", 0, INT64_MAX) != (int64_t)CHECKSUM_BLOCK)
-		bad(r, "checksums", "are of an unknown kind");
+		manifest_bad(r, "checksums", "are of an unknown kind");
 	files = get_array(r, sums, "files", sizeof(*m->sums), &m->sums, &m->nr_sums);
 	for (size_t i = 0; files && i < m->nr_sums && !r->bad; i++)
 		read_sum(r, json_array_get(files, i), &m->sums[i]);
@@ -239,7 +203,7 @@ static void read_xstate(struct reading *r, const json_t *cpu, struct manifest *m
 			(struct image_component){ (uint32_t)v[0], (uint32_t)v[1], (uint32_t)v[2] };
 		if (v[0] < 2 || v[0] > 62 || (i && v[0] <= m->xstate[i - 1].component) ||
 		    v[1] < XSAVE_HEADER_END || v[1] > XSAVE_LIMIT || v[2] < 1 || v[2] > XSAVE_LIMIT)
-			bad(r, "xstate", "is no list of state components");
+			manifest_bad(r, "xstate", "is no list of state components");
 	}
 }
 
@@ -281,7 +245,7 @@ static void read_tables(struct reading *r, const json_t *o, struct manifest *m)
 		read_process(r, json_array_get(a, i), &m->processes[i]);
 	a = get_array(r, o, "files", sizeof(*m->files), &m->files, &m->nr_files);
 	for (size_t i = 0; a && i < m->nr_files && !r->bad; i++)
-		read_file(r, json_array_get(a, i), &m->files[i]);
+		manifest_read_file(r, json_array_get(a, i), &m->files[i]);
 	a = get_array(r, o, "unsupported", sizeof(*m->unsupported), &m->unsupported,
 		      &m->nr_unsupported);
 	for (size_t i = 0; a && i < m->nr_unsupported && !r->bad; i++) {
@@ -384,9 +348,9 @@ int manifest_read(int dir_fd, const char *action, struct arena *arena, struct ma
 	mode = get_string(&r, o, "mode");
 	m->thin = strcmp(mode, "thin") == 0;
 	if (!m->thin && strcmp(mode, "self-contained") != 0)
-		bad(&r, "mode", "is unknown");
+		manifest_bad(&r, "mode", "is unknown");
 	if (get_int(&r, o, "page_size", 0, INT64_MAX) != IMAGE_PAGE_SIZE)
-		bad(&r, "page_size", "is not 4096");
+		manifest_bad(&r, "page_size", "is not 4096");
 	m->tool = get_string(&r, o, "tool");
 	m->kernel = get_string(&r, o, "kernel");
 	m->machine = get_string(&r, o, "machine");

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* struct manifest to JSON. manifest.c reads it back. */
 #include "core.h"
-#include "manifest.h"
+#include "manifest_json.h"
 #include "report.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes from the kernel as a JSON string. */
-static json_t *bytes(const char *s)
+json_t *json_bytes(const char *s)
 {
 	char *text = manifest_escape(s ? s : "");
 	json_t *string = text ? json_string(text) : NULL;
@@ -20,7 +18,7 @@ static json_t *bytes(const char *s)
 	return string;
 }
 
-static json_t *integer(uint64_t v)
+json_t *json_number(uint64_t v)
 {
 	return json_integer((json_int_t)v);
 }
@@ -61,7 +59,7 @@ static json_t *format_process(const struct manifest_process *p)
 {
 	json_t *o =
 		json_pack("{s:i, s:i, s:i, s:i, s:o, s:s}", "pid", p->pid, "ppid", p->ppid, "pgid",
-			  p->pgid, "sid", p->sid, "comm", bytes(p->comm), "state", p->state);
+			  p->pgid, "sid", p->sid, "comm", json_bytes(p->comm), "state", p->state);
 	json_t *threads = json_array(), *fds = json_array();
 
 	if (!p->core) {
@@ -82,33 +80,6 @@ static json_t *format_process(const struct manifest_process *p)
 	return o;
 }
 
-static json_t *format_file(const struct open_file *f)
-{
-	json_t *o = json_object();
-
-	json_object_set_new(o, "id", integer(f->id));
-	json_object_set_new(o, "kind", json_string(file_kind_name(f->kind)));
-	json_object_set_new(o, "path", bytes(f->path));
-	json_object_set_new(o, "flags", integer(f->flags));
-	json_object_set_new(o, "mode", integer(f->mode));
-	json_object_set_new(o, "pos", integer(f->pos));
-	json_object_set_new(o, "dev", integer(f->dev));
-	json_object_set_new(o, "ino", integer(f->ino));
-	json_object_set_new(o, "rdev", integer(f->rdev));
-	json_object_set_new(o, "size", integer(f->size));
-	json_object_set_new(o, "mtime_ns", json_integer(f->mtime_ns));
-	json_object_set_new(o, "deleted", json_boolean(f->deleted));
-	if (is_pipe(f)) {
-		json_object_set_new(o, "inside", json_boolean(f->inside));
-		json_object_set_new(o, "capacity", integer(f->capacity));
-	}
-	if (f->data) {
-		json_object_set_new(o, "data", json_string(f->data));
-		json_object_set_new(o, "data_size", integer(f->data_size));
-	}
-	return o;
-}
-
 static json_t *format_sums(const struct manifest *m)
 {
 	json_t *files = json_array();
@@ -119,10 +90,10 @@ static json_t *format_sums(const struct manifest *m)
 
 		for (size_t j = 0; j < f->nr_blocks; j++)
 			json_array_append_new(blocks,
-					      json_pack("[o, o]", integer(f->blocks[j].offset),
+					      json_pack("[o, o]", json_number(f->blocks[j].offset),
 							hex("%016" PRIx64, f->blocks[j].hash)));
 		json_array_append_new(files, json_pack("{s:s, s:o, s:o}", "name", f->name, "size",
-						       integer(f->size), "blocks", blocks));
+						       json_number(f->size), "blocks", blocks));
 	}
 	return json_pack("{s:s, s:I, s:o}", "algorithm", "xxh64-nonzero-pages", "block_size",
 			 (json_int_t)CHECKSUM_BLOCK, "files", files);
@@ -136,13 +107,13 @@ static json_t *format_tables(const struct manifest *m, json_t *o)
 	for (size_t i = 0; i < m->nr_processes; i++)
 		json_array_append_new(processes, format_process(&m->processes[i]));
 	for (size_t i = 0; i < m->nr_files; i++)
-		json_array_append_new(files, format_file(&m->files[i]));
+		json_array_append_new(files, manifest_format_file(&m->files[i]));
 	for (size_t i = 0; i < m->nr_mapped; i++) {
 		const struct manifest_mapped *f = &m->mapped[i];
 
 		json_array_append_new(mapped,
-				      json_pack("{s:o, s:o, s:I, s:s}", "path", bytes(f->path),
-						"size", integer(f->size), "mtime_ns",
+				      json_pack("{s:o, s:o, s:I, s:s}", "path", json_bytes(f->path),
+						"size", json_number(f->size), "mtime_ns",
 						(json_int_t)f->mtime_ns, "build_id", f->build_id));
 	}
 	for (size_t i = 0; i < m->nr_unsupported; i++) {
@@ -150,7 +121,7 @@ static json_t *format_tables(const struct manifest *m, json_t *o)
 
 		json_array_append_new(unsupported,
 				      json_pack("{s:i, s:o, s:o}", "pid", u->pid, "object",
-						bytes(u->object), "why", bytes(u->why)));
+						json_bytes(u->object), "why", json_bytes(u->why)));
 	}
 	json_object_set_new(o, "processes", processes);
 	json_object_set_new(o, "files", files);
@@ -183,10 +154,10 @@ char *manifest_format(const struct manifest *m, size_t *len)
 	o = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:i, s:{s:o, s:o, s:o, s:o, s:o},"
 		      " s:{s:I, s:I, s:I}, s:i}",
 		      "format", MANIFEST_FORMAT, "version", IMAGE_FORMAT_VERSION, "mode",
-		      m->thin ? "thin" : "self-contained", "tool", bytes(m->tool), "kernel",
-		      bytes(m->kernel), "machine", bytes(m->machine), "page_size",
-		      (int)IMAGE_PAGE_SIZE, "cpu", "vendor", bytes(m->cpu_vendor), "model",
-		      bytes(m->cpu_model), "flags", words(m->cpu_flags), "xfeatures",
+		      m->thin ? "thin" : "self-contained", "tool", json_bytes(m->tool), "kernel",
+		      json_bytes(m->kernel), "machine", json_bytes(m->machine), "page_size",
+		      (int)IMAGE_PAGE_SIZE, "cpu", "vendor", json_bytes(m->cpu_vendor), "model",
+		      json_bytes(m->cpu_model), "flags", words(m->cpu_flags), "xfeatures",
 		      hex("0x%" PRIx64, m->xfeatures), "xstate", format_xstate(m), "clocks",
 		      "realtime_ns", (json_int_t)m->clocks.realtime_ns, "monotonic_ns",
 		      (json_int_t)m->clocks.monotonic_ns, "boottime_ns",

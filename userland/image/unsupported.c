@@ -6,12 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define X86_O_PATH 010000000u
+
 #define NOT_YET "cannot be resumed by this version"
 
 static const char *const file_why[] = {
 	[FILE_SOCKET] = "sockets " NOT_YET,
-	[FILE_MEMFD] = "memfds " NOT_YET,
-	[FILE_ANON_INODE] = "anonymous inodes (epoll, eventfd, timerfd ...) " NOT_YET,
 	[FILE_OTHER] = "files of this kind " NOT_YET,
 };
 
@@ -52,6 +52,43 @@ report(struct walk *w, int pid, const char *why, const char *fmt, ...)
 		w->cb(w->ctx, pid, object, why);
 }
 
+static const char *why_not_poll(const struct event_state *e)
+{
+	for (size_t i = 0; i < e->nr_entries; i++)
+		if (!e->entries[i].file)
+			return "an epoll instance that waits for a file of somebody outside of the "
+			       "group " NOT_YET;
+	return NULL;
+}
+
+static const char *why_not_watches(const struct event_state *e)
+{
+	if (e->unread)
+		return "an inotify instance with events that were not read " NOT_YET;
+	for (size_t i = 0; i < e->nr_watches; i++)
+		if (!e->watches[i].path[0])
+			return "an inotify instance that watches a file without a name " NOT_YET;
+	return NULL;
+}
+
+static const char *why_not_event(const struct event_state *e)
+{
+	switch (e->kind) {
+	case EVENT_COUNTER:
+	case EVENT_TIMER:
+	case EVENT_SIGNALS:
+		return NULL;
+	case EVENT_POLL:
+		return why_not_poll(e);
+	case EVENT_WATCHES:
+		return why_not_watches(e);
+	case EVENT_PROCESS:
+		return e->pid ? NULL : "a pidfd of a process outside of the group " NOT_YET;
+	default:
+		return "an anonymous inode of this kind " NOT_YET;
+	}
+}
+
 static const char *why_not_file(const struct image *img, const struct open_file *f)
 {
 	if (f->kind == FILE_FIFO && !f->inside)
@@ -60,10 +97,15 @@ static const char *why_not_file(const struct image *img, const struct open_file 
 		return f->inside && f->size && !f->data ? "a packet pipe (O_DIRECT) or one whose "
 							  "contents could not be read " NOT_YET
 							: NULL;
-	if (f->deleted && f->kind == FILE_REGULAR)
-		return f->size && !image_whole_mapping(img, f)
-			       ? "deleted files that are not mapped as a whole " NOT_YET
+	if (is_nameless(f))
+		return f->size && !f->data && !image_whole_mapping(img, f)
+			       ? "a file without a name whose contents are not in the image " NOT_YET
 			       : NULL;
+	if (f->kind == FILE_ANON_INODE)
+		return why_not_event(&f->event);
+	/* only a path, whatever it leads to */
+	if (f->flags & X86_O_PATH && f->path[0] == '/' && !f->deleted)
+		return NULL;
 	return f->kind < (enum file_kind)ARRAY_SIZE(file_why) ? file_why[f->kind] : NULL;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The facts of text.c for machines. Strings are escaped as in group.json. */
 #include "info.h"
+#include "manifest_json.h"
 #include "report.h"
 
 #include <inttypes.h>
@@ -101,6 +102,10 @@ static json_t *fds(const struct image_process *p)
 			json_object_set_new(o, "capacity", number(f->capacity));
 			json_object_set_new(o, "data_size", number(f->data_size));
 		}
+		if (f->kind == FILE_ANON_INODE)
+			json_object_set_new(o, "event", manifest_format_event(&f->event));
+		if (f->nr_locks)
+			json_object_set_new(o, "locks", manifest_format_locks(f));
 		json_array_append_new(array, o);
 	}
 	return array;

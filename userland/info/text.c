@@ -81,6 +81,38 @@ static void print_memory(const struct image_process *p)
 	    bytes(all.mapped, a, sizeof(a)), bytes(all.stored, b, sizeof(b)));
 }
 
+static void print_event(const struct open_file *f)
+{
+	const struct event_state *e = &f->event;
+
+	switch (e->kind) {
+	case EVENT_COUNTER:
+		say(" counts %" PRIu64 "%s", e->count, e->semaphore ? ", a semaphore" : "");
+		break;
+	case EVENT_TIMER:
+		say(" in %.3f s, every %.3f s, %" PRIu64 " not read", (double)e->value_ns / 1e9,
+		    (double)e->interval_ns / 1e9, e->count);
+		break;
+	case EVENT_SIGNALS:
+		say(" mask %016" PRIx64, e->mask);
+		break;
+	case EVENT_POLL:
+		say(" waits for %zu", e->nr_entries);
+		break;
+	case EVENT_WATCHES:
+		say(" watches %zu", e->nr_watches);
+		break;
+	case EVENT_PROCESS:
+		if (e->pid > 0)
+			say(" pid %d", e->pid);
+		else
+			say("%s", e->pid ? " of one that is gone" : " of one outside");
+		break;
+	default:
+		break;
+	}
+}
+
 static void print_fds(const struct image_process *p)
 {
 	char mode[8];
@@ -97,6 +129,11 @@ static void print_fds(const struct image_process *p)
 			say(" at %" PRIu64 " of %" PRIu64, f->pos, f->size);
 		if (f->kind == FILE_PIPE && f->inside)
 			say(" inside, %" PRIu64 " bytes in it", f->data ? f->data_size : f->size);
+		if (is_nameless(f) && f->data)
+			say(" %" PRIu64 " bytes in the image", f->data_size);
+		print_event(f);
+		if (f->nr_locks)
+			say(", %zu lock%s", f->nr_locks, f->nr_locks == 1 ? "" : "s");
 		if (p->fds[i].cloexec)
 			say(" close-on-exec");
 		say("\n");

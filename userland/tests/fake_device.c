@@ -239,7 +239,7 @@ static int do_snapshot(struct xckpt_snapshot *s)
 							   : (__u32)setting("FAKE_UNCLONED");
 	s->out_nr_uncloned = s->out_uncloned ? s->out_nr_processes : 0;
 	s->out_uncloned_pid = s->out_uncloned ? pid_of(0) : 0;
-	s->out_nr_pipes = setting("FAKE_PIPES") ? 1 : 0;
+	s->out_nr_stateful = setting("FAKE_PIPES") ? 1 : 0;
 	cloned = !s->out_uncloned;
 	return 0;
 }

@@ -80,7 +80,7 @@ static void test_open(const char *dir)
 	      "the layout of vector state");
 	check(image_unsupported(img, count_lines, text) == 2 &&
 		      strstr(text, "pid 42 fd 1 (socket:[1]): sockets cannot be resumed") &&
-		      strstr(text, "fd 2 (/tmp/gone (deleted)): deleted files"),
+		      strstr(text, "fd 2 (/tmp/gone (deleted)): a file without a name"),
 	      "what is unsupported");
 	image_close(img);
 	snprintf(core, sizeof(core), "%s/42.core", dir);

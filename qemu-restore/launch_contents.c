@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Files that are made anew from what the image holds of them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "checksum.h"
+#include "launch_slots.h"
+#include "oflags.h"
+#include "report.h"
+
+#define PIECE ((size_t)1 << 20)
+
+static char piece[PIECE];
+
+/* @len bytes of @in from @from on become those of @out from @to on. */
+static int copy_range(int in, uint64_t from, int out, uint64_t to, uint64_t len)
+{
+	while (len) {
+		ssize_t n = pread(in, piece, len < PIECE ? len : PIECE, (off_t)from);
+
+		if (n <= 0) {
+			errno = n ? errno : EIO; /* it has become shorter */
+			return -1;
+		}
+		for (ssize_t done = 0, part; done < n; done += part) {
+			part = pwrite(out, piece + done, n - done, (off_t)(to + done));
+			if (part <= 0) {
+				errno = part ? errno : ENOSPC;
+				return -1;
+			}
+		}
+		from += n;
+		to += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* All @size bytes, holes as holes. */
+static int copy_sparse(int in, int out, uint64_t size)
+{
+	uint64_t pos = 0;
+
+	if (ftruncate(out, (off_t)size))
+		return -1;
+	while (pos < size) {
+		int64_t data = next_data(in, pos, size);
+		uint64_t end;
+
+		if (data < 0)
+			return -1;
+		if ((uint64_t)data >= size)
+			break;
+		end = next_hole(in, data, size);
+		if (copy_range(in, data, out, data, end - data))
+			return -1;
+		pos = end;
+	}
+	return 0;
+}
+
+static int open_content(const struct plan *plan, const char *name)
+{
+	int fd = openat(plan->img->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? fail("cannot open %s of the image: %s", name, strerror(errno)) : fd;
+}
+
+/* "/memfd:NAME (deleted)": the name is seen in /proc. */
+static void memory_name(const char *path, char *name, size_t room)
+{
+	static const char end[] = " (deleted)";
+	size_t len;
+
+	snprintf(name, room, "%s", path && !strncmp(path, "/memfd:", 7) ? path + 7 : "xckpt");
+	len = strlen(name);
+	if (len >= sizeof(end) && !strcmp(name + len - (sizeof(end) - 1), end))
+		name[len - (sizeof(end) - 1)] = 0;
+}
+
+/* On the disk where it was, if that is there; it never had a name for anybody. */
+static int open_nameless(const char *path)
+{
+	char copy[PATH_MAX];
+
+	if (!path || strlen(path) >= sizeof(copy))
+		return -1;
+	return open(dirname(strcpy(copy, path)), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+int contents_memory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	char name[250];
+	int fd = open_nameless(op->path), ret;
+
+	memory_name(op->object, name, sizeof(name));
+	if (fd < 0)
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || ftruncate(fd, (off_t)op->arg[1]) ||
+	    (op->arg[2] && fchmod(fd, (mode_t)op->arg[2])))
+		ret = fail("cannot make %llu bytes for a file without a name: %s",
+			   (unsigned long long)op->arg[1], strerror(errno));
+	else
+		ret = slot_keep(slots, plan, op->arg[0], fd);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+int contents_copy_core(const struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	const struct image_process *p = &plan->img->processes[op->arg[1]];
+
+	if (copy_range(p->core_fd, op->arg[2], slots->fd[op->arg[0]], op->arg[4], op->arg[3]))
+		return fail("cannot fill memory to be shared from %s: %s", p->core_name,
+			    strerror(errno));
+	return 0;
+}
+
+/* The description may be one for reading only. */
+int contents_copy_file(const struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	int in = open_content(plan, op->path), ret;
+
+	if (in < 0)
+		return -1;
+	ret = copy_sparse(in, slots->fd[op->arg[0]], op->arg[1]);
+	if (ret)
+		fail("cannot put back the contents of %s: %s", op->object, strerror(errno));
+	close(in);
+	return ret;
+}
+
+int contents_seal(const struct slots *slots, const struct plan_op *op)
+{
+	char path[32];
+	int fd, ret;
+
+	/* its own description may be one for reading only, and there sealing is refused */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", slots->fd[op->arg[0]]);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ret = fd < 0 ? -1 : fcntl(fd, F_ADD_SEALS, (int)op->arg[1]);
+	if (ret)
+		fail("cannot seal a memfd: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ret ? -1 : 0;
+}
+
+/* 1: what @fd has is what @in has; -1 with errno */
+static int is_same(int fd, int in, uint64_t size)
+{
+	static char other[PIECE];
+	struct stat st;
+	uint64_t pos;
+
+	if (fstat(fd, &st))
+		return -1;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return 0;
+	for (pos = 0; pos < size;) {
+		size_t want = size - pos < PIECE ? size - pos : PIECE;
+		ssize_t n = pread(fd, piece, want, (off_t)pos), m;
+
+		m = n > 0 ? pread(in, other, n, (off_t)pos) : n;
+		if (n <= 0 || m != n)
+			return n < 0 || m < 0 ? -1 : 0;
+		if (memcmp(piece, other, n))
+			return 0;
+		pos += n;
+	}
+	return 1;
+}
+
+static int make_parents(const char *path)
+{
+	char copy[PATH_MAX], *slash;
+
+	if (strlen(path) >= sizeof(copy)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(copy, path);
+	for (slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdir(copy, 0755) && errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	return 0;
+}
+
+static int write_unpacked(const struct plan_op *op, int in, int out)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_NOW } };
+
+	times[1].tv_sec = (time_t)((int64_t)op->arg[2] / 1000000000);
+	times[1].tv_nsec = (long)((int64_t)op->arg[2] % 1000000000);
+	return copy_sparse(in, out, op->arg[0]) ||
+	       fchown(out, (uid_t)op->arg[3], (gid_t)op->arg[4]) ||
+	       fchmod(out, (mode_t)op->arg[1]) || futimens(out, times) || fsync(out);
+}
+
+/* Under another name first: what is there stays whole until all is written. */
+static int unpack_new(const struct plan_op *op, int in)
+{
+	char name[PATH_MAX];
+	int fd, error;
+
+	if (snprintf(name, sizeof(name), "%s.xckpt-XXXXXX", op->path) >= (int)sizeof(name)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (make_parents(op->path))
+		return -1;
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	error = write_unpacked(op, in, fd) || rename(name, op->path) ? errno : 0;
+	close(fd);
+	if (error)
+		unlink(name);
+	errno = error;
+	return error ? -1 : 0;
+}
+
+/* 1: there is a file, and it may be used as it is */
+static int look_at_present(const struct plan *plan, const struct plan_op *op, int in)
+{
+	int fd = open(op->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), same;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	same = is_same(fd, in, op->arg[0]);
+	close(fd);
+	if (same || plan->host->replace_files)
+		return same;
+	if (plan->host->allow_changed)
+		return 1;
+	fail("cannot put back %s: there is another file of that name (--replace-files replaces it, "
+	     "--allow-changed takes it as it is)",
+	     op->path);
+	return -2;
+}
+
+int contents_unpack(const struct plan *plan, const struct plan_op *op)
+{
+	int in = open_content(plan, op->object), ret;
+
+	if (in < 0)
+		return -1;
+	ret = look_at_present(plan, op, in);
+	if (!ret)
+		ret = unpack_new(op, in);
+	if (ret == -1)
+		fail("cannot put back %s: %s", op->path, strerror(errno));
+	close(in);
+	return ret < 0 ? -1 : 0;
+}
+
+/* A directory without a name: made for a moment, opened, removed. */
+int contents_lost_directory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	const char *tmp = getenv("TMPDIR");
+	char path[PATH_MAX];
+	int fd = -1, ret = -1;
+
+	snprintf(path, sizeof(path), "%.4000s/xckpt-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (mkdtemp(path)) {
+		if (!chmod(path, (mode_t)op->arg[1]))
+			fd = open(path, oflags_to_host(op->arg[2]) | O_DIRECTORY | O_CLOEXEC);
+		rmdir(path);
+	}
+	if (fd < 0)
+		return fail("cannot make a directory in the place of %s, which was removed: %s",
+			    op->path, strerror(errno));
+	ret = slot_keep(slots, plan, op->arg[0], fd);
+	close(fd);
+	return ret;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What launch_files.c does by kind of operation. All return 0, or -1 after one line on stderr. */
+#ifndef LAUNCH_SLOTS_H
+#define LAUNCH_SLOTS_H
+
+#include "launch.h"
+
+/* Keep @fd, which stays the caller's, under a number that is in nobody's way. */
+int slot_keep(struct slots *slots, const struct plan *plan, uint64_t slot, int fd);
+
+/* launch_contents.c: contents from the image */
+int contents_unpack(const struct plan *plan, const struct plan_op *op);
+int contents_memory(struct slots *slots, const struct plan *plan, const struct plan_op *op);
+int contents_copy_core(const struct slots *slots, const struct plan *plan,
+		       const struct plan_op *op);
+int contents_copy_file(const struct slots *slots, const struct plan *plan,
+		       const struct plan_op *op);
+int contents_lost_directory(struct slots *slots, const struct plan *plan, const struct plan_op *op);
+int contents_seal(const struct slots *slots, const struct plan_op *op);
+
+/* launch_events.c: anonymous inodes and locks, in the launcher */
+int event_make(struct slots *slots, const struct plan *plan, const struct plan_op *op);
+int event_watch(const struct slots *slots, const struct plan_op *op);
+int event_lock(const struct slots *slots, const struct plan_op *op);
+/* and in a process, once its descriptors are in their places */
+int event_place(const struct slots *slots, const struct plan_op *op);
+
+#endif

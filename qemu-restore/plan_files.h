@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files that plan open files share; plan_files.c uses the others. */
+#ifndef PLAN_FILES_H
+#define PLAN_FILES_H
+
+#include "plan.h"
+
+#define X86_O_ACCMODE 3u
+#define X86_O_RDONLY 0u
+#define X86_O_WRONLY 1u
+#define X86_O_PATH 010000000u
+
+/* What becomes of an open file description of the image. */
+struct description {
+	const struct open_file *file;
+	int process, pid, fd; /* its first descriptor; fd -1: it has none */
+	int slot; /* -1: none */
+	bool is_own; /* qemu-resume's own descriptors stand for it; */
+	int own; /* this one, where it was not itself at 0, 1 or 2 */
+};
+
+struct files {
+	struct plan *plan;
+	struct description *all; /* as img->files */
+	int own_slot[3]; /* of qemu-resume's own descriptors */
+};
+
+/* The one with that id, which is there. */
+struct description *files_find(const struct files *files, uint32_t id);
+/* A further description of what there is one of in @slot. */
+void files_reopen(struct plan *plan, struct description *d, int slot);
+
+/* plan_pipes.c: a pipe or FIFO by its first description; all of them get slots. */
+void plan_pipe(struct files *files, struct description *first);
+
+/* plan_nameless.c: files without a name, and those that come with the image. */
+void plan_nameless(struct files *files, struct description *d);
+void plan_unpack(struct files *files);
+void plan_lost_directory(struct files *files, struct description *d);
+
+/* plan_events.c: eventfd and the like; then, when all have slots, what epoll waits for. */
+void plan_event(struct files *files, struct description *d);
+void plan_entries(struct files *files);
+bool is_pidfd(const struct open_file *f);
+
+/* plan_locks.c: who gets signals about a file; locks and leases on it. */
+void plan_locks(struct files *files);
+
+#endif

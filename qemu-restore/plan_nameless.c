@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Files whose contents are in the image: without a name, or packed together with theirs. */
+#include <string.h>
+
+#include "plan_files.h"
+
+#define SEAL_SEAL 0x1u
+#define SEAL_FUTURE_WRITE 0x10u
+#define MODE_BITS 07777u
+
+static void seal(struct plan *plan, int slot, uint32_t seals, bool late)
+{
+	struct plan_op *op;
+
+	if (!seals)
+		return;
+	op = plan_add_shared(plan, OP_SEAL, 0);
+	op->arg[0] = slot;
+	op->arg[1] = seals;
+	op->arg[2] = late;
+}
+
+/*
+ * What keeps writable mappings from being made waits until they are; all others go
+ * first, because a mapping for reading must not be one that could be written.
+ */
+static void plan_seals(struct plan *plan, const struct open_file *f, int slot)
+{
+	uint32_t late = SEAL_SEAL | SEAL_FUTURE_WRITE;
+
+	if (f->kind != FILE_MEMFD)
+		return;
+	seal(plan, slot, f->seals & ~late, false);
+	seal(plan, slot, f->seals & late, true);
+}
+
+/* The first description of the same file that has been planned, or NULL. */
+static const struct description *find_same(const struct files *files, const struct description *d)
+{
+	const struct description *other;
+
+	for (other = files->all; other < d; other++)
+		if (other->slot >= 0 && is_nameless(other->file) &&
+		    other->file->dev == d->file->dev && other->file->ino == d->file->ino)
+			return other;
+	return NULL;
+}
+
+static int make(struct plan *plan, const struct open_file *f)
+{
+	struct plan_op *op = plan_add_shared(plan, OP_MEMORY, 0);
+	int slot = (int)plan->nr_slots++;
+
+	op->arg[0] = slot;
+	op->arg[1] = f->size;
+	op->arg[2] = f->mode & MODE_BITS;
+	op->object = f->path;
+	/* of any size, so rather on the disk it was on */
+	op->path = f->kind == FILE_REGULAR ? plan_path(plan, f->path) : NULL;
+	if (f->data) {
+		op = plan_add_shared(plan, OP_CONTENTS, 0);
+		op->arg[0] = slot;
+		op->arg[1] = f->data_size;
+		op->path = f->data;
+		op->object = f->path;
+	}
+	return slot;
+}
+
+/* Its contents are in memory that is shared, or in the image, or it has none. */
+void plan_nameless(struct files *files, struct description *d)
+{
+	const struct segment *s = image_whole_mapping(files->plan->img, d->file);
+	const struct description *same = find_same(files, d);
+	struct plan *plan = files->plan;
+
+	if (same) {
+		files_reopen(plan, d, same->slot);
+		return;
+	}
+	files_reopen(plan, d, s ? plan_object_slot(plan, s) : make(plan, d->file));
+	plan_seals(plan, d->file, d->slot);
+}
+
+/* Before anything is opened. */
+void plan_unpack(struct files *files)
+{
+	const struct image *img = files->plan->img;
+	size_t i, j;
+
+	for (i = 0; i < img->nr_files; i++) {
+		const struct open_file *f = &img->files[i];
+		struct plan_op *op;
+
+		if (f->kind != FILE_REGULAR || f->deleted || !f->data)
+			continue;
+		for (j = 0; j < i && img->files[j].data != f->data; j++)
+			if (img->files[j].data && !strcmp(img->files[j].data, f->data))
+				break;
+		if (j < i)
+			continue;
+		op = plan_add_shared(files->plan, OP_UNPACK, 0);
+		op->arg[0] = f->data_size;
+		op->arg[1] = f->mode & MODE_BITS;
+		op->arg[2] = (uint64_t)f->mtime_ns;
+		op->arg[3] = f->uid;
+		op->arg[4] = f->gid;
+		op->path = plan_path(files->plan, f->path);
+		op->object = f->data;
+	}
+}
+
+void plan_lost_directory(struct files *files, struct description *d)
+{
+	struct plan_op *op = plan_add_shared(files->plan, OP_LOST_DIRECTORY, 0);
+
+	d->slot = (int)files->plan->nr_slots++;
+	op->arg[0] = d->slot;
+	op->arg[1] = d->file->mode & MODE_BITS;
+	op->arg[2] = d->file->flags;
+	op->path = d->file->path;
+}

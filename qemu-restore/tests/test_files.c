@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What becomes of open files: packed and nameless ones, events, locks, mapped paths. */
+#include <sys/stat.h>
+
+#include "synth.h"
+#include "tap.h"
+
+#define X86_O_RDWR 2u
+#define X86_O_ASYNC 020000u
+
+static struct synth s;
+
+static struct open_file *file(enum file_kind kind, const char *path, int fd)
+{
+	struct open_file *f = synth_file(&s, kind, path, X86_O_RDWR);
+
+	if (fd >= 0)
+		synth_fd(&s, fd, f, false);
+	return f;
+}
+
+static struct plan *make(void)
+{
+	return plan_make(&s.img, &s.engine, &s.host);
+}
+
+static void begin(void)
+{
+	synth_init(&s, ENGINE_NATIVE);
+	synth_program(&s);
+}
+
+/* The place of the first such operation, -1: there is none. */
+static long place_of(const struct plan *plan, enum op_kind kind)
+{
+	const struct plan_op *op = find_op(plan, kind, 0);
+
+	return op ? op - plan->ops : -1;
+}
+
+static void test_changed(void)
+{
+	const struct plan_op *op;
+	struct open_file *f;
+	struct plan *plan;
+
+	begin();
+	f = file(FILE_REGULAR, "/srv/data", 3);
+	f->size = 100;
+	f->mtime_ns = 7;
+	plan = make();
+	op = find_op(plan, OP_OPEN, 0);
+	ok(op->arg[3] == CHECK_SAME && op->arg[4] == 100 && op->arg[5] == 7,
+	   "a file must be as it was");
+	plan_free(plan);
+	s.host.allow_changed = true;
+	plan = make();
+	ok(find_op(plan, OP_OPEN, 0)->arg[3] == CHECK_REGULAR, "unless it is allowed to change");
+	plan_free(plan);
+	s.host.allow_changed = false;
+	f->flags |= 010000000;
+	plan = make();
+	ok(find_op(plan, OP_OPEN, 0)->arg[3] == CHECK_NOTHING, "a path may lead to anything");
+	plan_free(plan);
+}
+
+static void test_packed(void)
+{
+	struct open_file *f, *g;
+	struct plan *plan;
+
+	begin();
+	f = file(FILE_REGULAR, "/srv/data", 3);
+	g = file(FILE_REGULAR, "/srv/data", 4);
+	f->data = g->data = "files/file-1";
+	f->data_size = g->data_size = 100;
+	f->mode = g->mode = S_IFREG | 0640;
+	plan = make();
+	ok(count_ops(plan, OP_UNPACK) == 1 && count_ops(plan, OP_OPEN) == 2,
+	   "two descriptions of a packed file: one file");
+	ok(place_of(plan, OP_UNPACK) < place_of(plan, OP_OPEN), "which is there before");
+	ok(find_op(plan, OP_UNPACK, 0)->arg[1] == 0640, "with its mode");
+	ok(find_op(plan, OP_OPEN, 0)->arg[3] == CHECK_REGULAR, "and was compared already");
+	plan_free(plan);
+}
+
+static void test_nameless(void)
+{
+	struct open_file *f, *g;
+	const struct plan_op *op;
+	struct plan *plan;
+
+	begin();
+	f = file(FILE_MEMFD, "/memfd:x (deleted)", 3);
+	g = file(FILE_MEMFD, "/memfd:x (deleted)", 4);
+	f->ino = g->ino = 5;
+	f->size = g->size = f->data_size = g->data_size = 8192;
+	f->data = g->data = "files/file-1";
+	f->seals = g->seals = 0x1 | 0x4 | 0x10;
+	plan = make();
+	ok(count_ops(plan, OP_MEMORY) == 1 && count_ops(plan, OP_CONTENTS) == 1 &&
+		   count_ops(plan, OP_REOPEN) == 2,
+	   "a memfd with two descriptions is made once");
+	op = find_op(plan, OP_SEAL, 0);
+	ok(op && op->arg[1] == 0x4 && !op->arg[2] && op > find_op(plan, OP_CONTENTS, 0),
+	   "sealed once it is filled");
+	op = find_op(plan, OP_SEAL, op - plan->ops + 1);
+	ok(op && op->arg[1] == 0x11 && op->arg[2], "and once it is mapped");
+	plan_free(plan);
+	begin();
+	f = file(FILE_DIRECTORY, "/tmp/gone (deleted)", 3);
+	f->deleted = true;
+	plan = make();
+	ok(count_ops(plan, OP_LOST_DIRECTORY) == 1 && !count_ops(plan, OP_OPEN),
+	   "a removed directory is made");
+	plan_free(plan);
+}
+
+static void test_events(void)
+{
+	struct poll_entry entries[] = { { 77, 1, 1, 0xabc }, { 5, 3, 4, 0xdef } };
+	struct open_file *poll, *pidfd;
+	const struct plan_op *op;
+	struct plan *plan;
+
+	begin();
+	file(FILE_ANON_INODE, "anon_inode:[eventfd]", 3)->event =
+		(struct event_state){ .kind = EVENT_COUNTER, .count = 9, .semaphore = true };
+	poll = file(FILE_ANON_INODE, "anon_inode:[eventpoll]", 4);
+	poll->event =
+		(struct event_state){ .kind = EVENT_POLL, .entries = entries, .nr_entries = 2 };
+	pidfd = file(FILE_ANON_INODE, "anon_inode:[pidfd]", 5);
+	pidfd->event = (struct event_state){ .kind = EVENT_PROCESS, .pid = 42 };
+	plan = make();
+	op = find_op(plan, OP_EVENTFD, 0);
+	ok(op && op->arg[1] == 9 && op->arg[2] == 1, "an eventfd has its count");
+	op = find_op(plan, OP_ENTRY, 0);
+	ok(op && op->arg[1] == 77 && op->arg[3] == 0xabc &&
+		   op->arg[4] == find_op(plan, OP_EVENTFD, 0)->arg[0],
+	   "epoll knows it by the number that it was added by");
+	op = find_op(plan, OP_ENTRY, op - plan->ops + 1);
+	ok(op && op->arg[4] == ~0ull && op->arg[5] == 5 && op > find_op(plan, OP_PIDFD, 0),
+	   "and a process by a descriptor that is there");
+	plan_free(plan);
+	s.p.nr_fds--; /* the pidfd is in no process any more */
+	plan = make();
+	ok(has_issue(plan, "waits for fd 5"), "one that is not is told of");
+	plan_free(plan);
+}
+
+static void test_timers(void)
+{
+	const struct plan_op *op;
+	struct open_file *f;
+	struct plan *plan;
+
+	begin();
+	s.img.clocks.realtime_ns = 1000;
+	s.img.clocks.monotonic_ns = 500;
+	f = file(FILE_ANON_INODE, "anon_inode:[timerfd]", 3);
+	f->event = (struct event_state){ .kind = EVENT_TIMER, .settime_flags = 3, .value_ns = 50 };
+	plan = make();
+	op = find_op(plan, OP_TIMERFD, 0);
+	ok(op->arg[4] == 1050 && op->nr == 3, "a date of the real-time clock stays that date");
+	plan_free(plan);
+	f->event.clock = 1;
+	plan = make();
+	op = find_op(plan, OP_TIMERFD, 0);
+	ok(op->arg[4] == 50 && op->nr == 2, "of the monotonic one it is what is left");
+	plan_free(plan);
+}
+
+static void test_locks(void)
+{
+	struct file_lock locks[] = { { LOCK_POSIX, true, 42, 10, 19 },
+				     { LOCK_FLOCK, false, 0, 0, UINT64_MAX },
+				     { LOCK_OFD, true, 0, 5, UINT64_MAX } };
+	const struct plan_op *op;
+	struct open_file *f;
+	struct plan *plan;
+
+	begin();
+	f = file(FILE_REGULAR, "/srv/data", 3);
+	f->locks = locks;
+	f->nr_locks = 3;
+	f->owner = 42;
+	f->owner_type = 1;
+	f->owner_signal = 40;
+	f->flags |= X86_O_ASYNC;
+	plan = make();
+	op = find_op(plan, OP_FLOCK, 0);
+	ok(op && !op->arg[1], "flock");
+	op = find_op(plan, OP_OFD_LOCK, 0);
+	ok(op && op->arg[2] == 5 && !op->arg[3], "a lock of the description, up to the end");
+	op = find_op(plan, OP_OWNER, 0);
+	ok(op && op->arg[1] == 1 && op->arg[2] == 42, "who gets its signals");
+	op = find_call(plan, NR_FCNTL, 3);
+	while (op && (op->nr != NR_FCNTL || op->arg[1] != 6))
+		op = find_op(plan, OP_SYSCALL, op - plan->ops + 1);
+	ok(op && op->refs == 4 && plan->processes->data.bytes[op->arg[2]] == 1 &&
+		   plan->processes->data.bytes[op->arg[2] + 16] == 10,
+	   "the process's own lock is taken by itself");
+	plan_free(plan);
+	f->owner = 99;
+	plan = make();
+	ok(!find_op(plan, OP_OWNER, 0) && has_issue(plan, "not in the image"),
+	   "an owner outside of the image is told of");
+	plan_free(plan);
+}
+
+static void test_maps(void)
+{
+	static const struct path_map maps[] = { { "/srv", "/mnt/a/" }, { "/srv/deep", "/b" } };
+	struct plan *plan;
+
+	begin();
+	s.host.maps = maps;
+	s.host.nr_maps = 2;
+	plan = make();
+	ok(!strcmp(plan_path(plan, "/srv/data"), "/mnt/a/data"), "a folder is elsewhere");
+	ok(!strcmp(plan_path(plan, "/srv/deep/x"), "/b/x"), "a deeper one somewhere else");
+	ok(!strcmp(plan_path(plan, "/srv/deeper"), "/mnt/a/deeper"), "only whole names count");
+	ok(!strcmp(plan_path(plan, "/usr/srv"), "/usr/srv"), "from the beginning");
+	ok(!strcmp(plan_path(plan, "/srv"), "/mnt/a"), "the folder itself");
+	plan_free(plan);
+}
+
+int main(void)
+{
+	test_changed();
+	test_packed();
+	test_nameless();
+	test_events();
+	test_timers();
+	test_locks();
+	test_maps();
+	return tap_end();
+}

@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# files.sh   the files of a program that is resumed somewhere else, or later: changed
+# ones are refused, packed ones put back, mapped paths found. In a VM with the module.
+
+. "$(dirname "$0")/lib.sh"
+
+DIR=$(mktemp -d /tmp/xckpt-files.XXXXXX)
+IMAGE=$DIR/image
+trap 'rm -rf "$DIR"' EXIT
+
+program() {
+	python3 "$SELFTESTS/files.py" "$DIR/go" </dev/null >"$DIR/out" 2>&1 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+}
+
+# dumped OPTION...: of a program that ends with it, its folder being DIR/work
+dumped() {
+	rm -rf "$IMAGE" "$DIR"/{work,go,kept}
+	mkdir -p "$DIR/work/deep/in"
+	cd "$DIR/work"
+	printf 'first\nsecond\n' >data
+	chmod 640 data
+	program
+	wait_for 30 test -s deep/in/note || die "the program does not start: $(<"$DIR/out")"
+	xckpt-dump -q -p "$PID" -o "$IMAGE" --kill "$@"
+	wait "$PID" 2>/dev/null || true
+	cp -a "$DIR/work" "$DIR/kept"
+	: >"$DIR/go"
+}
+
+as_it_was() {
+	rm -rf "$DIR/work"
+	cp -a "$DIR/kept" "$DIR/work"
+	cd "$DIR/work"
+}
+
+# resumed STATUS OPTION...: what it says goes to DIR/err
+resumed() {
+	local want=$1 status=0
+	shift
+	timeout 120 qemu-resume --engine native "$@" "$IMAGE" </dev/null >"$DIR/err" 2>&1 9<&- ||
+		status=$?
+	[ "$status" -eq "$want" ]
+}
+
+# refused WHAT PATTERN OPTION...: one line, and nothing was touched
+refused() {
+	local what=$1 pattern=$2 before after good=0
+	shift 2
+	before=$(find "$DIR/work" -type f -exec stat -c '%n %s %Y' {} + | sort)
+	resumed 125 "$@" || good=1
+	after=$(find "$DIR/work" -type f -exec stat -c '%n %s %Y' {} + | sort)
+	grep -q "$pattern" "$DIR/err" && [ "$(wc -l <"$DIR/err")" -eq 1 ] || good=1
+	[ "$before" = "$after" ] || good=1
+	result "$good" "$what" "$(<"$DIR/err")"
+}
+
+# runs WHAT DATA LOG OPTION...: to its end, with these contents then
+runs() {
+	local what=$1 data=$2 log=$3 good=0
+	shift 3
+	resumed 0 "$@" || good=1
+	[ "$(<"$DIR/work/data")" = "$data" ] && [ "$(<"$DIR/work/log")" = "$log" ] || good=1
+	result "$good" "$what" "$(<"$DIR/err"); $(head -v "$DIR/work/data" "$DIR/work/log")"
+}
+
+changed_files() {
+	dumped
+	sed -i s/second/SECOND/ data
+	refused 'a file that was written to since' 'work/data has changed since the checkpoint'
+	as_it_was
+	echo more >>log
+	refused 'one that has grown' 'work/log has changed.* it has 11 bytes, it had 6'
+	runs '--allow-changed takes it' $'first\nsecond\nthird' $'began\nmore\nsecond' --allow-changed
+	as_it_was
+	touch -d @1000000000 "$DIR/stamp"
+	cp data copy && mv copy data
+	refused 'one that was replaced' 'work/data has changed.* at another time'
+	as_it_was
+	touch -d "@$(stat -c %Y data)" data
+	runs 'whole seconds of its time are enough' $'first\nsecond\nthird' $'began\nsecond'
+}
+
+packed_files() {
+	dumped --with-files
+	rm -rf "$DIR/work"
+	mkdir "$DIR/work"
+	cd "$DIR/work"
+	runs 'files that are gone come with the image' $'first\nsecond\nthird' $'began\nsecond'
+	result "$([ "$(stat -c %a data)" = 640 ] && [ "$(<deep/in/note)" = first ] && echo 0 || echo 1)" \
+		'with their modes and folders' "$(ls -lR)"
+	refused 'others that are there now' 'cannot put back .*work/data: .*--replace-files'
+	runs '--replace-files puts them back' $'first\nsecond\nthird' $'began\nsecond' --replace-files
+	as_it_was
+	touch data log
+	runs 'the same contents are the same file' $'first\nsecond\nthird' $'began\nsecond'
+	result "$(find "$DIR/work" -name '*.xckpt-*' | grep -q . && echo 1 || echo 0)" \
+		'nothing else is left there' "$(ls -lR)"
+	as_it_was
+	rm -rf "$DIR/work"
+	: >"$DIR/work"
+	result "$(resumed 125 && grep -q 'cannot put back .*Not a directory' "$DIR/err" && echo 0 || echo 1)" \
+		'a folder that cannot be made' "$(<"$DIR/err")"
+	rm "$DIR/work"
+}
+
+mapped_paths() {
+	dumped
+	cd /
+	mv "$DIR/work" "$DIR/moved"
+	mkdir "$DIR/work"
+	refused 'files that are elsewhere' 'work.* No such file'
+	rmdir "$DIR/work"
+	resumed 0 --map "$DIR/work=$DIR/moved" || true
+	result "$([ "$(<"$DIR/moved/data")" = $'first\nsecond\nthird' ] && echo 0 || echo 1)" \
+		'--map tells where they are' "$(<"$DIR/err")"
+	resumed 2 --map work=/x && resumed 2 --map /x
+	result $? 'a map that is none'
+	rm -rf "$DIR/moved"
+}
+
+is_locked() {
+	! flock -n "$DIR/work/data" true
+}
+
+locked_files() {
+	local holder
+	dumped
+	(exec 8<"$DIR/work/data" && flock 8 && exec sleep 1000) 9<&- &
+	holder=$!
+	STARTED+=("$holder")
+	wait_for 10 is_locked
+	refused 'a lock that somebody else has' 'cannot lock .*work/data again'
+	kill "$holder"
+	wait "$holder" 2>/dev/null || true
+	runs 'and that can be had again' $'first\nsecond\nthird' $'began\nsecond'
+}
+
+load_module
+tap_main changed_files packed_files mapped_paths locked_files

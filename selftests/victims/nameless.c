@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * nameless [LINES]: files that no path leads to: removed files and folders, memfds
+ * with their seals; shared memory by a name (shm_open(3), sem_open(3)); a path that
+ * is only a path (O_PATH).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <semaphore.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "victim.h"
+
+#define HOLE (3l << 30) /* bytes before the end of a file that is nearly all hole */
+#define NAME "/xckpt-nameless"
+
+static struct {
+	int removed, again, empty, folder, sealed, future, shm, path, link;
+} fd;
+static char *future, *named;
+static sem_t *sem;
+static struct stat shm_stat;
+
+static int got(int n, const char *what)
+{
+	if (n < 0)
+		die(what);
+	return n;
+}
+
+static void put(int n, const char *text, off_t at)
+{
+	if (pwrite(n, text, strlen(text), at) != (ssize_t)strlen(text))
+		die("pwrite");
+}
+
+static int has(int n, const char *text, off_t at)
+{
+	char buf[64] = "";
+
+	return pread(n, buf, strlen(text), at) == (ssize_t)strlen(text) && !strcmp(buf, text);
+}
+
+static char *map(int n, int prot)
+{
+	void *p = mmap(NULL, 4096, prot, MAP_SHARED, n, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	return p;
+}
+
+static void make_files(void)
+{
+	fd.removed = got(open("removed", O_RDWR | O_CREAT, 0640), "removed");
+	fd.again = got(open("removed", O_RDONLY | O_CLOEXEC), "removed");
+	put(fd.removed, "the beginning", 0);
+	put(fd.removed, "the end", HOLE);
+	lseek(fd.removed, 4, SEEK_SET);
+	unlink("removed");
+	fd.empty = got(open("empty", O_RDWR | O_CREAT | O_APPEND, 0600), "empty");
+	unlink("empty");
+	if (mkdir("folder", 0751))
+		die("folder");
+	fd.folder = got(open("folder", O_RDONLY | O_DIRECTORY), "folder");
+	rmdir("folder");
+	if (symlink("nameless", "link") && errno != EEXIST)
+		die("link");
+	fd.path = got(open(".", O_PATH), ".");
+	fd.link = got(open("link", O_PATH | O_NOFOLLOW | O_CLOEXEC), "link");
+}
+
+static void make_memory(void)
+{
+	fd.sealed = got(memfd_create("a name", MFD_ALLOW_SEALING | MFD_CLOEXEC), "memfd_create");
+	put(fd.sealed, "sealed", 5000);
+	got(fcntl(fd.sealed, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_SEAL), "seals");
+	fd.future = got(memfd_create("future", MFD_ALLOW_SEALING), "memfd_create");
+	if (ftruncate(fd.future, 4096))
+		die("ftruncate");
+	future = map(fd.future, PROT_READ | PROT_WRITE);
+	got(fcntl(fd.future, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW), "seals");
+	fd.shm = got(shm_open(NAME, O_RDWR | O_CREAT, 0600), "shm_open");
+	if (ftruncate(fd.shm, 4096) || fstat(fd.shm, &shm_stat))
+		die("shm_open");
+	named = map(fd.shm, PROT_READ | PROT_WRITE);
+	close(fd.shm);
+	sem_unlink(NAME);
+	sem = sem_open(NAME, O_CREAT, 0600, 3);
+	if (sem == SEM_FAILED)
+		die("sem_open");
+}
+
+static int seals(int n)
+{
+	return fcntl(n, F_GET_SEALS);
+}
+
+static void check_files(unsigned int lines)
+{
+	char buf[16] = "", line[32];
+	struct stat st, other;
+
+	check(read(fd.removed, buf, 9) == 9 && !strcmp(buf, "beginning"), "a position is kept");
+	check(has(fd.again, "the end", HOLE) && !fstat(fd.again, &st) && st.st_size == HOLE + 7,
+	      "a removed file has its contents");
+	check(st.st_blocks * 512 < 1 << 20 && !st.st_nlink && (st.st_mode & 0777) == 0640,
+	      "and its holes");
+	check(!fstat(fd.removed, &other) && other.st_ino == st.st_ino, "it is one");
+	snprintf(line, sizeof(line), "line %u\n", lines - 1);
+	check(!fstat(fd.empty, &st) && has(fd.empty, line, st.st_size - (off_t)strlen(line)),
+	      "one that was written to is complete");
+	check(!fstat(fd.folder, &st) && S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0751,
+	      "a removed folder is a folder");
+	check(openat(fd.folder, "x", O_CREAT | O_RDWR, 0600) == -1 && errno == ENOENT,
+	      "that nothing can be put into");
+	check((fcntl(fd.path, F_GETFL) & O_PATH) &&
+		      !faccessat(fd.path, "link", F_OK, AT_SYMLINK_NOFOLLOW),
+	      "a path is a path");
+	check(readlinkat(fd.link, "", line, sizeof(line)) == 8 && !memcmp(line, "nameless", 8),
+	      "to a link, too");
+}
+
+static void check_memory(unsigned int lines)
+{
+	struct stat st;
+	int n, value;
+
+	check(seals(fd.sealed) == (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_SEAL) &&
+		      has(fd.sealed, "sealed", 5000) && pwrite(fd.sealed, "x", 1, 0) == -1,
+	      "a memfd is sealed");
+	check((seals(fd.future) & (F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SEAL)) ==
+			      (F_SEAL_FUTURE_WRITE | F_SEAL_GROW) &&
+		      pwrite(fd.future, "x", 1, 0) == -1,
+	      "for what is to come");
+	strcpy(future, "written");
+	check(has(fd.future, "written", 0), "and written where it is mapped");
+	n = got(shm_open(NAME, O_RDWR, 0), "shm_open");
+	check(((unsigned int *)named)[1] == lines - 1 && !fstat(n, &st) && st.st_size == 4096,
+	      "shared memory by its name");
+	strcpy(named + 100, "seen by all");
+	check(has(n, "seen by all", 100), "is shared");
+	check(!sem_getvalue(sem, &value) && value == 3, "a semaphore by its name");
+	shm_unlink(NAME);
+	sem_unlink(NAME);
+}
+
+/* Another process has to see what this one writes, and the other way round. */
+static void turn(unsigned int i, int ask, int answer)
+{
+	char line[32];
+
+	snprintf(line, sizeof(line), "line %u\n", i);
+	if (write(fd.empty, line, strlen(line)) < 0)
+		die("empty");
+	((unsigned int *)named)[0] = i;
+	if (write(ask, "?", 1) != 1 || read(answer, line, 1) != 1)
+		die("the other process");
+	expect(((unsigned int *)named)[1] == i, "the other process has seen it");
+}
+
+static _Noreturn void other(int ask, int answer)
+{
+	char c;
+
+	while (read(ask, &c, 1) == 1) {
+		((volatile unsigned int *)named)[1] = ((volatile unsigned int *)named)[0];
+		if (write(answer, "!", 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int lines = number(argv, argc, 1, 40);
+	int ask[2], answer[2];
+	uint64_t seed = 1;
+
+	make_files();
+	make_memory();
+	if (pipe(ask) || pipe(answer))
+		die("pipe");
+	if (!fork()) {
+		close(ask[1]);
+		other(ask[0], answer[1]);
+	}
+	close(ask[0]);
+	for (unsigned int i = 0; i < lines; i++) {
+		turn(i, ask[1], answer[0]);
+		seed = work(seed, STEP);
+		say("line %u: %016llx", i, (unsigned long long)seed);
+	}
+	close(ask[1]);
+	wait(NULL);
+	check_files(lines);
+	check_memory(lines);
+	return failures != 0;
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Files whose contents go into the image, because no path will give them back. */
+#include "dump.h"
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define X86_O_ACCMODE 3u
+#define X86_O_PATH 010000000u
+
+static bool is_written(const struct open_file *f)
+{
+	return f->kind == FILE_REGULAR && !(f->flags & X86_O_PATH) && f->flags & X86_O_ACCMODE;
+}
+
+/* Is @f, which is open as @fd, shared memory with a name? */
+static bool is_shm(const struct open_file *f, int fd)
+{
+	struct statfs fs;
+
+	return f->kind == FILE_REGULAR && strncmp(f->path, "/dev/shm/", 9) == 0 &&
+	       fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
+static struct content *same_content(const struct dump *d, const struct open_file *f)
+{
+	for (size_t i = 0; i < d->nr_contents; i++)
+		if (d->contents[i].file->dev == f->dev && d->contents[i].file->ino == f->ino)
+			return &d->contents[i];
+	return NULL;
+}
+
+/* Several descriptions of one file have the same contents. */
+static int add_content(struct dump *d, struct open_file *f, int fd)
+{
+	struct content *same = same_content(d, f);
+	struct stat st;
+
+	if (fstat(fd, &st) == 0) {
+		f->uid = st.st_uid;
+		f->gid = st.st_gid;
+	}
+	if (same) {
+		f->data = same->file->data;
+		f->data_size = same->file->data_size;
+		close(fd);
+		return 0;
+	}
+	d->contents = arena_grow(&d->priv.arena, d->contents, d->nr_contents, sizeof(*d->contents));
+	f->data = arena_printf(&d->priv.arena, MANIFEST_FILES "/file-%u", f->id);
+	if (!d->contents || !f->data) {
+		close(fd);
+		return -1;
+	}
+	f->data_size = f->size;
+	d->contents[d->nr_contents++] = (struct content){ f, fd };
+	return 0;
+}
+
+static int open_failed(const struct open_file *f)
+{
+	return fail("cannot read %s, which goes into the image: %s", f->path, strerror(errno));
+}
+
+static int consider(struct dump *d, struct open_file *f)
+{
+	bool nameless = is_nameless(f), packed = d->opt.with_files && is_written(f);
+	int fd;
+
+	if (!nameless && !packed && strncmp(f->path, "/dev/shm/", 9) != 0)
+		return 0;
+	if (f->kind != FILE_REGULAR && f->kind != FILE_MEMFD)
+		return 0;
+	/* what is mapped as a whole is in a core */
+	if (nameless && (!f->size || image_whole_mapping(&d->img, f)))
+		return 0;
+	fd = holder_reopen(d, f);
+	if (fd < 0)
+		return open_failed(f);
+	if (nameless || packed || is_shm(f, fd))
+		return add_content(d, f, fd);
+	close(fd);
+	return 0;
+}
+
+static int read_seals(struct dump *d, struct open_file *f)
+{
+	int fd = holder_reopen(d, f), seals;
+
+	if (fd < 0)
+		return open_failed(f);
+	seals = fcntl(fd, F_GET_SEALS);
+	close(fd);
+	f->seals = seals > 0 ? (uint32_t)seals : 0;
+	return 0;
+}
+
+static const struct open_file *find_file(const struct dump *d, size_t nr, uint64_t dev,
+					 uint64_t ino)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (d->img.files[i].dev == dev && d->img.files[i].ino == ino)
+			return &d->img.files[i];
+	return NULL;
+}
+
+/* A file that is mapped to be shared, and written, and that the image shall have. */
+static bool wants_mapping(const struct dump *d, const struct segment *s)
+{
+	return s->vma.kind == XCKPT_VMA_FILE && s->vma.flags & XCKPT_VMA_SHARED &&
+	       !(s->vma.flags & XCKPT_VMA_DELETED) && s->path[0] == '/' &&
+	       (strncmp(s->path, "/dev/shm/", 9) == 0 ||
+		(d->opt.with_files && s->vma.flags & XCKPT_VMA_MAYWRITE));
+}
+
+/* It may have no descriptor any more: then there is a description without one. */
+static int consider_mapping(struct dump *d, const struct image_process *p, const struct segment *s)
+{
+	struct manifest *m = &d->priv.manifest;
+	struct open_file *f;
+	char path[96];
+	struct stat st;
+	int fd;
+
+	if (!wants_mapping(d, s) || find_file(d, d->img.nr_files, s->vma.dev, s->vma.ino))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", p->outer_pid,
+		 (unsigned long long)s->start, (unsigned long long)s->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return fail("cannot read %s, which is mapped at %llx and goes into the image: %s",
+			    s->path, (unsigned long long)s->start, strerror(errno));
+	f = &d->img.files[d->img.nr_files++];
+	m->nr_files = d->img.nr_files;
+	*f = (struct open_file){
+		.id = d->img.nr_files > 1 ? f[-1].id + 1 : 1,
+		.kind = FILE_REGULAR,
+		.path = s->path,
+		.mode = st.st_mode,
+		.dev = s->vma.dev,
+		.ino = s->vma.ino,
+		.size = (uint64_t)st.st_size,
+		.mtime_ns = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec,
+	};
+	if (d->opt.with_files || is_shm(f, fd))
+		return add_content(d, f, fd);
+	close(fd);
+	d->img.nr_files--;
+	m->nr_files--;
+	return 0;
+}
+
+int capture_contents(struct dump *d)
+{
+	size_t nr = d->img.nr_files;
+
+	for (size_t i = 0; i < nr; i++) {
+		struct open_file *f = &d->img.files[i];
+
+		if (!d->holders[i].process)
+			continue;
+		if ((f->kind == FILE_MEMFD && read_seals(d, f)) || consider(d, f))
+			return -1;
+	}
+	for (size_t i = 0; i < d->img.nr_processes; i++)
+		for (size_t j = 0; j < d->img.processes[i].nr_segments; j++)
+			if (consider_mapping(d, &d->img.processes[i],
+					     &d->img.processes[i].segments[j]))
+				return -1;
+	return 0;
+}
+
+void close_contents(struct dump *d)
+{
+	for (size_t i = 0; i < d->nr_contents; i++)
+		if (d->contents[i].fd >= 0)
+			close(d->contents[i].fd);
+	d->nr_contents = 0;
+}
