@@ -3,6 +3,7 @@
 #include <linux/binfmts.h>
 #include <linux/cred.h>
 #include <linux/elfcore.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
 #include <linux/sched/coredump.h>
@@ -203,6 +204,36 @@ static void add_prpsinfo(struct capture *capture, const struct xckpt_note_proces
 	notes_put(&capture->notes, "CORE", NT_PRPSINFO, &info, sizeof(info));
 }
 
+/* Of a process as most are, all threads have the same files and fs, and nobody else. */
+static void fill_sharing(struct xckpt_note_process *note, struct task_struct *leader)
+{
+	int files_users = 0, fs_users = 0, nr_files = 0, nr_fs = 0;
+	struct task_struct *task;
+	bool odd_files = false, odd_fs = false;
+
+	task_lock(leader);
+	if (leader->files)
+		files_users = atomic_read(&leader->files->count);
+	if (leader->fs)
+		fs_users = leader->fs->users;
+	rcu_read_lock();
+	for_each_thread(leader, task) {
+		struct files_struct *files = READ_ONCE(task->files);
+		struct fs_struct *fs = READ_ONCE(task->fs);
+
+		odd_files |= files && files != leader->files;
+		nr_files += files && files == leader->files;
+		odd_fs |= fs && fs != leader->fs;
+		nr_fs += fs && fs == leader->fs;
+	}
+	rcu_read_unlock();
+	task_unlock(leader);
+	if (odd_files || files_users > nr_files)
+		note->flags |= XCKPT_PROCESS_ODD_FILES;
+	if (odd_fs || fs_users > nr_fs)
+		note->flags |= XCKPT_PROCESS_ODD_FS;
+}
+
 static void add_auxv(struct capture *capture)
 {
 	unsigned long *auxv = capture->mm->saved_auxv;
@@ -222,6 +253,7 @@ void capture_identity(struct capture *capture)
 	fill_ids(&fixed, leader, capture->group->ns);
 	fill_creds(&fixed, leader);
 	fill_signal(&fixed, leader);
+	fill_sharing(&fixed, leader);
 	fixed.dumpable = get_dumpable(capture->mm);
 
 	add_prpsinfo(capture, &fixed);

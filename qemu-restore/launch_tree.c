@@ -138,7 +138,7 @@ static int free_numbers(void)
 			top = atoi(entry->d_name);
 	if (dir)
 		closedir(dir);
-	return top + 1;
+	return top + 3; /* where all below are taken a new pair gets the two before */
 }
 
 static int open_sockets(struct launched *l, struct nursery *nursery)

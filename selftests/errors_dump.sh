@@ -331,6 +331,27 @@ dump_error_program_ends() {
 		"programs that end meanwhile ($good images, $errors clear errors)" "$wrong"
 }
 
+# Everything that cannot be resumed is told by name, and not killed.
+dump_error_unsupported() {
+	local line kind pattern
+	while read -r kind pattern; do
+		ticker "$kind"
+		run xckpt-dump -p "$PID" -o "$IMAGES/image"
+		result "$(grep -qE "warning: pid $PID.*$pattern.*cannot be resumed" "$DIR/err" && echo 0 || echo 1)" \
+			"$kind: warned of by name" "$(<"$DIR/err")"
+		rm -rf "$IMAGES/image"
+		refused "$kind: not with --kill" "^xckpt-dump: cannot kill pid $PID .*$pattern.*--force" \
+			xckpt-dump -p "$PID" -o "$IMAGES/image" --kill
+		end_ticker
+	done <<-'END'
+		tables descriptors that are shared with another process
+		packets fd [0-9]+ \(pipe:.*packet pipe
+		unread fd [0-9]+ \(anon_inode:.*inotify.*events that were not read
+		pidfd fd [0-9]+ \(.*pidfd.*outside of the group
+		sysv mapping .*System V shared memory
+	END
+}
+
 dump_error_socket() {
 	ticker socket
 	run xckpt-dump -p "$PID" -o "$IMAGES/image"

@@ -50,6 +50,9 @@ enum xckpt_note_type {
 #define XCKPT_PROCESS_STOPPED		(1u << 3)	/* job control stop (SIGSTOP ...) */
 #define XCKPT_PROCESS_TTY		(1u << 4)	/* has a controlling terminal */
 #define XCKPT_PROCESS_IO_URING		(1u << 5)
+/* its descriptors, or its directories and umask, are another process's too or not all threads' */
+#define XCKPT_PROCESS_ODD_FILES		(1u << 6)	/* CLONE_FILES */
+#define XCKPT_PROCESS_ODD_FS		(1u << 7)	/* CLONE_FS */
 
 struct xckpt_timer_value {
 	__u64 interval_ns;	/* 0: does not repeat */

@@ -11,8 +11,9 @@ RUNS=${1:-5}
 DIR=$(mktemp -d /dev/shm/xckpt-objects.XXXXXX)
 trap 'end_started; rm -rf "$DIR"' EXIT
 
+# median FILE FIELD
 median() {
-	sort -n | sed -n "$(((RUNS + 1) / 2))p"
+	cut -d' ' -f"$2" "$1" | sort -n | sed -n "$(((RUNS + 1) / 2))p"
 }
 
 crowd() {
@@ -59,8 +60,7 @@ row() {
 	wait "$PID" 2>/dev/null || true
 	for ((run = 0; run < RUNS; run++)); do resume_once; done >"$DIR/resumes"
 	printf '| %d | %d | %s | %s | %s |\n' "$n" "$objects" \
-		"$(cut -d' ' -f1 "$DIR/dumps" | median)" "$(cut -d' ' -f2 "$DIR/dumps" | median)" \
-		"$(median <"$DIR/resumes")"
+		"$(median "$DIR/dumps" 1)" "$(median "$DIR/dumps" 2)" "$(median "$DIR/resumes" 1)"
 }
 
 load_module

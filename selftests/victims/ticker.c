@@ -6,6 +6,11 @@
  *   mib=N     holds N MiB of dirty memory
  *   socket    has one end of a socket pair, as descriptor 10
  *   child     has a child that ticks too, into FILE.child
+ *   tables    has a child that shares descriptors and working directory
+ *   packets   has a packet pipe with something in it
+ *   unread    watches FILE by inotify, and does not read what happens to it
+ *   pidfd     has its parent's pidfd
+ *   sysv      has attached System V shared memory
  *   stuck     a second thread waits in vfork() for a process outside its tree
  *   blocked   sleeps for good in read(2) of an empty pipe, in a second thread
  */
@@ -14,9 +19,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,6 +65,53 @@ static void hold_sockets(void)
 		die("socketpair");
 	close(pair[0]);
 	close(pair[1]);
+}
+
+static void hold_packets(void)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_DIRECT) || write(ends[1], "x", 1) != 1)
+		die("pipe");
+}
+
+static void hold_watch(const char *path)
+{
+	int fd = inotify_init1(0);
+
+	close(open(path, O_RDWR | O_CREAT, 0644));
+	if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) < 0)
+		die("inotify");
+}
+
+static void hold_parent(void)
+{
+	if (syscall(SYS_pidfd_open, getppid(), 0) < 0)
+		die("pidfd_open");
+}
+
+static void hold_sysv(void)
+{
+	int id = shmget(IPC_PRIVATE, 4096, 0600);
+
+	if (id < 0 || shmat(id, NULL, 0) == (void *)-1)
+		die("shmat");
+	shmctl(id, IPC_RMID, NULL);
+}
+
+static _Noreturn int sit_below(void *arg)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+static void share_tables(void)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+
+	if (clone(sit_below, stack + sizeof(stack), CLONE_FILES | CLONE_FS | SIGCHLD, NULL) < 0)
+		die("clone");
 }
 
 static _Noreturn int sit(void *arg)
@@ -104,6 +159,16 @@ int main(int argc, char **argv)
 			hold_memory(strtoul(argv[i] + 4, NULL, 0) << 20);
 		} else if (!strcmp(argv[i], "socket")) {
 			hold_sockets();
+		} else if (!strcmp(argv[i], "tables")) {
+			share_tables();
+		} else if (!strcmp(argv[i], "packets")) {
+			hold_packets();
+		} else if (!strcmp(argv[i], "unread")) {
+			hold_watch(argv[1]);
+		} else if (!strcmp(argv[i], "pidfd")) {
+			hold_parent();
+		} else if (!strcmp(argv[i], "sysv")) {
+			hold_sysv();
 		} else if (!strcmp(argv[i], "child")) {
 			snprintf(child, sizeof(child), "%s.child", argv[1]);
 			if (!fork()) {

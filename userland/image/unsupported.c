@@ -27,6 +27,12 @@ static const struct {
 } process_why[] = {
 	{ XCKPT_PROCESS_SECCOMP, "seccomp filters " NOT_YET },
 	{ XCKPT_PROCESS_IO_URING, "io_uring " NOT_YET },
+	{ XCKPT_PROCESS_ODD_FILES,
+	  "descriptors that are shared with another process, or not by all threads "
+	  "(CLONE_FILES), " NOT_YET },
+	{ XCKPT_PROCESS_ODD_FS,
+	  "a working directory and umask that are shared with another process, or not by all "
+	  "threads (CLONE_FS), " NOT_YET },
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
