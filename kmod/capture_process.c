@@ -13,7 +13,6 @@
 
 #include "capture.h"
 #include "compat/task.h"
-#include "compat/timer.h"
 #include "symbols.h"
 
 static void fill_creds(struct xckpt_note_process *note, struct task_struct *leader)
@@ -65,16 +64,6 @@ static void fill_itimers(struct xckpt_note_process *note, struct signal_struct *
 	fill_cpu_timer(&note->itimer[2], &signal->it[CPUCLOCK_PROF], utime + stime);
 }
 
-static u32 nr_posix_timers(struct signal_struct *signal)
-{
-	struct k_itimer *timer;
-	u32 nr = 0;
-
-	for (timer = compat_first_timer(signal); timer; timer = compat_next_timer(signal, timer))
-		nr++;
-	return nr;
-}
-
 static void fill_signal(struct xckpt_note_process *note, struct task_struct *leader)
 {
 	struct signal_struct *signal = leader->signal;
@@ -86,7 +75,6 @@ static void fill_signal(struct xckpt_note_process *note, struct task_struct *lea
 		return;
 	fill_itimers(note, signal);
 	note->nr_threads = signal->nr_threads;
-	note->nr_posix_timers = nr_posix_timers(signal);
 	if (signal->is_child_subreaper)
 		note->flags |= XCKPT_PROCESS_SUBREAPER;
 	if (signal->tty)
@@ -234,6 +222,7 @@ void capture_identity(struct capture *capture)
 	fill_creds(&fixed, leader);
 	fill_signal(&fixed, leader);
 	fixed.dumpable = get_dumpable(capture->mm);
+	fixed.nr_posix_timers = count_timers(leader);
 
 	add_prpsinfo(capture, &fixed);
 	add_auxv(capture);

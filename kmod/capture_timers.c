@@ -230,6 +230,13 @@ static u32 fill_timers(const struct timers *all, struct xckpt_timer *to, u32 roo
 	return nr;
 }
 
+u32 count_timers(struct task_struct *leader)
+{
+	const struct timers all = { .leader = leader };
+
+	return fill_timers(&all, NULL, 0);
+}
+
 static int compare_ids(const void *a, const void *b)
 {
 	s32 left = ((const struct xckpt_timer *)a)->id, right = ((const struct xckpt_timer *)b)->id;
@@ -243,7 +250,7 @@ void capture_timers(struct capture *capture)
 	struct xckpt_note_table table = { .size = sizeof(table) };
 	struct notes *notes = &capture->notes;
 	struct xckpt_timer *timers;
-	u32 room = fill_timers(&all, NULL, 0);
+	u32 room = count_timers(capture->leader);
 
 	if (!room)
 		return;
