@@ -47,6 +47,9 @@ u32 capture_table(struct notes *notes, u32 nr, u32 size);
 /* One file per kind of notes. */
 void capture_identity(struct capture *capture); /* capture_process.c */
 void capture_signals(struct capture *capture); /* capture_process.c */
+/* capture_timers.c: what timer_create(2) made; before what is pending */
+u32 count_timers(struct task_struct *leader);
+void capture_timers(struct capture *capture);
 void capture_pending(struct notes *notes, struct task_struct *task, bool shared);
 void capture_thread(struct capture *capture, struct task_struct *task, u32 state, bool cut);
 int capture_layout(struct capture *capture); /* capture_mm.c; mmap_lock is taken there */

@@ -76,7 +76,6 @@ static void fill_signal(struct xckpt_note_process *note, struct task_struct *lea
 		return;
 	fill_itimers(note, signal);
 	note->nr_threads = signal->nr_threads;
-	note->nr_posix_timers = compat_nr_posix_timers(signal);
 	if (signal->is_child_subreaper)
 		note->flags |= XCKPT_PROCESS_SUBREAPER;
 	if (signal->tty)
@@ -255,6 +254,7 @@ void capture_identity(struct capture *capture)
 	fill_signal(&fixed, leader);
 	fill_sharing(&fixed, leader);
 	fixed.dumpable = get_dumpable(capture->mm);
+	fixed.nr_posix_timers = count_timers(leader);
 
 	add_prpsinfo(capture, &fixed);
 	add_auxv(capture);

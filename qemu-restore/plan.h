@@ -79,6 +79,7 @@ enum op_kind {
 	OP_POKE8,
 	OP_LEFT, /* as RECORD_LEFT */
 	OP_CLONE, /* [0], [4]: index of the thread */
+	OP_TIMER, /* [0]: clock, [1]: sigevent, [2]: id */
 	OP_BARRIER,
 	OP_WAIT,
 	OP_GO,
@@ -278,6 +279,11 @@ void plan_thread(struct process_plan *plan, size_t n); /* plan_thread.c: its tai
 void plan_clones(struct process_plan *plan); /* the other threads */
 void plan_ended_leader(struct process_plan *plan);
 
+void plan_timers(struct process_plan *plan); /* plan_timers.c: they are made, with their ids */
+void plan_timers_start(struct process_plan *plan);
+/* @info is pending: let it tell what it would have told when it was taken */
+void plan_timer_signal(const struct process_plan *plan, uint8_t *info);
+
 /* plan_call.c: a system call that goes on in the middle */
 struct call {
 	const char *name; /* NULL: none */
@@ -332,6 +338,7 @@ enum {
 	NR_SETRESGID = 119,
 	NR_FUTEX = 202,
 	NR_SET_TID_ADDRESS = 218,
+	NR_TIMER_SETTIME = 223,
 	NR_CLOCK_NANOSLEEP = 230,
 	NR_TGKILL = 234,
 	NR_SET_ROBUST_LIST = 273,

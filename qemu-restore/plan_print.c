@@ -39,6 +39,7 @@ static const struct {
 	{ NR_SETRESUID, "setresuid", { DEC, DEC, DEC } },
 	{ NR_SETRESGID, "setresgid", { DEC, DEC, DEC } },
 	{ NR_SET_TID_ADDRESS, "set_tid_address", { HEX } },
+	{ NR_TIMER_SETTIME, "timer_settime", { DEC, DEC, REF, DEC } },
 	{ NR_TGKILL, "tgkill", { DEC, DEC, SIG } },
 	{ NR_SET_ROBUST_LIST, "set_robust_list", { HEX, DEC } },
 	{ NR_RT_TGSIGQUEUEINFO, "rt_tgsigqueueinfo", { DEC, DEC, SIG, REF } },
@@ -352,6 +353,9 @@ static void add_restorer(struct text *t, const struct plan *plan, const struct p
 		break;
 	case OP_CLONE:
 		add(t, "clone(%#llx, child_tid=%#llx, tls=%#llx) = %llu", a[1], a[2], a[3], a[5]);
+		break;
+	case OP_TIMER:
+		add(t, "timer_create(%lld, &data[%llu]) = %llu", (long long)op->arg[0], a[1], a[2]);
 		break;
 	case OP_LEFT:
 		add(t, "*%#llx = %llu.%09llu - clock_gettime(%s)", a[0], a[2] / 1000000000,

@@ -192,6 +192,7 @@ static void plan_pending(struct process_plan *plan, int tid, const uint8_t *pend
 		struct plan_op *op;
 		int32_t sig;
 
+		plan_timer_signal(plan, plan->data.bytes + offset);
 		memcpy(&sig, info, sizeof(sig));
 		if (shared) {
 			op = plan_syscall(plan, tid, NR_RT_SIGQUEUEINFO, plan->process->info.pid,
@@ -291,28 +292,6 @@ static void plan_stop(struct process_plan *plan, int tid)
 		plan_syscall(plan, tid, NR_TGKILL, plan->process->info.pid, tid, X86_SIGSTOP, 0);
 }
 
-/* The timers run from the moment when the program does. */
-static void plan_timers(struct process_plan *plan)
-{
-	const struct image_process *p = plan->process;
-	struct plan_op *op;
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		const struct xckpt_timer_value *timer = &p->info.itimer[i];
-		uint64_t interval = (timer->interval_ns + 999) / 1000;
-		uint64_t value = (timer->value_ns + 999) / 1000;
-		uint64_t it[4] = { interval / 1000000, interval % 1000000, value / 1000000,
-				   value % 1000000 };
-
-		if (!timer->value_ns)
-			continue;
-		op = plan_syscall(plan, p->info.pid, NR_SETITIMER, i,
-				  buffer_add(&plan->data, it, sizeof(it), 8), 0, 0);
-		op->refs = 1 << 1;
-	}
-}
-
 /* What a process has once, while the first thread may still do everything. */
 static void plan_leader_begin(struct process_plan *plan)
 {
@@ -327,6 +306,7 @@ static void plan_leader_end(struct process_plan *plan)
 {
 	int tid = plan->process->info.pid;
 
+	plan_timers(plan);
 	plan_add(plan, OP_BARRIER, tid);
 	plan_descriptor_flags(plan);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.core, 0, 0, 0);
@@ -335,7 +315,7 @@ static void plan_leader_end(struct process_plan *plan)
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.restart, 0, 0, 0)->want = WANT_ANY;
 	if (plan->engine->kind == ENGINE_NATIVE && *plan->process->exe)
 		plan_syscall(plan, tid, NR_CLOSE, plan->fds.exe, 0, 0, 0);
-	plan_timers(plan);
+	plan_timers_start(plan);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.status, 0, 0, 0);
 	plan_stop(plan, tid);
 	plan_add(plan, OP_GO, tid);

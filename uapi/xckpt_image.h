@@ -11,7 +11,7 @@
  *
  * Notes come in two parts. First, once per process and in any order:
  *   CORE NT_PRPSINFO, NT_AUXV, NT_FILE,
- *   XCKPT PROCESS, MM, VMA, SIGACTION, SIGPENDING, FILE
+ *   XCKPT PROCESS, MM, VMA, SIGACTION, TIMER, SIGPENDING, FILE
  * then those of each thread, the thread-group leader first, if it lives:
  *   CORE NT_PRSTATUS, which begins a thread; CORE NT_PRFPREG, LINUX NT_X86_XSTATE
  *   (not compacted, as ptrace gives it), CORE NT_SIGINFO,
@@ -41,6 +41,7 @@ enum xckpt_note_type {
 	XCKPT_NT_SIGPENDING	= 0x58430005,
 	XCKPT_NT_FILE		= 0x58430006,
 	XCKPT_NT_THREAD		= 0x58430007,
+	XCKPT_NT_TIMER		= 0x58430008,
 };
 
 /* struct xckpt_note_process.flags */
@@ -177,6 +178,47 @@ struct xckpt_sigaction {
  * is absent when nothing is pending.
  */
 #define XCKPT_SIGINFO_SIZE	128
+
+/* struct xckpt_timer.flags */
+/*
+ * It has expired, and its signal was pending when this was written: @value_ns is for
+ * the next time, @overrun what that signal will tell.
+ */
+#define XCKPT_TIMER_PENDING	(1u << 0)
+/* The thread or process whose time it counts is gone: it never expires. */
+#define XCKPT_TIMER_CLOCK_GONE	(1u << 1)
+/* The thread that was to get its signals is gone, and nobody gets them. */
+#define XCKPT_TIMER_TARGET_GONE	(1u << 2)
+
+/*
+ * XCKPT_NT_TIMER is a table of these with ascending ids, what timer_create(2) made
+ * and timer_delete(2) did not end. The note is absent when there are none.
+ *
+ * Timers run on while a process is frozen: one may expire after this note and
+ * before SIGPENDING was written. It has no XCKPT_TIMER_PENDING then, but its signal
+ * (si_code SI_TIMER, si_timerid) is among the pending ones, and what @value_ns was
+ * left until is over.
+ */
+struct xckpt_timer {
+	__s32 id;		/* the kernel's timer_t */
+	/*
+	 * CLOCK_REALTIME, _MONOTONIC, _BOOTTIME, _TAI, _REALTIME_ALARM, _BOOTTIME_ALARM,
+	 * or that of a processor clock, as clock_getcpuclockid(3) makes it, of a thread
+	 * or process with an id, never "the caller's own": ~id << 3 | 4 for a thread |
+	 * 0 (user and system time), 1 (user time) or 2 (CLOCK_PROCESS_CPUTIME_ID and
+	 * CLOCK_THREAD_CPUTIME_ID)
+	 */
+	__s32 clock;
+	__u32 notify;		/* SIGEV_* of its struct sigevent */
+	__u32 signo;
+	__u64 sigev_value;
+	__s32 tid;		/* SIGEV_THREAD_ID: who gets the signal */
+	__u32 flags;		/* XCKPT_TIMER_* */
+	__u64 interval_ns;	/* 0: does not repeat */
+	__u64 value_ns;		/* until the next expiry, on its clock; 0: not armed */
+	__u32 overrun;		/* timer_getoverrun(2) */
+	__u32 __reserved;
+};
 
 /* struct xckpt_file.state */
 #define XCKPT_FILE_LOCKED	(1u << 0)	/* somebody has locks or leases on the file */

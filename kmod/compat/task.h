@@ -14,27 +14,6 @@
 #define COMPAT_PF_WORKER PF_IO_WORKER
 #endif
 
-/* siglock is held. A list in older kernels (6.1), a hash list in newer ones (6.12). */
-static inline unsigned int compat_nr_posix_timers(struct signal_struct *signal)
-{
-	unsigned int nr = 0;
-#ifdef CONFIG_POSIX_TIMERS
-	if (__same_type(signal->posix_timers, struct list_head)) {
-		struct list_head *head = (void *)&signal->posix_timers, *at;
-
-		list_for_each(at, head)
-			nr++;
-	} else {
-		struct hlist_head *head = (void *)&signal->posix_timers;
-		struct hlist_node *at;
-
-		hlist_for_each(at, head)
-			nr++;
-	}
-#endif
-	return nr;
-}
-
 /* Since 6.12 what sleeps may stay on the queue until it would be its turn. */
 static inline bool compat_off_queue(struct task_struct *task)
 {

@@ -18,6 +18,9 @@
 #define X86_ENOSYS 38
 #define PR_SET_MM 35
 #define PR_SET_MM_MAP_SIZE 15
+#define PR_TIMER_CREATE_RESTORE_IDS 77
+#define PR_TIMER_CREATE_RESTORE_IDS_GET 2
+#define SIGEV_NONE 1
 #define MADV_DONTFORK 10
 #define MADV_WIPEONFORK 18
 
@@ -65,6 +68,34 @@ static void probe_cpu(struct probe_result *p)
 	}
 }
 
+/* The id of a timer that is ended at once, or an error. */
+static int64_t timer_id(void)
+{
+	struct {
+		uint64_t value;
+		int32_t signo, notify;
+		uint64_t rest[6];
+	} event = { .notify = SIGEV_NONE };
+	int32_t id = 0;
+	int64_t ret = syscall3(SYS_TIMER_CREATE, 1, (uint64_t)&event, (uint64_t)&id);
+
+	if (ret)
+		return ret;
+	syscall3(SYS_TIMER_DELETE, id, 0, 0);
+	return id;
+}
+
+static void probe_timers(struct probe_result *p)
+{
+	int64_t id = timer_id();
+
+	if (id >= 0 && timer_id() == id + 1)
+		p->flags |= PROBE_TIMER_IDS;
+	if (syscall6(SYS_PRCTL, PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_GET, 0, 0,
+		     0, 0) >= 0)
+		p->flags |= PROBE_TIMER_ANY_ID;
+}
+
 static void probe_calls(struct probe_result *p)
 {
 	static const char exe[] = "/proc/self/exe";
@@ -102,6 +133,7 @@ void _start(void)
 	result.magic = PROBE_MAGIC;
 	probe_cpu(&result);
 	probe_calls(&result);
+	probe_timers(&result);
 	syscall3(SYS_WRITE, 1, (uint64_t)&result, sizeof(result));
 	for (;;)
 		syscall3(SYS_EXIT_GROUP, 0, 0, 0);

@@ -17,6 +17,8 @@
 #define PROBE_WIPEONFORK (1u << 6)
 #define PROBE_CLONE3 (1u << 7)
 #define PROBE_EXE_NAME (1u << 8) /* remembers the path that it was started with */
+#define PROBE_TIMER_IDS (1u << 9) /* timer_create() counts up */
+#define PROBE_TIMER_ANY_ID (1u << 10) /* or takes the id that it is asked for */
 
 struct probe_component {
 	uint32_t offset, size;

@@ -32,12 +32,13 @@
 #define RECORD_POKE8 4 /* address, value */
 #define RECORD_LEFT 5 /* address, clock, ns on it, divisor: write what is left until then */
 #define RECORD_CLONE 6 /* stack, flags, child_tid, tls, first record, tid */
-#define RECORD_BARRIER 7 /* the first thread: wait for the others, report, await "go" */
-#define RECORD_WAIT 8 /* the others: arrive, wait for RECORD_GO */
-#define RECORD_GO 9 /* the first thread: open the barrier */
-#define RECORD_END 10 /* of this thread */
-#define RECORD_START 11 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
-#define RECORD_KINDS 12
+#define RECORD_TIMER 7 /* clock, sigevent, id: timer_create() until it has that id */
+#define RECORD_BARRIER 8 /* the first thread: wait for the others, report, await "go" */
+#define RECORD_WAIT 9 /* the others: arrive, wait for RECORD_GO */
+#define RECORD_GO 10 /* the first thread: open the barrier */
+#define RECORD_END 11 /* of this thread */
+#define RECORD_START 12 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
+#define RECORD_KINDS 13
 
 /* what the result must be */
 #define WANT_ANY 0

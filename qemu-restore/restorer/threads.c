@@ -2,8 +2,6 @@
 /* Handlers that make the threads, hold them together and let them go at once. */
 #include "restorer.h"
 
-#define NS_PER_S 1000000000
-
 int64_t do_syscall(struct record_head *head, const struct record *r)
 {
 	(void)head;
@@ -78,27 +76,6 @@ int64_t do_go(struct record_head *head, const struct record *r)
 	(void)r;
 	__atomic_store_n(&head->open, 1, __ATOMIC_SEQ_CST);
 	wake_all(&head->open);
-	return 0;
-}
-
-/* A timespec, or with a divisor a number of so many ns; never 0, which may mean "do not wait". */
-int64_t do_left(struct record_head *head, const struct record *r)
-{
-	volatile int64_t *to = (volatile int64_t *)r->arg[0];
-	int64_t now[2], left, divisor = r->arg[3];
-	int64_t ret = syscall3(SYS_CLOCK_GETTIME, r->arg[1], (uint64_t)now, 0);
-
-	(void)head;
-	if (ret < 0)
-		return ret;
-	left = (int64_t)r->arg[2] - now[0] * NS_PER_S - now[1];
-	if (left < 1)
-		left = 1;
-	to[0] = left / (divisor ? divisor : NS_PER_S);
-	if (divisor)
-		to[0] += left % divisor != 0;
-	else
-		to[1] = left % NS_PER_S;
 	return 0;
 }
 

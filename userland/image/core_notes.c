@@ -192,6 +192,7 @@ static const struct {
 	{ XCKPT_NOTE_NAME, XCKPT_NT_MM, take_mm },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_VMA, take_vma },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SIGACTION, take_sigaction },
+	{ XCKPT_NOTE_NAME, XCKPT_NT_TIMER, take_timer },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SIGPENDING, take_sigpending },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_FILE, take_file },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_THREAD, take_thread },
@@ -260,6 +261,9 @@ static int check_complete(const struct notes *n)
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!(n->process_seen & (type_bit(needed[i].type))))
 			return notes_damaged(n, needed[i].missing);
+	if (n->process_seen & type_bit(XCKPT_NT_TIMER) &&
+	    n->p->nr_timers != n->p->info.nr_posix_timers)
+		return notes_damaged(n, "timers are missing");
 	if (!n->p->auxv)
 		return notes_damaged(n, "it has no auxiliary vector");
 	return 0;

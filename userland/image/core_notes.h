@@ -35,6 +35,7 @@ int take_struct(const struct notes *n, const struct note *note, void *to, size_t
 int take_string(const struct notes *n, const struct note *note, uint32_t off, const char **to);
 int take_vma(struct notes *n, const struct note *note);
 int take_sigaction(struct notes *n, const struct note *note);
+int take_timer(struct notes *n, const struct note *note);
 int take_sigpending(struct notes *n, const struct note *note);
 int take_file(struct notes *n, const struct note *note);
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Notes that are tables: mappings, signals, open files. */
+/* Notes that are tables: mappings, signals, timers, open files. */
 #include "core_notes.h"
 #include "report.h"
 
+#include <signal.h>
 #include <string.h>
 
 #define NR_SIGNALS 64
 
 _Static_assert(sizeof(struct xckpt_vma) == 72, "struct xckpt_vma");
 _Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
+_Static_assert(sizeof(struct xckpt_timer) == 56, "struct xckpt_timer");
 _Static_assert(sizeof(struct xckpt_file) == 96, "struct xckpt_file");
 _Static_assert(sizeof(struct xckpt_fd) == 16, "struct xckpt_fd");
 
@@ -70,6 +72,49 @@ int take_sigaction(struct notes *n, const struct note *note)
 	for (size_t i = 0; i < NR_SIGNALS; i++)
 		take_entry(note, head.entries_off, head.entry_size, i, &n->p->sigaction[i],
 			   sizeof(n->p->sigaction[i]));
+	return 0;
+}
+
+static const char *timer_fault(const struct xckpt_timer *t, const struct xckpt_timer *before)
+{
+	if (t->id < 0 || (before && t->id <= before->id))
+		return "timers are not in order";
+	if (t->notify != SIGEV_SIGNAL && t->notify != SIGEV_NONE && t->notify != SIGEV_THREAD &&
+	    t->notify != SIGEV_THREAD_ID)
+		return "a timer tells in an impossible way";
+	if (t->notify != SIGEV_NONE && (t->signo < 1 || t->signo > NR_SIGNALS))
+		return "a timer's signal has an impossible number";
+	if (t->notify == SIGEV_THREAD_ID && !(t->flags & XCKPT_TIMER_TARGET_GONE) && t->tid <= 0)
+		return "a timer is for an impossible thread";
+	if (t->interval_ns > INT64_MAX || t->value_ns > INT64_MAX || t->overrun > INT32_MAX)
+		return "a timer has an impossible time";
+	return NULL;
+}
+
+int take_timer(struct notes *n, const struct note *note)
+{
+	struct xckpt_note_table head;
+	struct xckpt_timer *timers;
+
+	if (take_struct(n, note, &head, sizeof(head),
+			END_OF(struct xckpt_note_table, entries_off)) ||
+	    check_table(n, note, head.entries_off, head.entry_size, head.nr_entries,
+			END_OF(struct xckpt_timer, __reserved)))
+		return -1;
+	timers = arena_alloc(n->arena, head.nr_entries, sizeof(*timers));
+	if (!timers)
+		return -1;
+	for (size_t i = 0; i < head.nr_entries; i++) {
+		const char *fault;
+
+		take_entry(note, head.entries_off, head.entry_size, i, &timers[i],
+			   sizeof(timers[i]));
+		fault = timer_fault(&timers[i], i ? &timers[i - 1] : NULL);
+		if (fault)
+			return notes_damaged(n, fault);
+	}
+	n->p->timers = timers;
+	n->p->nr_timers = head.nr_entries;
 	return 0;
 }
 

@@ -167,6 +167,8 @@ struct image_process {
 	struct xckpt_sigaction sigaction[64];
 	const uint8_t *pending;
 	size_t nr_pending;
+	const struct xckpt_timer *timers; /* of timer_create(2), ids ascending */
+	size_t nr_timers;
 	struct image_thread *threads; /* leader first */
 	size_t nr_threads;
 	struct segment *segments;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #define X86_O_PATH 010000000u
 
@@ -143,6 +144,32 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 	}
 }
 
+static bool is_known_clock(int32_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+	case CLOCK_TAI:
+		return true;
+	default:
+		return clock < 0 && (clock & 3) != 3; /* a processor clock */
+	}
+}
+
+static void walk_timers(struct walk *w, const struct image_process *p)
+{
+	if (p->info.nr_posix_timers && !p->nr_timers)
+		report(w, p->info.pid,
+		       "POSIX timers (timer_create) are not in an image of that version", "%s", "");
+	for (size_t i = 0; i < p->nr_timers; i++)
+		if (!is_known_clock(p->timers[i].clock))
+			report(w, p->info.pid, "POSIX timers of this clock " NOT_YET,
+			       "timer %d (clock %d)", p->timers[i].id, p->timers[i].clock);
+}
+
 static void walk_process(struct walk *w, const struct image_process *p)
 {
 	uint32_t flags = p->info.flags;
@@ -153,8 +180,7 @@ static void walk_process(struct walk *w, const struct image_process *p)
 	for (size_t i = 0; i < ARRAY_SIZE(process_why); i++)
 		if (flags & process_why[i].flag)
 			report(w, p->info.pid, process_why[i].why, "%s", "");
-	if (p->info.nr_posix_timers)
-		report(w, p->info.pid, "POSIX timers (timer_create) " NOT_YET, "%s", "");
+	walk_timers(w, p);
 	walk_mappings(w, p);
 	walk_fds(w, p);
 }

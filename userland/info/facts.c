@@ -4,8 +4,10 @@
 #include "xckpt.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define SIGRTMIN_KERNEL 32
@@ -98,6 +100,39 @@ const char *itimer_name(unsigned int which)
 	static const char *const names[] = { "real", "virtual", "prof" };
 
 	return which < ARRAY_SIZE(names) ? names[which] : "?";
+}
+
+const char *clock_name(int32_t clock, char *buf, size_t size)
+{
+	static const char *const names[] = { [CLOCK_REALTIME] = "CLOCK_REALTIME",
+					     [CLOCK_MONOTONIC] = "CLOCK_MONOTONIC",
+					     [CLOCK_BOOTTIME] = "CLOCK_BOOTTIME",
+					     [CLOCK_REALTIME_ALARM] = "CLOCK_REALTIME_ALARM",
+					     [CLOCK_BOOTTIME_ALARM] = "CLOCK_BOOTTIME_ALARM",
+					     [CLOCK_TAI] = "CLOCK_TAI" };
+	static const char *const times[] = { "user and system time", "user time", "processor time",
+					     "clock" };
+
+	if (clock < 0)
+		snprintf(buf, size, "%s of %s %d", times[clock & 3],
+			 clock & 4 ? "thread" : "process", ~(clock >> 3));
+	else if ((size_t)clock < ARRAY_SIZE(names) && names[clock])
+		return names[clock];
+	else
+		snprintf(buf, size, "clock %d", clock);
+	return buf;
+}
+
+const char *notify_name(const struct xckpt_timer *t)
+{
+	switch (t->notify) {
+	case SIGEV_NONE:
+		return "none";
+	case SIGEV_THREAD_ID:
+		return "thread";
+	default:
+		return "signal";
+	}
 }
 
 const char *access_name(const struct open_file *f, char *buf, size_t size)

@@ -30,6 +30,10 @@ const char *where_is(const struct image_process *p, uint64_t addr, char *buf, si
 const char *thread_syscall(const struct image_thread *t, char *buf, size_t size);
 const char *signal_name(int signo, char *buf, size_t size);
 const char *itimer_name(unsigned int which);
+/* "CLOCK_MONOTONIC", "user time of thread 42" ... */
+const char *clock_name(int32_t clock, char *buf, size_t size);
+/* How a timer of timer_create(2) tells: "signal", "thread" or "none". */
+const char *notify_name(const struct xckpt_timer *t);
 /* "r", "w" or "rw", with "a" for O_APPEND and "n" for O_NONBLOCK */
 const char *access_name(const struct open_file *f, char *buf, size_t size);
 

@@ -125,6 +125,27 @@ static json_t *timers(const struct image_process *p)
 	return array;
 }
 
+static json_t *posix_timers(const struct image_process *p)
+{
+	json_t *array = json_array();
+	char clock[64];
+
+	for (size_t i = 0; i < p->nr_timers; i++) {
+		const struct xckpt_timer *t = &p->timers[i];
+		json_t *o = json_pack(
+			"{s:i, s:i, s:s, s:s, s:i, s:o, s:o, s:o, s:i}", "id", t->id, "clock",
+			t->clock, "clock_name", clock_name(t->clock, clock, sizeof(clock)),
+			"notify", notify_name(t), "signal", (int)t->signo, "value",
+			address(t->sigev_value), "value_ns", number(t->value_ns), "interval_ns",
+			number(t->interval_ns), "overrun", (int)t->overrun);
+
+		if (t->notify == SIGEV_THREAD_ID)
+			json_object_set_new(o, "tid", json_integer(t->tid));
+		json_array_append_new(array, o);
+	}
+	return array;
+}
+
 static json_t *signals(const struct image_process *p)
 {
 	json_t *array = json_array();
@@ -170,7 +191,7 @@ static json_t *process(const struct image_process *p)
 	json_object_set_new(o, "mappings", mappings(p));
 	json_object_set_new(o, "fds", fds(p));
 	json_object_set_new(o, "timers", timers(p));
-	json_object_set_new(o, "posix_timers", json_integer(p->info.nr_posix_timers));
+	json_object_set_new(o, "posix_timers", posix_timers(p));
 	json_object_set_new(o, "signals", signals(p));
 	json_object_set_new(o, "pending", pending(p));
 	return o;

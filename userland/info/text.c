@@ -3,6 +3,7 @@
 #include "info.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,23 @@ static void print_fds(const struct image_process *p)
 	}
 }
 
+static void print_posix_timer(const struct xckpt_timer *t)
+{
+	char clock[64], name[32];
+
+	say("  timer        %d of %s, ", t->id, clock_name(t->clock, clock, sizeof(clock)));
+	if (t->notify == SIGEV_NONE)
+		say("no signal, ");
+	else
+		say("%s, ", signal_name((int)t->signo, name, sizeof(name)));
+	if (t->notify == SIGEV_THREAD_ID)
+		say("for thread %d, ", t->tid);
+	if (t->value_ns)
+		say("in %.6f s%s\n", (double)t->value_ns / 1e9, t->interval_ns ? ", repeats" : "");
+	else
+		say("not armed\n");
+}
+
 static void print_timers(const struct image_process *p)
 {
 	for (unsigned int i = 0; i < 3; i++) {
@@ -149,7 +167,9 @@ static void print_timers(const struct image_process *p)
 			say("  timer        %s, in %.6f s%s\n", itimer_name(i),
 			    (double)v->value_ns / 1e9, v->interval_ns ? ", repeats" : "");
 	}
-	if (p->info.nr_posix_timers)
+	for (size_t i = 0; i < p->nr_timers; i++)
+		print_posix_timer(&p->timers[i]);
+	if (p->info.nr_posix_timers && !p->nr_timers)
 		say("  timer        %u by timer_create\n", p->info.nr_posix_timers);
 }
 

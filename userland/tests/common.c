@@ -166,6 +166,24 @@ static void put_file_note(struct bytes *b, const struct spec *spec)
 	free(strings.data);
 }
 
+static void put_timer_note(struct bytes *b, const struct spec *spec)
+{
+	struct xckpt_note_table head = { sizeof(head), sizeof(struct xckpt_timer),
+					 (uint32_t)spec->nr_timers, sizeof(head) };
+	struct bytes desc = { 0 };
+
+	if (!spec->nr_timers)
+		return;
+	if (spec->timer_size)
+		head.entry_size = spec->timer_size;
+	if (spec->timers_told)
+		head.nr_entries = spec->timers_told;
+	put_bytes(&desc, &head, sizeof(head));
+	put_bytes(&desc, spec->timers, spec->nr_timers * sizeof(*spec->timers));
+	put_note(b, "XCKPT", XCKPT_NT_TIMER, desc.data, desc.len);
+	free(desc.data);
+}
+
 static void put_thread_notes(struct bytes *b, const struct spec *spec, unsigned int n)
 {
 	struct xckpt_note_thread info = { .size = sizeof(info),
@@ -219,6 +237,7 @@ static void put_notes(struct bytes *b, const struct spec *spec)
 	put_note(b, "XCKPT", XCKPT_NT_MM, &mm, sizeof(mm));
 	put_vma_note(b, spec);
 	put_note(b, "XCKPT", XCKPT_NT_SIGACTION, sigactions, sizeof(sigactions));
+	put_timer_note(b, spec);
 	put_note(b, "XCKPT", XCKPT_NT_SIGPENDING, &pending, sizeof(pending));
 	put_file_note(b, spec);
 	for (unsigned int i = 0; i < spec->nr_threads; i++)
@@ -407,6 +426,20 @@ static const struct xckpt_file plain_files[] = {
 	{ .id = 9, .mode = S_IFIFO, .path_off = 3, .nlink = 1 },
 };
 
+static const struct xckpt_timer plain_timers[] = {
+	{ .id = 0, .clock = 1, .notify = 0, .signo = 14, .value_ns = 500000000 },
+	{ .id = 2,
+	  .clock = -2,
+	  .notify = 4,
+	  .signo = 34,
+	  .tid = 43,
+	  .sigev_value = 0x1122334455667788,
+	  .interval_ns = 1000000,
+	  .value_ns = 7,
+	  .flags = XCKPT_TIMER_PENDING,
+	  .overrun = 3 },
+};
+
 const struct spec plain_spec = {
 	.pid = 42,
 	.ppid = 1,
@@ -416,4 +449,7 @@ const struct spec plain_spec = {
 	.files = plain_files,
 	.paths = plain_paths,
 	.nr_files = 4,
+	.nr_posix_timers = 2,
+	.timers = plain_timers,
+	.nr_timers = 2,
 };

@@ -38,6 +38,9 @@ struct spec {
 	const char *const *paths;
 	size_t nr_files; /* descriptor n leads to file n */
 	uint32_t process_flags, nr_posix_timers;
+	const struct xckpt_timer *timers;
+	size_t nr_timers; /* 0: no note of them */
+	uint32_t timer_size, timers_told; /* what its head says; 0: the truth */
 };
 
 extern const struct spec plain_spec;

@@ -45,6 +45,10 @@ static void test_good(bool xnum)
 		      p.threads[0].regs.orig_rax == 35 && p.threads[1].xstate_size == 832,
 	      "threads");
 	check(p.nr_pending == 1 && p.pending[0] == 10 && p.threads[0].nr_pending == 0, "pending");
+	check(p.nr_timers == 2 && p.timers[0].id == 0 && p.timers[0].value_ns == 500000000 &&
+		      p.timers[1].id == 2 && p.timers[1].clock == -2 && p.timers[1].tid == 43 &&
+		      p.timers[1].sigev_value == 0x1122334455667788 && p.timers[1].overrun == 3,
+	      "timers");
 	check(p.nr_segments == 4 && strcmp(p.segments[2].path, "/lib/big.so") == 0 &&
 		      p.segments[3].filesz == 0,
 	      "segments");
@@ -117,6 +121,8 @@ static uint64_t touch(const struct image_process *p)
 	}
 	for (size_t j = 0; j < p->nr_pending * XCKPT_SIGINFO_SIZE; j++)
 		sum += p->pending[j];
+	for (size_t i = 0; i < p->nr_timers; i++)
+		sum += p->timers[i].value_ns + p->timers[i].overrun;
 	for (size_t i = 0; i < p->nr_segments; i++)
 		sum += strlen(p->segments[i].path) + p->segments[i].vma.kind;
 	for (size_t i = 0; i < p->nr_fds; i++)
@@ -218,6 +224,65 @@ static void test_segments(void)
 	}
 }
 
+struct timer_case {
+	struct xckpt_timer timers[2];
+	uint32_t size, told;
+	const char *message;
+};
+
+#define TIMER(...)                                                                                 \
+	{                                                                                          \
+		.signo = 14, __VA_ARGS__                                                           \
+	}
+
+static void test_timer_case(const struct timer_case *c)
+{
+	struct spec spec = plain_spec;
+	struct arena arena = { 0 };
+	struct image_process p;
+	int fd = memory_file(), ret;
+	const char *said;
+
+	spec.timers = c->timers;
+	spec.timer_size = c->size;
+	spec.timers_told = c->told;
+	core_write(fd, &spec);
+	quiet_begin();
+	ret = try_read(fd, &arena, &p);
+	said = quiet_end();
+	check(ret == -1 && strstr(said, c->message), "bad timers: %s: %s", c->message, said);
+	arena_free(&arena);
+	close(fd);
+}
+
+static void test_timers(void)
+{
+	static const struct timer_case cases[] = {
+		{ { TIMER(.id = 0), TIMER(.id = 1) }, 0, 3, "exceeds its note" },
+		{ { TIMER(.id = 0), TIMER(.id = 1) }, 0, 0xffffffff, "exceeds its note" },
+		{ { TIMER(.id = 0), TIMER(.id = 1) }, 48, 0, "exceeds its note" },
+		{ { TIMER(.id = 0), TIMER(.id = 1) }, 0xfffffff0, 0, "exceeds its note" },
+		{ { TIMER(.id = 0), TIMER(.id = 1) }, 0, 1, "timers are missing" },
+		{ { TIMER(.id = -1), TIMER(.id = 1) }, 0, 0, "not in order" },
+		{ { TIMER(.id = 1), TIMER(.id = 1) }, 0, 0, "not in order" },
+		{ { TIMER(.id = 0), TIMER(.id = 1, .notify = 3) }, 0, 0, "impossible way" },
+		{ { TIMER(.id = 0), { .id = 1, .signo = 65 } }, 0, 0, "impossible number" },
+		{ { TIMER(.id = 0), { .id = 1 } }, 0, 0, "impossible number" },
+		{ { TIMER(.id = 0), TIMER(.id = 1, .notify = 4) }, 0, 0, "impossible thread" },
+		{ { TIMER(.id = 0), TIMER(.id = 1, .value_ns = 1ull << 63) },
+		  0,
+		  0,
+		  "impossible time" },
+		{ { TIMER(.id = 0), TIMER(.id = 1, .interval_ns = ~0ull) },
+		  0,
+		  0,
+		  "impossible time" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		test_timer_case(&cases[i]);
+}
+
 static void test_other(void)
 {
 	struct spec spec = plain_spec;
@@ -250,6 +315,7 @@ int main(void)
 	test_truncated(false);
 	test_truncated(true);
 	test_segments();
+	test_timers();
 	test_other();
 	test_flipped();
 	return check_end();

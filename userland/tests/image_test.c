@@ -96,6 +96,34 @@ static void test_open(const char *dir)
 	expect_error("/dev/null", "neither an image's directory");
 }
 
+/* An image that tells how many timers there were, but not what they were like. */
+static void test_old_timers(void)
+{
+	char dir[300], text[4096] = "";
+	struct spec spec = plain_spec;
+	static struct xckpt_timer odd[] = { { .id = 0, .signo = 14 },
+					    { .id = 5, .signo = 14, .clock = 16 } };
+	struct image *img;
+
+	snprintf(dir, sizeof(dir), "%s", in_scratch("old"));
+	spec.nr_timers = 0;
+	image_make(dir, &spec);
+	img = image_open(dir);
+	check(img && image_unsupported(img, count_lines, text) == 3 &&
+		      strstr(text, "pid 42 : POSIX timers (timer_create) are not in an image"),
+	      "timers that are not in the image are unsupported");
+	image_close(img);
+	spec.timers = odd;
+	spec.nr_timers = 2;
+	image_make(dir, &spec);
+	img = image_open(dir);
+	text[0] = 0;
+	check(img && image_unsupported(img, count_lines, text) == 3 &&
+		      strstr(text, "pid 42 timer 5 (clock 16): POSIX timers of this clock cannot"),
+	      "and so are those of a clock that is not known");
+	image_close(img);
+}
+
 static void replace(const char *dir, const char *good, const char *from, const char *to)
 {
 	char text[1 << 16];
@@ -333,6 +361,7 @@ int main(void)
 
 	image_make(dir, &plain_spec);
 	test_open(dir);
+	test_old_timers();
 	test_manifest(dir);
 	test_verify(dir);
 	test_holes();
