@@ -252,6 +252,7 @@ void plan_call_time(struct process_plan *plan, const struct image_thread *t,
 
 void plan_credentials(struct process_plan *plan,
 		      const struct image_thread *t); /* plan_credentials.c */
+void plan_dumpable(struct process_plan *plan);
 bool plan_hole(struct process_plan *plan); /* plan_hole.c: choose ->hole, ->restart */
 
 /* x86-64 system calls that the plan uses */

@@ -180,24 +180,36 @@ static void tell_lost_privileges(struct process_plan *plan)
 			     p->info.pid);
 }
 
-void plan_credentials(struct process_plan *plan, const struct image_thread *t)
+static bool has_other_ids(const struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	const struct plan_host *host = plan->host;
-	bool other = info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
-		     info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
+
+	return info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
+	       info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
+}
+
+/* When all threads have their ids, as new ones take it away; 2 is not for programs to set. */
+void plan_dumpable(struct process_plan *plan)
+{
+	const struct xckpt_note_process *info = &plan->process->info;
+
+	if (info->dumpable < 2 && (has_other_ids(plan) || !info->dumpable))
+		plan_syscall(plan, info->pid, NR_PRCTL, PR_SET_DUMPABLE, info->dumpable, 0, 0)
+			->optional = true;
+}
+
+void plan_credentials(struct process_plan *plan, const struct image_thread *t)
+{
+	const struct xckpt_note_process *info = &plan->process->info;
 	int tid = t->tid;
 
 	if (t == plan->process->threads)
 		tell_lost_privileges(plan);
-	if (host->root)
-		plan_as_root(plan, tid, other);
+	if (plan->host->root)
+		plan_as_root(plan, tid, has_other_ids(plan));
 	else
 		plan_as_user(plan, tid);
-	/* new ids take it away; 2 is not for programs to set */
-	if (info->dumpable < 2 && (other || !info->dumpable))
-		plan_syscall(plan, tid, NR_PRCTL, PR_SET_DUMPABLE, info->dumpable, 0, 0)->optional =
-			true;
 	if (info->flags & XCKPT_PROCESS_NO_NEW_PRIVS)
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
 	if (t->info.pdeath_signal)

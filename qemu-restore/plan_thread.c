@@ -322,12 +322,14 @@ static void plan_leader_begin(struct process_plan *plan)
 	plan_limits(plan);
 }
 
-/* All threads are there: the last steps, and off they go. */
+/*
+ * The last steps. At the barrier all is there that anybody can see from outside;
+ * behind it is what must not begin before the program does, or would hide it.
+ */
 static void plan_leader_end(struct process_plan *plan)
 {
 	int tid = plan->process->info.pid;
 
-	plan_add(plan, OP_BARRIER, tid);
 	plan_descriptor_flags(plan);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.core, 0, 0, 0);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.restorer, 0, 0, 0);
@@ -335,6 +337,8 @@ static void plan_leader_end(struct process_plan *plan)
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.restart, 0, 0, 0)->want = WANT_ANY;
 	if (plan->engine->kind == ENGINE_NATIVE && *plan->process->exe)
 		plan_syscall(plan, tid, NR_CLOSE, plan->fds.exe, 0, 0, 0);
+	plan_add(plan, OP_BARRIER, tid);
+	plan_dumpable(plan);
 	plan_timers(plan);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.status, 0, 0, 0);
 	plan_stop(plan, tid);
