@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,12 +97,29 @@ static const bool *look_for_programs(const struct image *img)
 	return exists;
 }
 
+/* What a child of ours has from us. */
+static void look_at_attributes(struct plan_host *host)
+{
+	FILE *file = fopen("/proc/self/oom_score_adj", "re");
+
+	if (file && fscanf(file, "%d", &host->oom_score_adj) != 1)
+		host->oom_score_adj = 0;
+	if (file)
+		fclose(file);
+	host->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	host->seccomp = prctl(PR_GET_SECCOMP) > 0;
+	host->policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+	host->nice = getpriority(PRIO_PROCESS, 0);
+	host->timer_slack_ns = prctl(PR_GET_TIMERSLACK);
+}
+
 static void look_around(struct plan_host *host, const struct options *options)
 {
 	int i;
 
 	memset(host, 0, sizeof(*host));
 	look_at_privileges(host);
+	look_at_attributes(host);
 	host->root = !geteuid();
 	host->uid = getuid();
 	host->gid = getgid();

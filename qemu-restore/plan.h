@@ -113,6 +113,10 @@ struct plan_host {
 	uint32_t securebits;
 	const uint32_t *groups; /* supplementary, ascending */
 	size_t nr_groups;
+	bool no_new_privs, seccomp;
+	uint32_t policy; /* SCHED_* */
+	int nice, oom_score_adj;
+	uint64_t timer_slack_ns;
 	const char **override; /* by fd; NULL beyond and where there is none */
 	size_t nr_override;
 };
@@ -288,6 +292,8 @@ enum {
 	NR_SETGROUPS = 116,
 	NR_SETRESUID = 117,
 	NR_SETRESGID = 119,
+	NR_SETFSUID = 122,
+	NR_SETFSGID = 123,
 	NR_FUTEX = 202,
 	NR_SET_TID_ADDRESS = 218,
 	NR_CLOCK_NANOSLEEP = 230,

@@ -144,6 +144,11 @@ static void plan_as_root(struct process_plan *plan, int tid, bool other)
 		plan_syscall(plan, tid, NR_SETRESGID, info->gid, info->egid, info->sgid, 0);
 		plan_syscall(plan, tid, NR_SETRESUID, info->uid, info->euid, info->suid, 0);
 	}
+	/* these follow the effective ones until they are set themselves */
+	if (info->fsgid != info->egid)
+		plan_syscall(plan, tid, NR_SETFSGID, info->fsgid, 0, 0, 0);
+	if (info->fsuid != info->euid)
+		plan_syscall(plan, tid, NR_SETFSUID, info->fsuid, 0, 0, 0);
 	if (caps)
 		plan_capabilities(plan, tid, &want);
 }
@@ -155,11 +160,21 @@ static void plan_as_user(struct process_plan *plan, int tid)
 	set_capabilities(plan, tid, 0, 0, 0);
 }
 
+static bool has_other_ids(const struct process_plan *plan)
+{
+	const struct xckpt_note_process *info = &plan->process->info;
+	const struct plan_host *host = plan->host;
+
+	return info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
+	       info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
+}
+
 static void tell_lost_privileges(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	const struct plan_host *host = plan->host;
 	uint64_t lost = p->info.cap_permitted & ~(host->root ? host->cap_permitted : 0);
+	uint64_t bounding = host->root ? p->info.cap_bset & ~host->cap_bset : 0;
 
 	if (lost)
 		plan_warning(plan->group,
@@ -167,8 +182,26 @@ static void tell_lost_privileges(struct process_plan *plan)
 			     p->info.pid, (unsigned long long)lost,
 			     host->root ? "qemu-resume does not have them itself"
 					: "run qemu-resume as root");
+	if (bounding & ~lost)
+		plan_warning(
+			plan->group,
+			"pid %d: its bounding set will be without capabilities that qemu-resume "
+			"does not have itself (%#llx)",
+			p->info.pid, (unsigned long long)bounding);
+	if (host->no_new_privs && !(p->info.flags & XCKPT_PROCESS_NO_NEW_PRIVS))
+		plan_warning(plan->group, "pid %d: it will have no_new_privs, as qemu-resume has",
+			     p->info.pid);
+	if (host->seccomp)
+		plan_warning(plan->group,
+			     "pid %d: it will be under the seccomp filter of qemu-resume",
+			     p->info.pid);
 	if (host->root)
 		return;
+	if (has_other_ids(plan))
+		plan_warning(plan->group,
+			     "pid %d: it will have the user and group of qemu-resume only: run "
+			     "qemu-resume as root",
+			     p->info.pid);
 	if (!same_groups(plan))
 		plan_warning(plan->group,
 			     "pid %d: it will have the supplementary groups of qemu-resume: run "
@@ -178,15 +211,6 @@ static void tell_lost_privileges(struct process_plan *plan)
 		plan_warning(plan->group,
 			     "pid %d: it will have no securebits: run qemu-resume as root",
 			     p->info.pid);
-}
-
-static bool has_other_ids(const struct process_plan *plan)
-{
-	const struct xckpt_note_process *info = &plan->process->info;
-	const struct plan_host *host = plan->host;
-
-	return info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
-	       info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
 }
 
 /* When all threads have their ids, as new ones take it away; 2 is not for programs to set. */

@@ -89,7 +89,7 @@ void plan_place(struct process_plan *plan)
 	if (*p->cwd)
 		plan_add(plan, OP_CWD, 0)->path = p->cwd;
 	plan_add(plan, OP_UMASK, 0)->arg[0] = p->info.umask & 0777;
-	if (p->info.oom_score_adj)
+	if (p->info.oom_score_adj != plan->host->oom_score_adj)
 		plan_add(plan, OP_OOM, 0)->arg[0] = p->info.oom_score_adj;
 	op = plan_add(plan, OP_EXEC, 0);
 	op->path = plan->engine->path;

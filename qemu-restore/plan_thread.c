@@ -21,7 +21,6 @@
 #define PR_SET_TIMERSLACK 29
 #define ROBUST_LIST_SIZE 24
 #define RSEQ_FAILED 0xfffffffeu /* RSEQ_CPU_ID_REGISTRATION_FAILED */
-#define TIMER_SLACK_DEFAULT 50000
 
 /*
  * Who made the child is to wait until that has another program or has ended: until
@@ -159,12 +158,14 @@ static void plan_registrations(struct process_plan *plan, const struct image_thr
 	op->object = "rseq cpu_id_start";
 }
 
+/* qemu-resume's own would be inherited. */
 static void plan_scheduling(struct process_plan *plan, const struct image_thread *t)
 {
 	const struct xckpt_note_thread *info = &t->info;
+	const struct plan_host *host = plan->host;
 	uint32_t priority = info->rt_priority;
 
-	if (info->policy) {
+	if (info->policy || host->policy) {
 		struct plan_op *op =
 			plan_syscall(plan, t->tid, NR_SCHED_SETSCHEDULER, 0, info->policy,
 				     buffer_add(&plan->data, &priority, sizeof(priority), 4), 0);
@@ -172,10 +173,10 @@ static void plan_scheduling(struct process_plan *plan, const struct image_thread
 		op->refs = 1 << 2;
 		op->optional = true;
 	}
-	if (info->nice)
+	if (info->nice != host->nice)
 		plan_syscall(plan, t->tid, NR_SETPRIORITY, 0, 0, (int64_t)info->nice, 0)->optional =
 			true;
-	if (info->timer_slack_ns && info->timer_slack_ns != TIMER_SLACK_DEFAULT)
+	if (info->timer_slack_ns && info->timer_slack_ns != host->timer_slack_ns)
 		plan_syscall(plan, t->tid, NR_PRCTL, PR_SET_TIMERSLACK, info->timer_slack_ns, 0, 0)
 			->optional = true;
 }
