@@ -60,6 +60,7 @@ struct launched {
 	struct launched_process *all; /* as plan->births */
 	unsigned int nr;
 	unsigned int main; /* the one whose end is qemu-resume's */
+	bool *told; /* as plan->ops: it could not be done, and that was told */
 };
 
 /* Returns 0, or -1 after one line on stderr and with nothing left behind. */

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "image.h"
 #include "launch.h"
 #include "options.h"
@@ -210,6 +211,10 @@ static int start(struct launched *l, struct plan *plan, struct image *img, pid_t
 		ret = launch(l, plan, &slots);
 	if (slots.fd)
 		slots_close(&slots);
+	if (!ret && check(l, plan)) {
+		launch_abort(l, plan);
+		ret = -1;
+	}
 	return ret;
 }
 

@@ -20,11 +20,6 @@
 #define SECBIT_KEEP_CAPS 0x10
 #define CAPABILITY_VERSION_3 0x20080522
 
-struct caps {
-	uint64_t effective, permitted, inheritable, ambient, bounding;
-	uint32_t securebits;
-};
-
 static struct plan_op *set_capabilities(struct process_plan *plan, int tid, uint64_t effective,
 					uint64_t permitted, uint64_t inheritable)
 {
@@ -65,8 +60,7 @@ static void plan_groups(struct process_plan *plan, int tid)
 	}
 }
 
-/* What the image has, as far as we may give it. */
-static struct caps wanted(const struct process_plan *plan)
+struct caps plan_caps(const struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	const struct plan_host *host = plan->host;
@@ -134,7 +128,7 @@ static void plan_capabilities(struct process_plan *plan, int tid, const struct c
 static void plan_as_root(struct process_plan *plan, int tid, bool other)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
-	struct caps want = wanted(plan), left = left_by_ids(plan);
+	struct caps want = plan_caps(plan), left = left_by_ids(plan);
 	bool caps = !same_caps(&want, &left);
 
 	if (other && caps)

@@ -9,7 +9,6 @@
 #define PR_SET_THP_DISABLE 41
 #define X86_SIGCHLD 17
 #define RLIMIT_NOFILE_X86 7
-#define AUXV_MAX 52 /* words that every kernel takes */
 #define SIGSET_SIZE 8
 
 /* struct prctl_mm_map */

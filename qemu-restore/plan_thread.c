@@ -109,22 +109,27 @@ void plan_clones(struct process_plan *plan)
 	}
 }
 
-static void plan_identity(struct process_plan *plan, const struct image_thread *t, bool leader)
+static void plan_name(struct process_plan *plan, int tid, const char name[16])
 {
 	char comm[16] = { 0 };
 	struct plan_op *op;
 
+	memcpy(comm, name, 15);
+	op = plan_syscall(plan, tid, NR_PRCTL, PR_SET_NAME,
+			  buffer_add(&plan->data, comm, sizeof(comm), 1), 0, 0);
+	op->refs = 1 << 1;
+	op->optional = true;
+}
+
+static void plan_identity(struct process_plan *plan, const struct image_thread *t, bool leader)
+{
 	if (leader) {
 		plan_syscall(plan, t->tid, NR_SET_TID_ADDRESS, t->info.clear_child_tid, 0, 0, 0);
 		plan_syscall(plan, t->tid, NR_ARCH_PRCTL, ARCH_SET_FS, t->regs.fs_base, 0, 0);
 	}
 	if (t->regs.gs_base)
 		plan_syscall(plan, t->tid, NR_ARCH_PRCTL, ARCH_SET_GS, t->regs.gs_base, 0, 0);
-	memcpy(comm, *t->info.comm ? t->info.comm : plan->process->info.comm, 15);
-	op = plan_syscall(plan, t->tid, NR_PRCTL, PR_SET_NAME,
-			  buffer_add(&plan->data, comm, sizeof(comm), 1), 0, 0);
-	op->refs = 1 << 1;
-	op->optional = true;
+	plan_name(plan, t->tid, *t->info.comm ? t->info.comm : plan->process->info.comm);
 }
 
 /* What the kernel writes to on the thread's behalf. */
@@ -351,6 +356,8 @@ void plan_ended_leader(struct process_plan *plan)
 {
 	if (!plan->leader_ended)
 		return;
+	/* the process's name is still that of this one */
+	plan_name(plan, plan->process->info.pid, plan->process->info.comm);
 	plan_leader_begin(plan);
 	plan_leader_end(plan);
 	plan_add(plan, OP_END, plan->process->info.pid)->want = WANT_ANY;
