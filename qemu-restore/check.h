@@ -46,8 +46,18 @@ int check_number(struct check *c, const char *object, const char *form, uint64_t
 /* Is @path, which /proc shows for what is at @link, another way to write @expected? */
 bool check_same_path(const char *path, const char *link, const char *expected);
 
-/* Could an operation of the process not be done? @arg < 0: whatever its arguments are. */
+/* Could an operation not be done? @arg < 0: whatever its arguments were. It takes time. */
 bool check_told(const struct check *c, enum op_kind kind, uint32_t nr, int arg, uint64_t value);
+/*
+ * What @ret is, unless there is a difference because a system call of the process (or
+ * thread) could not be done, which was told.
+ */
+int check_unless_told(const struct check *c, int ret, uint32_t nr, int arg, uint64_t value);
+
+struct check_files;
+
+int check_process(struct check *c, const struct birth *birth,
+		  struct check_files *files); /* check_process.c */
 
 /* check_status.c, with the texts of these files in /proc/PID */
 int check_ids(struct check *c, const struct birth *birth, const char *stat);
@@ -59,7 +69,6 @@ int check_stat(struct check *c, const struct image_thread *t, const char *stat);
 int check_maps(struct check *c, const char *core, const char *maps);
 
 /* check_files.c: all descriptors of all processes */
-struct check_files;
 struct check_files *check_files_begin(const struct plan *plan);
 int check_files(struct check *c, struct check_files *files);
 int check_files_end(struct check *c, struct check_files *files);

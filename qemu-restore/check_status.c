@@ -108,10 +108,10 @@ static int check_thp(struct check *c, const struct image_thread *t, const char *
 		     const char *value)
 {
 	/* it is the memory's, and once is enough */
-	if (t != c->image->threads || !(c->image->mm.flags & XCKPT_MM_THP_DISABLED) ||
-	    check_told(c, OP_SYSCALL, NR_PRCTL, 0, PR_SET_THP_DISABLE))
+	if (t != c->image->threads || !(c->image->mm.flags & XCKPT_MM_THP_DISABLED))
 		return 0;
-	return check_number(c, name, "%llu", strtoul(value, NULL, 10), 0);
+	return check_unless_told(c, check_number(c, name, "%llu", strtoul(value, NULL, 10), 0),
+				 NR_PRCTL, 0, PR_SET_THP_DISABLE);
 }
 
 /* As far as qemu-resume may give them; what is missing was told. */
@@ -135,9 +135,9 @@ static int check_caps(struct check *c, const struct image_thread *t, const char 
 	/* in a user namespace of one's own this set bounds nothing */
 	if (!strcmp(name, "CapBnd") && !is_root(c))
 		return 0;
-	if (!strcmp(name, "CapAmb") && check_told(c, OP_SYSCALL, NR_PRCTL, 0, PR_CAP_AMBIENT))
-		return 0;
-	return check_number(c, name, "%#llx", strtoull(value, NULL, 16), sets[i].want);
+	return check_unless_told(
+		c, check_number(c, name, "%#llx", strtoull(value, NULL, 16), sets[i].want),
+		NR_PRCTL, 0, PR_CAP_AMBIENT);
 }
 
 static uint64_t queued(const uint8_t *pending, size_t n)
@@ -275,30 +275,28 @@ static int check_comm(struct check *c, const char *found, const char comm[16])
 	char want[16] = { 0 };
 
 	memcpy(want, comm, 15);
-	if (!strcmp(found, want) || strpbrk(want, "\n\\") ||
-	    check_told(c, OP_SYSCALL, NR_PRCTL, 0, PR_SET_NAME))
+	if (!strcmp(found, want) || strpbrk(want, "\n\\"))
 		return 0;
-	return check_differs(c, "comm", found, want);
+	return check_unless_told(c, check_differs(c, "comm", found, want), NR_PRCTL, 0,
+				 PR_SET_NAME);
 }
 
 int check_stat(struct check *c, const struct image_thread *t, const char *stat)
 {
 	const struct xckpt_note_thread *info = &t->info;
 	struct stat_fields f;
+	int ret;
 
 	if (parse(c, stat, &f) ||
 	    check_comm(c, f.comm, *info->comm ? info->comm : c->image->info.comm))
 		return -1;
-	if (!check_told(c, OP_SYSCALL, NR_SETPRIORITY, -1, 0) &&
-	    check_number(c, "nice", "%lld", f.field[19], (int64_t)info->nice))
+	if (check_unless_told(c, check_number(c, "nice", "%lld", f.field[19], (int64_t)info->nice),
+			      NR_SETPRIORITY, -1, 0))
 		return -1;
-	if (check_told(c, OP_SYSCALL, NR_SCHED_SETSCHEDULER, -1, 0))
-		return 0;
-	return check_number(c, "real-time priority", "%llu", f.field[40], info->rt_priority) ||
-			       check_number(c, "scheduling policy", "%llu", f.field[41],
-					    info->policy)
-		       ? -1
-		       : 0;
+	ret = check_number(c, "real-time priority", "%llu", f.field[40], info->rt_priority);
+	if (!ret)
+		ret = check_number(c, "scheduling policy", "%llu", f.field[41], info->policy);
+	return check_unless_told(c, ret, NR_SCHED_SETSCHEDULER, -1, 0);
 }
 
 /* Where brk(2) and /proc see things; field 26 is 1 for who may not know. */
