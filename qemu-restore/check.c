@@ -3,10 +3,10 @@
  * The self-check as a whole: a process of its own in the program's namespaces, where
  * pids and paths are those of the image, looks at one process after the other.
  *
- * Not seen from outside, and therefore not compared: registers, vector state, signal
- * masks and alternate stacks, which are loaded when a thread leaves the restorer;
- * timers, which are set after the check; what is in memory, securebits, dumpable,
- * what set_tid_address(2) and rseq(2) were told.
+ * Not seen from outside, and therefore not compared: vector state and most registers,
+ * which are loaded when a thread leaves the restorer; timers, which are set after the
+ * check; securebits, dumpable, what set_tid_address(2) and rseq(2) were told. What is
+ * in memory would take as long as restoring it.
  */
 #include <errno.h>
 #include <fcntl.h>

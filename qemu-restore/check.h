@@ -19,6 +19,7 @@ struct check {
 	const struct image_process *image; /* of that process */
 	const bool *told; /* by operation: what could not be done is no difference */
 	int tid; /* 0: it is about the process */
+	int mem; /* the program's memory; -1: it is not seen at its own addresses */
 	bool blind; /* something may not be looked at, which was told */
 	struct buffer text; /* what was read last, NUL-terminated */
 	char difference[1024];
@@ -64,6 +65,10 @@ int check_ids(struct check *c, const struct birth *birth, const char *stat);
 int check_zombie(struct check *c, const struct birth *birth, const char *stat);
 int check_status(struct check *c, const struct image_thread *t, const char *status);
 int check_stat(struct check *c, const struct image_thread *t, const char *stat);
+
+/* check_frames.c: find out check.mem, by the head of the restorer that must be in it */
+int check_open_memory(const struct check *c);
+int check_frames(struct check *c);
 
 /* check_maps.c; @core is the name of the process's core in @maps */
 int check_maps(struct check *c, const char *core, const char *maps);

@@ -5,15 +5,12 @@
  * into pieces is its own affair. Under an engine its own mappings lie among them, so
  * what can be said is that all of the program's are there.
  */
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "check.h"
-#include "pack.h"
 
 /* A range of addresses that is one and the same thing. */
 struct span {
@@ -267,23 +264,6 @@ static int covered(struct check *c, const struct spans *found, const struct span
 	return 0;
 }
 
-/* Are the program's addresses the engine's? Where the head of the restorer is they must be. */
-static bool is_identity(const struct check *c)
-{
-	struct record_head head = { 0 };
-	char path[32];
-	bool same;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", c->image->info.pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	same = fd >= 0 && pread(fd, &head, sizeof(head), pack_head(c->process)) == sizeof(head) &&
-	       head.magic == RECORD_MAGIC && head.hole == c->process->hole;
-	if (fd >= 0)
-		close(fd);
-	return same;
-}
-
 int check_maps(struct check *c, const char *core, const char *maps)
 {
 	struct spans found = { 0 }, want = { 0 };
@@ -293,7 +273,7 @@ int check_maps(struct check *c, const char *core, const char *maps)
 	expect_all(c, core, &want);
 	if (check_natively(c))
 		ret = compare(c, &found, &want);
-	else if (is_identity(c))
+	else if (c->mem >= 0)
 		ret = covered(c, &found, &want);
 	free(found.all);
 	free(want.all);

@@ -209,7 +209,7 @@ static int check_threads(struct check *c)
 	return ret;
 }
 
-static int check_memory(struct check *c)
+static int check_mappings(struct check *c)
 {
 	char self[32], core[4200];
 	ssize_t n;
@@ -220,6 +220,17 @@ static int check_memory(struct check *c)
 	core[n > 0 ? n : 0] = 0;
 	seen = check_read(c, "maps");
 	return seen > 0 ? check_maps(c, core, (const char *)c->text.bytes) : seen;
+}
+
+static int check_memory(struct check *c)
+{
+	int ret;
+
+	c->mem = check_open_memory(c);
+	ret = check_frames(c) || check_mappings(c) ? -1 : 0;
+	if (c->mem >= 0)
+		close(c->mem);
+	return ret;
 }
 
 int check_process(struct check *c, const struct birth *birth, struct check_files *files)

@@ -28,7 +28,9 @@ static void begin(enum engine_kind kind)
 static void look(void)
 {
 	plan = plan_make(&s.img, &s.engine, &s.host);
-	c = (struct check){ .plan = plan, .process = plan->processes, .image = &s.p, .told = told };
+	c = (struct check){
+		.plan = plan, .process = plan->processes, .image = &s.p, .told = told, .mem = -1
+	};
 }
 
 static void end(void)
