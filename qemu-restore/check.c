@@ -129,10 +129,14 @@ int check_link(struct check *c, char *to, size_t room, const char *name)
 	return 1;
 }
 
-bool check_same_path(const char *path, const char *link, const char *expected)
+bool check_same_path(const struct check *c, const char *path, const char *link,
+		     const char *expected)
 {
+	size_t root = strlen(c->root);
 	struct stat a, b;
 
+	if (root && !strncmp(path, c->root, root) && !strcmp(path + root, expected))
+		return true;
 	return !strcmp(path, expected) || (!stat(link, &a) && !stat(expected, &b) &&
 					   a.st_dev == b.st_dev && a.st_ino == b.st_ino);
 }
@@ -184,7 +188,7 @@ int check(const struct launched *l, const struct plan *plan)
 	int status = 0;
 
 	if (!pid)
-		_exit(world_enter(&l->world) || check_all(&c) ? RECORD_EXIT_FAILURE : 0);
+		_exit(world_enter(&l->world, c.root) || check_all(&c) ? RECORD_EXIT_FAILURE : 0);
 	if (pid < 0)
 		return fail("cannot check what was restored: %s", strerror(errno));
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -21,6 +21,7 @@ struct check {
 	int tid; /* 0: it is about the process */
 	int mem; /* the program's memory; -1: it is not seen at its own addresses */
 	bool blind; /* something may not be looked at, which was told */
+	char root[PATH_MAX]; /* as world_enter() gives it: files that were opened outside show it */
 	struct buffer text; /* what was read last, NUL-terminated */
 	char difference[1024];
 };
@@ -45,7 +46,8 @@ int check_text(struct check *c, const char *object, const char *found, const cha
 int check_number(struct check *c, const char *object, const char *form, uint64_t found,
 		 uint64_t expected);
 /* Is @path, which /proc shows for what is at @link, another way to write @expected? */
-bool check_same_path(const char *path, const char *link, const char *expected);
+bool check_same_path(const struct check *c, const char *path, const char *link,
+		     const char *expected);
 
 /* Could an operation not be done? @arg < 0: whatever its arguments were. It takes time. */
 bool check_told(const struct check *c, enum op_kind kind, uint32_t nr, int arg, uint64_t value);

@@ -146,8 +146,8 @@ static bool is_path(const struct open_file *f)
 }
 
 /* Is it what the image says, or what stands for that? */
-static bool is_target(const struct open_file *f, const struct plan_op *maker, const char *link,
-		      const char *link_path, const struct stat *st)
+static bool is_target(const struct check *c, const struct open_file *f, const struct plan_op *maker,
+		      const char *link, const char *link_path, const struct stat *st)
 {
 	struct stat own;
 
@@ -155,14 +155,14 @@ static bool is_target(const struct open_file *f, const struct plan_op *maker, co
 		return !fstat((int)maker->arg[1], &own) && own.st_dev == st->st_dev &&
 		       own.st_ino == st->st_ino && own.st_rdev == st->st_rdev;
 	if (maker && maker->kind == OP_OPEN)
-		return check_same_path(link, link_path, maker->path);
+		return check_same_path(c, link, link_path, maker->path);
 	if (f->kind == FILE_PIPE || (f->kind == FILE_FIFO && f->deleted))
 		return S_ISFIFO(st->st_mode) && !strncmp(link, "pipe:", 5);
 	if ((f->kind == FILE_REGULAR && f->deleted) || f->kind == FILE_MEMFD)
 		return S_ISREG(st->st_mode) && !st->st_nlink;
 	if (f->kind == FILE_ANON_INODE)
 		return !strcmp(link, f->path);
-	return !is_path(f) || check_same_path(link, link_path, f->path);
+	return !is_path(f) || check_same_path(c, link, link_path, f->path);
 }
 
 static int check_target(struct check *c, const struct process_fd *fd, const struct plan_op *maker,
@@ -188,7 +188,7 @@ static int check_target(struct check *c, const struct process_fd *fd, const stru
 		met->dev = st.st_dev;
 		met->ino = st.st_ino;
 	}
-	return is_target(fd->file, maker, link, path, &st)
+	return is_target(c, fd->file, maker, link, path, &st)
 		       ? 0
 		       : check_differs(c, object, link,
 				       maker && maker->kind == OP_OPEN ? maker->path

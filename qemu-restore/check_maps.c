@@ -178,9 +178,10 @@ static void find_all(const struct check *c, const char *maps, struct spans *foun
 	}
 }
 
-static bool is_same_file(const struct span *found, const struct span *want)
+static bool is_same_file(const struct check *c, const struct span *found, const struct span *want)
 {
 	char path[PATH_MAX], expected[PATH_MAX], *real;
+	size_t root = strlen(c->root);
 	bool same;
 
 	if (!found->len != !want->len || (want->file == any_file && found->len))
@@ -189,17 +190,19 @@ static bool is_same_file(const struct span *found, const struct span *want)
 		return true;
 	snprintf(expected, sizeof(expected), "%.*s", want->len, want->file);
 	snprintf(path, sizeof(path), "%.*s", found->len, found->file);
+	if (root && !strncmp(path, c->root, root) && !strcmp(path + root, expected))
+		return true;
 	real = realpath(expected, NULL);
 	same = real && !strcmp(real, path);
 	free(real);
 	return same;
 }
 
-static bool is_same(const struct span *found, const struct span *want)
+static bool is_same(const struct check *c, const struct span *found, const struct span *want)
 {
 	return found->start == want->start && found->end == want->end &&
 	       found->prot == want->prot && found->shared == want->shared &&
-	       is_same_file(found, want) && (!want->len || found->offset == want->offset);
+	       is_same_file(c, found, want) && (!want->len || found->offset == want->offset);
 }
 
 static void span_text(const struct span *s, char *text, size_t room)
@@ -234,7 +237,7 @@ static int compare(struct check *c, const struct spans *found, const struct span
 		const struct span *f = i < found->nr ? &found->all[i] : NULL;
 		const struct span *w = i < want->nr ? &want->all[i] : NULL;
 
-		if (!f || !w || !is_same(f, w))
+		if (!f || !w || !is_same(c, f, w))
 			return differ(c, f, w);
 	}
 	return 0;

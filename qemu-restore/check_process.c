@@ -21,7 +21,7 @@ static int check_place(struct check *c, const char *object, const char *expected
 	int seen = check_link(c, found, sizeof(found), object);
 
 	snprintf(link, sizeof(link), "/proc/%d/%s", c->image->info.pid, object);
-	if (seen <= 0 || check_same_path(found, link, expected))
+	if (seen <= 0 || check_same_path(c, found, link, expected))
 		return seen < 0 ? -1 : 0;
 	return check_differs(c, object, found, expected);
 }

@@ -253,10 +253,10 @@ static unsigned long engine_layout(unsigned int failures)
 int launch_exec(struct launch_files *files, const struct process_plan *plan,
 		const struct slots *slots, const struct world *world, int status)
 {
-	char elf[4096], **argv;
+	char elf[PATH_MAX], **argv;
 
 	personality(engine_layout(files->failures));
-	if (world_enter(world) || surroundings(plan, status) || keep_capabilities(plan) ||
+	if (world_enter(world, elf) || surroundings(plan, status) || keep_capabilities(plan) ||
 	    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
 	    locate_restart(files, plan, world, elf, sizeof(elf)))
 		return -1;
