@@ -160,8 +160,6 @@ static int prepare_files(struct launch_files *files, struct cover *cover, struct
 				 .restart = files->restart };
 	if (files->restorer < 0 || files->restart < 0)
 		return -1;
-	if (plan->engine->kind == ENGINE_NATIVE && plan->exe_exists)
-		files->exe = open(plan->process->exe, O_RDONLY | O_CLOEXEC);
 	if (*files->cover)
 		files->made = cover_prepare(files->cover);
 	return 0;
@@ -177,8 +175,6 @@ static void close_files(struct launch_files *files, size_t nr)
 			close(files[i].restorer);
 		if (files[i].restart >= 0)
 			close(files[i].restart);
-		if (files[i].exe >= 0)
-			close(files[i].exe);
 	}
 }
 

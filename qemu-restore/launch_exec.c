@@ -204,10 +204,13 @@ static const char *show_program(struct launch_files *files, const struct process
 	const char *exe = plan->process->exe;
 	int error = 0;
 
-	if (*files->cover)
+	if (*files->cover) {
 		error = world_cover(world, plan->index);
-	else if (plan->engine->kind == ENGINE_NATIVE && *exe && files->exe < 0)
-		error = (files->exe = cover_name(exe)) < 0 ? errno : 0;
+	} else if (plan->engine->kind == ENGINE_NATIVE && *exe) {
+		/* opened here, it is of the mount namespace that it is seen from */
+		files->exe = plan->exe_exists ? open(exe, O_RDONLY | O_CLOEXEC) : cover_name(exe);
+		error = files->exe < 0 ? errno : 0;
+	}
 	if (!error)
 		return files->cover;
 	if (!files->failures)
