@@ -5,8 +5,8 @@
  *
  * Not seen from outside, and therefore not compared: vector state and most registers,
  * which are loaded when a thread leaves the restorer; timers, which are set after the
- * check; securebits, dumpable, subreapers, what set_tid_address(2) and rseq(2) were told. What is
- * in memory would take as long as restoring it.
+ * check; securebits, dumpable, subreapers, what set_tid_address(2) and rseq(2) were
+ * told. What is in memory would take as long as restoring it.
  */
 #include <errno.h>
 #include <fcntl.h>
