@@ -92,6 +92,8 @@ static enum outcome listen_to(struct launched *l, const struct plan *plan, unsig
 			return STARTED;
 		case STATUS_WARNING:
 			tell_failure(plan, pid, &status);
+			if (status.index < plan->nr_ops)
+				l->told[status.index] = true;
 			break;
 		case STATUS_TOLD:
 			return FAILED;
@@ -122,6 +124,7 @@ static enum outcome attempt(struct launched *l, struct nursery *nursery, bool la
 	enum outcome outcome = STARTED;
 	unsigned int i;
 
+	memset(l->told, 0, plan->nr_ops * sizeof(*l->told));
 	if (tree_make(l, nursery))
 		return FAILED;
 	for (i = 0; i < l->nr && outcome == STARTED; i++) {
@@ -157,8 +160,6 @@ static int prepare_files(struct launch_files *files, struct cover *cover, struct
 				 .restart = files->restart };
 	if (files->restorer < 0 || files->restart < 0)
 		return -1;
-	if (plan->engine->kind == ENGINE_NATIVE && plan->exe_exists)
-		files->exe = open(plan->process->exe, O_RDONLY | O_CLOEXEC);
 	if (*files->cover)
 		files->made = cover_prepare(files->cover);
 	return 0;
@@ -174,8 +175,6 @@ static void close_files(struct launch_files *files, size_t nr)
 			close(files[i].restorer);
 		if (files[i].restart >= 0)
 			close(files[i].restart);
-		if (files[i].exe >= 0)
-			close(files[i].exe);
 	}
 }
 
@@ -228,7 +227,8 @@ int launch(struct launched *l, struct plan *plan, const struct slots *slots)
 	l->nr = plan->nr_births;
 	l->main = main_birth(plan);
 	l->all = calloc(l->nr, sizeof(*l->all));
-	if (!files || !covers || !l->all)
+	l->told = calloc(plan->nr_ops + 1, sizeof(*l->told));
+	if (!files || !covers || !l->all || !l->told)
 		ret = fail("cannot make the processes: %s", strerror(ENOMEM));
 	for (i = 0; i < plan->nr_processes && !ret; i++, nr++)
 		ret = prepare_files(&files[i], &covers[i], &plan->processes[i]);

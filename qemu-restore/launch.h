@@ -3,6 +3,7 @@
 #ifndef LAUNCH_H
 #define LAUNCH_H
 
+#include <limits.h>
 #include <sys/types.h>
 
 #include "plan.h"
@@ -36,8 +37,9 @@ struct world {
 
 /* Make it; its init keeps @covers, one for each process. */
 int world_open(struct world *world, const struct plan *plan, struct cover *covers);
-/* In the child: enter the mount namespace. */
-int world_enter(const struct world *world);
+/* In the child: enter the mount namespace. @root: what the root was outside, "" if it is the same.
+ */
+int world_enter(const struct world *world, char root[PATH_MAX]);
 /* Show the restart ELF of a process at its program's path; returns an error number. */
 int world_cover(const struct world *world, int process);
 /* Take it away. */
@@ -62,6 +64,7 @@ struct launched {
 	struct launched_process *all; /* as plan->births */
 	unsigned int nr;
 	unsigned int main; /* the one whose end is qemu-resume's */
+	bool *told; /* as plan->ops: it could not be done, and that was told */
 };
 
 /* Returns 0, or -1 after one line on stderr and with nothing left behind. */

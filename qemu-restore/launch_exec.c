@@ -59,7 +59,19 @@ static void move_pids_away(const struct plan *plan)
 		fail("cannot choose thread ids: /proc/sys/kernel/ns_last_pid: %s", strerror(errno));
 }
 
-static int surroundings(const struct process_plan *plan)
+/* What the launcher does goes wrong without harm: the word for it is the restorer's. */
+static void tell_warning(const struct plan *plan, const struct plan_op *op, int status)
+{
+	const struct record_status warning = { .magic = RECORD_MAGIC,
+					       .kind = STATUS_WARNING,
+					       .index = op - plan->ops,
+					       .result = -errno };
+
+	if (write(status, &warning, sizeof(warning)) != sizeof(warning))
+		warn("cannot tell a warning: %s", strerror(errno));
+}
+
+static int surroundings(const struct process_plan *plan, int status)
 {
 	size_t i;
 
@@ -72,8 +84,7 @@ static int surroundings(const struct process_plan *plan)
 		if (op->kind == OP_UMASK)
 			umask(op->arg[0]);
 		if (op->kind == OP_OOM && write_number("/proc/self/oom_score_adj", (int)op->arg[0]))
-			warn("cannot set oom_score_adj to %d: %s", (int)op->arg[0],
-			     strerror(errno));
+			tell_warning(plan->group, op, status);
 	}
 	return 0;
 }
@@ -193,10 +204,13 @@ static const char *show_program(struct launch_files *files, const struct process
 	const char *exe = plan->process->exe;
 	int error = 0;
 
-	if (*files->cover)
+	if (*files->cover) {
 		error = world_cover(world, plan->index);
-	else if (plan->engine->kind == ENGINE_NATIVE && *exe && files->exe < 0)
-		error = (files->exe = cover_name(exe)) < 0 ? errno : 0;
+	} else if (plan->engine->kind == ENGINE_NATIVE && *exe) {
+		/* opened here, it is of the mount namespace that it is seen from */
+		files->exe = plan->exe_exists ? open(exe, O_RDONLY | O_CLOEXEC) : cover_name(exe);
+		error = files->exe < 0 ? errno : 0;
+	}
 	if (!error)
 		return files->cover;
 	if (!files->failures)
@@ -242,10 +256,10 @@ static unsigned long engine_layout(unsigned int failures)
 int launch_exec(struct launch_files *files, const struct process_plan *plan,
 		const struct slots *slots, const struct world *world, int status)
 {
-	char elf[4096], **argv;
+	char elf[PATH_MAX], **argv;
 
 	personality(engine_layout(files->failures));
-	if (world_enter(world) || surroundings(plan) || keep_capabilities(plan) ||
+	if (world_enter(world, elf) || surroundings(plan, status) || keep_capabilities(plan) ||
 	    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
 	    locate_restart(files, plan, world, elf, sizeof(elf)))
 		return -1;

@@ -7,7 +7,7 @@
 
 struct launch_files {
 	int restorer, restart;
-	int exe; /* the program's own, or -1 */
+	int exe; /* the program's own, or -1; in the child only */
 	const char *cover; /* where the restart ELF is to be seen, or "" */
 	char *made; /* what cover_prepare() made for that */
 	unsigned int failures; /* tries that came to nothing: what they told was told */

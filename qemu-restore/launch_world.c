@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -229,10 +230,25 @@ int world_open(struct world *world, const struct plan *plan, struct cover *cover
 	return 0;
 }
 
-int world_enter(const struct world *world)
+/*
+ * Entering a mount namespace leads to its root, even who was below another one, after
+ * chroot(2); that is to be found there under the same name.
+ */
+int world_enter(const struct world *world, char root[PATH_MAX])
 {
+	int own = open("/", O_PATH | O_CLOEXEC);
+	char link[32];
+	ssize_t n;
+
 	if (setns(world->pidfd, CLONE_NEWNS))
 		return fail("cannot enter the program's mount namespace: %s", strerror(errno));
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", own);
+	n = readlink(link, root, PATH_MAX - 1);
+	root[n > 1 ? n : 0] = 0;
+	close(own);
+	if (*root && (chroot(root) || chdir("/")))
+		return fail("cannot enter %s in the program's mount namespace: %s", root,
+			    strerror(errno));
 	return 0;
 }
 

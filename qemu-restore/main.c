@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "image.h"
 #include "launch.h"
 #include "options.h"
@@ -96,12 +98,29 @@ static const bool *look_for_programs(const struct image *img)
 	return exists;
 }
 
+/* What a child of ours has from us. */
+static void look_at_attributes(struct plan_host *host)
+{
+	FILE *file = fopen("/proc/self/oom_score_adj", "re");
+
+	if (file && fscanf(file, "%d", &host->oom_score_adj) != 1)
+		host->oom_score_adj = 0;
+	if (file)
+		fclose(file);
+	host->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	host->seccomp = prctl(PR_GET_SECCOMP) > 0;
+	host->policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+	host->nice = getpriority(PRIO_PROCESS, 0);
+	host->timer_slack_ns = prctl(PR_GET_TIMERSLACK);
+}
+
 static void look_around(struct plan_host *host, const struct options *options)
 {
 	int i;
 
 	memset(host, 0, sizeof(*host));
 	look_at_privileges(host);
+	look_at_attributes(host);
 	host->root = !geteuid();
 	host->uid = getuid();
 	host->gid = getgid();
@@ -200,6 +219,10 @@ static int start(struct launched *l, struct plan *plan, struct image *img, pid_t
 	}
 	if (slots.fd)
 		slots_close(&slots);
+	if (!ret && check(l, plan)) {
+		launch_abort(l, plan);
+		ret = -1;
+	}
 	return ret;
 }
 

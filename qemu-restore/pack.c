@@ -42,6 +42,11 @@ static struct layout lay_out(const struct process_plan *plan)
 	return l;
 }
 
+uint64_t pack_head(const struct process_plan *plan)
+{
+	return lay_out(plan).head;
+}
+
 static uint64_t stack_of(const struct layout *l, size_t thread)
 {
 	return l->stacks + (thread + 1) * RECORD_STACK_SIZE - 64;

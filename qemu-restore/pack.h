@@ -7,6 +7,8 @@
 
 /* Both return a memfd, or -1 after one line on stderr. */
 int pack_restorer(struct process_plan *plan);
+/* Where the head of the restorer is: what is at that address proves that it is there. */
+uint64_t pack_head(const struct process_plan *plan);
 int pack_restart_elf(const struct process_plan *plan);
 
 #endif

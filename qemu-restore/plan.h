@@ -143,6 +143,10 @@ struct plan_host {
 	size_t nr_groups;
 	const struct path_map *maps;
 	size_t nr_maps;
+	bool no_new_privs, seccomp;
+	uint32_t policy; /* SCHED_* */
+	int nice, oom_score_adj;
+	uint64_t timer_slack_ns;
 	const char **override; /* by fd; NULL beyond and where there is none */
 	size_t nr_override;
 };
@@ -171,6 +175,9 @@ struct birth {
 	int process; /* index in plan.processes, or -1 */
 	enum birth_kind kind;
 	bool ours; /* a child of qemu-resume's */
+	int pgid, sid; /* 0: those of qemu-resume */
+	int ppid; /* 0: qemu-resume, 1: the init */
+	int exit_code; /* as wait(2) is to tell it; of who ends */
 	unsigned int nr_below; /* so many births behind it are those that come of it */
 };
 
@@ -269,6 +276,12 @@ void plan_late_fcntls(struct process_plan *plan); /* plan_locks.c */
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */
+bool plan_is_skipped(const struct segment *s); /* not mapped at all */
+/* Where the room for the stack @s to grow begins; @floor is the end of what lies below. */
+uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s,
+			   uint64_t floor);
+/* Is a mapping of a file private and from the core, or of the file itself? */
+bool plan_is_from_core(const struct process_plan *plan, const struct segment *s);
 void plan_descriptors(struct process_plan *plan); /* plan_process.c: choose ->fds */
 void plan_check(struct process_plan *plan);
 void plan_place(struct process_plan *plan);
@@ -301,6 +314,14 @@ void plan_call_time(struct process_plan *plan, const struct image_thread *t,
 
 void plan_credentials(struct process_plan *plan,
 		      const struct image_thread *t); /* plan_credentials.c */
+void plan_dumpable(struct process_plan *plan);
+
+struct caps {
+	uint64_t effective, permitted, inheritable, ambient, bounding;
+	uint32_t securebits;
+};
+/* What the image has, as far as we may give it. */
+struct caps plan_caps(const struct process_plan *plan);
 bool plan_hole(struct process_plan *plan); /* plan_hole.c: choose ->hole, ->restart */
 
 /* x86-64 system calls that the plan uses */
@@ -336,6 +357,8 @@ enum {
 	NR_SETGROUPS = 116,
 	NR_SETRESUID = 117,
 	NR_SETRESGID = 119,
+	NR_SETFSUID = 122,
+	NR_SETFSGID = 123,
 	NR_FUTEX = 202,
 	NR_SET_TID_ADDRESS = 218,
 	NR_TIMER_SETTIME = 223,
@@ -356,6 +379,8 @@ enum {
 #define X86_MAP_ANONYMOUS 0x20
 #define X86_MAP_NORESERVE 0x4000
 #define X86_MAP_FIXED_NOREPLACE 0x100000
+
+#define AUXV_MAX 52 /* words that every kernel takes */
 
 /* mapped below the first thread's stack */
 #define STACK_RESERVE (8ull << 20)

@@ -122,6 +122,11 @@ static void add_births(struct tree *t)
 		struct node *node = &t->nodes[t->by_number[i]];
 
 		node->birth.ours = node->parent == NOBODY && node->how != FORK_ORPHAN;
+		node->birth.ppid =
+			node->parent == NOBODY ? !node->birth.ours : pid_of(t, node->parent);
+		node->birth.pgid = node->pgid;
+		node->birth.sid = node->sid;
+		node->birth.exit_code = node->exit_code;
 		plan->births[i] = node->birth;
 		if (node->birth.ours && node->birth.kind == BIRTH_LIVES && plan->main < 0)
 			plan->main = node->birth.process;

@@ -20,11 +20,6 @@
 #define SECBIT_KEEP_CAPS 0x10
 #define CAPABILITY_VERSION_3 0x20080522
 
-struct caps {
-	uint64_t effective, permitted, inheritable, ambient, bounding;
-	uint32_t securebits;
-};
-
 static struct plan_op *set_capabilities(struct process_plan *plan, int tid, uint64_t effective,
 					uint64_t permitted, uint64_t inheritable)
 {
@@ -65,8 +60,7 @@ static void plan_groups(struct process_plan *plan, int tid)
 	}
 }
 
-/* What the image has, as far as we may give it. */
-static struct caps wanted(const struct process_plan *plan)
+struct caps plan_caps(const struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	const struct plan_host *host = plan->host;
@@ -134,7 +128,7 @@ static void plan_capabilities(struct process_plan *plan, int tid, const struct c
 static void plan_as_root(struct process_plan *plan, int tid, bool other)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
-	struct caps want = wanted(plan), left = left_by_ids(plan);
+	struct caps want = plan_caps(plan), left = left_by_ids(plan);
 	bool caps = !same_caps(&want, &left);
 
 	if (other && caps)
@@ -144,6 +138,11 @@ static void plan_as_root(struct process_plan *plan, int tid, bool other)
 		plan_syscall(plan, tid, NR_SETRESGID, info->gid, info->egid, info->sgid, 0);
 		plan_syscall(plan, tid, NR_SETRESUID, info->uid, info->euid, info->suid, 0);
 	}
+	/* these follow the effective ones until they are set themselves */
+	if (info->fsgid != info->egid)
+		plan_syscall(plan, tid, NR_SETFSGID, info->fsgid, 0, 0, 0);
+	if (info->fsuid != info->euid)
+		plan_syscall(plan, tid, NR_SETFSUID, info->fsuid, 0, 0, 0);
 	if (caps)
 		plan_capabilities(plan, tid, &want);
 }
@@ -155,11 +154,21 @@ static void plan_as_user(struct process_plan *plan, int tid)
 	set_capabilities(plan, tid, 0, 0, 0);
 }
 
+static bool has_other_ids(const struct process_plan *plan)
+{
+	const struct xckpt_note_process *info = &plan->process->info;
+	const struct plan_host *host = plan->host;
+
+	return info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
+	       info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
+}
+
 static void tell_lost_privileges(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	const struct plan_host *host = plan->host;
 	uint64_t lost = p->info.cap_permitted & ~(host->root ? host->cap_permitted : 0);
+	uint64_t bounding = host->root ? p->info.cap_bset & ~host->cap_bset : 0;
 
 	if (lost)
 		plan_warning(plan->group,
@@ -167,8 +176,26 @@ static void tell_lost_privileges(struct process_plan *plan)
 			     p->info.pid, (unsigned long long)lost,
 			     host->root ? "qemu-resume does not have them itself"
 					: "run qemu-resume as root");
+	if (bounding & ~lost)
+		plan_warning(
+			plan->group,
+			"pid %d: its bounding set will be without capabilities that qemu-resume "
+			"does not have itself (%#llx)",
+			p->info.pid, (unsigned long long)bounding);
+	if (host->no_new_privs && !(p->info.flags & XCKPT_PROCESS_NO_NEW_PRIVS))
+		plan_warning(plan->group, "pid %d: it will have no_new_privs, as qemu-resume has",
+			     p->info.pid);
+	if (host->seccomp)
+		plan_warning(plan->group,
+			     "pid %d: it will be under the seccomp filter of qemu-resume",
+			     p->info.pid);
 	if (host->root)
 		return;
+	if (has_other_ids(plan))
+		plan_warning(plan->group,
+			     "pid %d: it will have the user and group of qemu-resume only: run "
+			     "qemu-resume as root",
+			     p->info.pid);
 	if (!same_groups(plan))
 		plan_warning(plan->group,
 			     "pid %d: it will have the supplementary groups of qemu-resume: run "
@@ -180,24 +207,27 @@ static void tell_lost_privileges(struct process_plan *plan)
 			     p->info.pid);
 }
 
+/* When all threads have their ids, as new ones take it away; 2 is not for programs to set. */
+void plan_dumpable(struct process_plan *plan)
+{
+	const struct xckpt_note_process *info = &plan->process->info;
+
+	if (info->dumpable < 2 && (has_other_ids(plan) || !info->dumpable))
+		plan_syscall(plan, info->pid, NR_PRCTL, PR_SET_DUMPABLE, info->dumpable, 0, 0)
+			->optional = true;
+}
+
 void plan_credentials(struct process_plan *plan, const struct image_thread *t)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
-	const struct plan_host *host = plan->host;
-	bool other = info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
-		     info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
 	int tid = t->tid;
 
 	if (t == plan->process->threads)
 		tell_lost_privileges(plan);
-	if (host->root)
-		plan_as_root(plan, tid, other);
+	if (plan->host->root)
+		plan_as_root(plan, tid, has_other_ids(plan));
 	else
 		plan_as_user(plan, tid);
-	/* new ids take it away; 2 is not for programs to set */
-	if (info->dumpable < 2 && (other || !info->dumpable))
-		plan_syscall(plan, tid, NR_PRCTL, PR_SET_DUMPABLE, info->dumpable, 0, 0)->optional =
-			true;
 	if (info->flags & XCKPT_PROCESS_NO_NEW_PRIVS)
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
 	if (t->info.pdeath_signal)

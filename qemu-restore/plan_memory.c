@@ -170,14 +170,22 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t shari
 	map_slot(m, slot, sharing);
 }
 
+bool plan_is_from_core(const struct process_plan *plan, const struct segment *s)
+{
+	uint32_t flags = s->vma.flags;
+
+	if (flags & XCKPT_VMA_SHARED && flags & XCKPT_VMA_MAYWRITE)
+		return false;
+	return !plan->img->thin || s->filesz >= s->end - s->start || flags & XCKPT_VMA_DELETED ||
+	       *s->path != '/';
+}
+
 static void map_private_file(const struct mapping *m)
 {
-	bool missing = m->plan->img->thin && m->s->filesz < m->s->end - m->s->start &&
-		       !(m->s->vma.flags & XCKPT_VMA_DELETED) && *m->s->path == '/';
 	struct segment head = *m->s;
 	struct mapping whole = *m;
 
-	if (!missing) {
+	if (plan_is_from_core(m->plan, m->s)) {
 		map_lazily(m);
 		return;
 	}
@@ -220,15 +228,22 @@ static void map_vdso(const struct mapping *m)
 	protect(m, X86_PROT_READ | X86_PROT_WRITE);
 }
 
-/* Room for the stack to grow: a mapping of its own, as no file mapping can grow. */
-static void reserve_stack(const struct mapping *m, uint64_t floor)
+uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s, uint64_t floor)
 {
-	uint64_t limit = m->plan->process->info.rlimit[RLIMIT_STACK_X86].cur;
+	uint64_t limit = plan->process->info.rlimit[RLIMIT_STACK_X86].cur;
 	uint64_t reserve = limit && limit < STACK_RESERVE ? PAGE_DOWN(limit) : STACK_RESERVE;
-	uint64_t lowest = m->s->end > reserve ? m->s->end - reserve : 0;
+	uint64_t lowest = s->end > reserve ? s->end - reserve : 0;
 
 	if (lowest < floor + STACK_GAP)
 		lowest = floor + STACK_GAP;
+	return lowest < s->start ? lowest : s->start;
+}
+
+/* Room for the stack to grow: a mapping of its own, as no file mapping can grow. */
+static void reserve_stack(const struct mapping *m, uint64_t floor)
+{
+	uint64_t lowest = plan_stack_bottom(m->plan, m->s, floor);
+
 	if (lowest < m->s->start)
 		map_anonymous(m, lowest, m->s->start, X86_PROT_READ | X86_PROT_WRITE,
 			      X86_MAP_PRIVATE | X86_MAP_NORESERVE);
@@ -331,7 +346,7 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 	advise(&m);
 }
 
-static bool is_skipped(const struct segment *s)
+bool plan_is_skipped(const struct segment *s)
 {
 	return s->start >= 1ull << 47 || s->vma.kind == XCKPT_VMA_SPECIAL;
 }
@@ -366,7 +381,7 @@ void plan_memory(struct process_plan *plan)
 	plan_add(plan, OP_SWEEP, p->info.pid);
 	plan_brk(plan);
 	for (i = 0; i < p->nr_segments; i++) {
-		if (is_skipped(&p->segments[i]))
+		if (plan_is_skipped(&p->segments[i]))
 			continue;
 		plan_segment(plan, &p->segments[i], floor);
 		floor = p->segments[i].end;

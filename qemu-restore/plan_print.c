@@ -38,6 +38,8 @@ static const struct {
 	{ NR_SETGROUPS, "setgroups", { DEC, REF } },
 	{ NR_SETRESUID, "setresuid", { DEC, DEC, DEC } },
 	{ NR_SETRESGID, "setresgid", { DEC, DEC, DEC } },
+	{ NR_SETFSUID, "setfsuid", { DEC } },
+	{ NR_SETFSGID, "setfsgid", { DEC } },
 	{ NR_SET_TID_ADDRESS, "set_tid_address", { HEX } },
 	{ NR_TIMER_SETTIME, "timer_settime", { DEC, DEC, REF, DEC } },
 	{ NR_TGKILL, "tgkill", { DEC, DEC, SIG } },

@@ -9,7 +9,6 @@
 #define PR_SET_THP_DISABLE 41
 #define X86_SIGCHLD 17
 #define RLIMIT_NOFILE_X86 7
-#define AUXV_MAX 52 /* words that every kernel takes */
 #define SIGSET_SIZE 8
 
 /* struct prctl_mm_map */
@@ -89,7 +88,7 @@ void plan_place(struct process_plan *plan)
 	if (*p->cwd)
 		plan_add(plan, OP_CWD, 0)->path = plan_path(plan->group, p->cwd);
 	plan_add(plan, OP_UMASK, 0)->arg[0] = p->info.umask & 0777;
-	if (p->info.oom_score_adj)
+	if (p->info.oom_score_adj != plan->host->oom_score_adj)
 		plan_add(plan, OP_OOM, 0)->arg[0] = p->info.oom_score_adj;
 	op = plan_add(plan, OP_EXEC, 0);
 	op->path = plan->engine->path;

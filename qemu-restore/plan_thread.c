@@ -21,7 +21,6 @@
 #define PR_SET_TIMERSLACK 29
 #define ROBUST_LIST_SIZE 24
 #define RSEQ_FAILED 0xfffffffeu /* RSEQ_CPU_ID_REGISTRATION_FAILED */
-#define TIMER_SLACK_DEFAULT 50000
 
 /*
  * Who made the child is to wait until that has another program or has ended: until
@@ -110,22 +109,27 @@ void plan_clones(struct process_plan *plan)
 	}
 }
 
-static void plan_identity(struct process_plan *plan, const struct image_thread *t, bool leader)
+static void plan_name(struct process_plan *plan, int tid, const char name[16])
 {
 	char comm[16] = { 0 };
 	struct plan_op *op;
 
+	memcpy(comm, name, 15);
+	op = plan_syscall(plan, tid, NR_PRCTL, PR_SET_NAME,
+			  buffer_add(&plan->data, comm, sizeof(comm), 1), 0, 0);
+	op->refs = 1 << 1;
+	op->optional = true;
+}
+
+static void plan_identity(struct process_plan *plan, const struct image_thread *t, bool leader)
+{
 	if (leader) {
 		plan_syscall(plan, t->tid, NR_SET_TID_ADDRESS, t->info.clear_child_tid, 0, 0, 0);
 		plan_syscall(plan, t->tid, NR_ARCH_PRCTL, ARCH_SET_FS, t->regs.fs_base, 0, 0);
 	}
 	if (t->regs.gs_base)
 		plan_syscall(plan, t->tid, NR_ARCH_PRCTL, ARCH_SET_GS, t->regs.gs_base, 0, 0);
-	memcpy(comm, *t->info.comm ? t->info.comm : plan->process->info.comm, 15);
-	op = plan_syscall(plan, t->tid, NR_PRCTL, PR_SET_NAME,
-			  buffer_add(&plan->data, comm, sizeof(comm), 1), 0, 0);
-	op->refs = 1 << 1;
-	op->optional = true;
+	plan_name(plan, t->tid, *t->info.comm ? t->info.comm : plan->process->info.comm);
 }
 
 /* What the kernel writes to on the thread's behalf. */
@@ -159,12 +163,14 @@ static void plan_registrations(struct process_plan *plan, const struct image_thr
 	op->object = "rseq cpu_id_start";
 }
 
+/* qemu-resume's own would be inherited. */
 static void plan_scheduling(struct process_plan *plan, const struct image_thread *t)
 {
 	const struct xckpt_note_thread *info = &t->info;
+	const struct plan_host *host = plan->host;
 	uint32_t priority = info->rt_priority;
 
-	if (info->policy) {
+	if (info->policy || host->policy) {
 		struct plan_op *op =
 			plan_syscall(plan, t->tid, NR_SCHED_SETSCHEDULER, 0, info->policy,
 				     buffer_add(&plan->data, &priority, sizeof(priority), 4), 0);
@@ -172,10 +178,10 @@ static void plan_scheduling(struct process_plan *plan, const struct image_thread
 		op->refs = 1 << 2;
 		op->optional = true;
 	}
-	if (info->nice)
+	if (info->nice != host->nice)
 		plan_syscall(plan, t->tid, NR_SETPRIORITY, 0, 0, (int64_t)info->nice, 0)->optional =
 			true;
-	if (info->timer_slack_ns && info->timer_slack_ns != TIMER_SLACK_DEFAULT)
+	if (info->timer_slack_ns && info->timer_slack_ns != host->timer_slack_ns)
 		plan_syscall(plan, t->tid, NR_PRCTL, PR_SET_TIMERSLACK, info->timer_slack_ns, 0, 0)
 			->optional = true;
 }
@@ -301,13 +307,15 @@ static void plan_leader_begin(struct process_plan *plan)
 	plan_limits(plan);
 }
 
-/* All threads are there: the last steps, and off they go. */
+/*
+ * The last steps. At the barrier all is there that anybody can see from outside;
+ * behind it is what must not begin before the program does, or would hide it.
+ */
 static void plan_leader_end(struct process_plan *plan)
 {
 	int tid = plan->process->info.pid;
 
 	plan_timers(plan);
-	plan_add(plan, OP_BARRIER, tid);
 	plan_descriptor_flags(plan);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.core, 0, 0, 0);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.restorer, 0, 0, 0);
@@ -315,6 +323,8 @@ static void plan_leader_end(struct process_plan *plan)
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.restart, 0, 0, 0)->want = WANT_ANY;
 	if (plan->engine->kind == ENGINE_NATIVE && *plan->process->exe)
 		plan_syscall(plan, tid, NR_CLOSE, plan->fds.exe, 0, 0, 0);
+	plan_add(plan, OP_BARRIER, tid);
+	plan_dumpable(plan);
 	plan_timers_start(plan);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.status, 0, 0, 0);
 	plan_stop(plan, tid);
@@ -326,6 +336,8 @@ void plan_ended_leader(struct process_plan *plan)
 {
 	if (!plan->leader_ended)
 		return;
+	/* the process's name is still that of this one */
+	plan_name(plan, plan->process->info.pid, plan->process->info.comm);
 	plan_leader_begin(plan);
 	plan_leader_end(plan);
 	plan_add(plan, OP_END, plan->process->info.pid)->want = WANT_ANY;

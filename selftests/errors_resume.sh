@@ -124,6 +124,39 @@ resume_error_engine() {
 		env PATH="$DIR/path" "$tool" --engine qemu "$GOOD"
 }
 
+# An engine that does something else, too, before the program is restored: only what
+# is compared at the end can tell.
+resume_error_self_check() {
+	local qemu what expected
+	good_image
+	[ -s "$DIR/ticker.out" ] || echo 'a line before' >"$DIR/ticker.out"
+	qemu=$(command -v qemu-x86_64 || command -v qemu-x86_64-static)
+	while IFS='|' read -r what expected; do
+		printf '#!/bin/bash\n%s\nexec %s "$@"\n' "$what" "$qemu" >"$DIR/engine"
+		chmod +x "$DIR/engine"
+		resume_refused "self-check: an engine with $what" "cannot resume pid .*$expected" \
+			--engine qemu --qemu "$DIR/engine" "$GOOD"
+	done <<'END'
+umask 0|Umask is 0, it was 022
+cd /usr|cwd is /usr, it was
+echo 77 >/proc/self/oom_score_adj|oom_score_adj is 77, it was 0
+exec 5</etc/passwd|fd 5 is /etc/passwd, it was closed
+exec 0</etc/passwd|fd 0 is /etc/passwd, it was /dev/null
+test -f /dev/stdout && echo|the position of fd 1 is
+END
+	result "$(! pgrep -x 'ticker|xckpt-init' >"$DIR/left" && echo 0 || echo 1)" \
+		'and nothing is left of the program' "$(<"$DIR/left")"
+	printf '#!/bin/bash\nexec %s "$@"\n' "$qemu" >"$DIR/engine"
+	printf '%020d\n' 0 >"$DIR/tick"
+	setsid qemu-resume --engine qemu --qemu "$DIR/engine" "$GOOD" \
+		</dev/null >"$DIR/out" 2>"$DIR/err" 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	result "$(wait_for 60 ticks_beyond 3 && echo 0 || echo 1)" \
+		'an engine that does nothing else is good' "$(<"$DIR/err")"
+	end_ticker
+}
+
 resume_error_socket() {
 	if [ ! -d "$DIR/with-socket" ]; then
 		ticker socket

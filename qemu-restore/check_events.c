@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Compare what anonymous inodes hold, as fdinfo shows it: what time does not change. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+/* How many lines of @text begin with @start. */
+static size_t count_lines(const char *text, const char *start)
+{
+	size_t nr = 0, len = strlen(start);
+
+	for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+		nr += !strncmp(text, start, len);
+	return nr;
+}
+
+static uint64_t value_of(const char *fdinfo, const char *name, int base)
+{
+	const char *line = strstr(fdinfo, name);
+
+	return line ? strtoull(line + strlen(name), NULL, base) : 0;
+}
+
+static int compare(struct check *c, int fd, const char *what, uint64_t found, uint64_t expected)
+{
+	char object[80];
+
+	snprintf(object, sizeof(object), "%s of fd %d", what, fd);
+	return check_number(c, object, "%#llx", found, expected);
+}
+
+/* By its number here, which is that of the program when the same pid namespace shows /proc. */
+static int check_pidfd(struct check *c, const struct process_fd *fd, const char *fdinfo)
+{
+	int pid = fd->file->event.pid;
+	const char *line = strstr(fdinfo, "NSpid:");
+	long found = 0;
+
+	if (pid < 0) /* -1 or 0, as the kernel likes it */
+		return compare(c, fd->fd, "the process", value_of(fdinfo, "\nPid:", 10) + 1 > 1,
+			       false);
+	/* the last number is that of the innermost namespace */
+	while (line && *(line += strcspn(line, "\t\n")) == '\t')
+		found = strtol(++line, NULL, 10);
+	return line ? compare(c, fd->fd, "the process", (uint64_t)found, (uint64_t)pid) : 0;
+}
+
+int check_event(struct check *c, const struct process_fd *fd, const char *fdinfo)
+{
+	const struct event_state *e = &fd->file->event;
+
+	switch (e->kind) {
+	case EVENT_COUNTER:
+		return compare(c, fd->fd, "the count", value_of(fdinfo, "eventfd-count:", 16),
+			       e->count);
+	case EVENT_TIMER:
+		return compare(c, fd->fd, "the clock", value_of(fdinfo, "clockid:", 10),
+			       (uint64_t)e->clock);
+	case EVENT_SIGNALS:
+		return compare(c, fd->fd, "the signals", value_of(fdinfo, "sigmask:", 16), e->mask);
+	case EVENT_POLL:
+		return compare(c, fd->fd, "the number of files", count_lines(fdinfo, "tfd:"),
+			       e->nr_entries);
+	case EVENT_WATCHES:
+		return compare(c, fd->fd, "the number of watches",
+			       count_lines(fdinfo, "inotify wd:"), e->nr_watches);
+	case EVENT_PROCESS:
+		return check_pidfd(c, fd, fdinfo);
+	default:
+		return 0;
+	}
+}

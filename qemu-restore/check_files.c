@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Compare descriptors: which there are, what they lead to, flags, position, who shares. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "oflags.h"
+#include "plan_files.h"
+
+/* what opening it has to give again; the rest is about opening, or is not kept */
+#define COMPARED (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_SYNC | O_NOATIME | O_PATH)
+
+/* An open file description, where it was met first. */
+struct met {
+	int pid, fd;
+	uint64_t dev, ino; /* of what it leads to */
+};
+
+struct check_files {
+	const struct plan *plan;
+	const struct plan_op **makers; /* by slot */
+	struct met *met; /* as img->files */
+};
+
+struct check_files *check_files_begin(const struct plan *plan)
+{
+	struct check_files *files = plan_must(calloc(1, sizeof(*files)));
+	size_t i;
+
+	files->plan = plan;
+	files->makers = plan_must(calloc(plan->nr_slots + 1, sizeof(*files->makers)));
+	files->met = plan_must(calloc(plan->img->nr_files + 1, sizeof(*files->met)));
+	for (i = 0; i < plan->nr_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		switch (op->kind) {
+		case OP_PIPE:
+			files->makers[op->arg[1]] = op;
+			/* fall through */
+		case OP_OPEN:
+		case OP_FIFO:
+		case OP_REOPEN:
+		case OP_MEMORY:
+		case OP_LOST_DIRECTORY:
+		case OP_EVENTFD:
+		case OP_TIMERFD:
+		case OP_SIGNALFD:
+		case OP_EPOLL:
+		case OP_INOTIFY:
+		case OP_OWN:
+			files->makers[op->arg[0]] = op;
+			break;
+		default:
+			break;
+		}
+	}
+	return files;
+}
+
+static bool is_own(const struct plan_op *maker)
+{
+	return maker && maker->kind == OP_OWN;
+}
+
+/* What --fd names, or what stands for a standard input that the image came from. */
+static bool is_replaced(const struct plan_op *maker)
+{
+	return maker && maker->kind == OP_OPEN && maker->arg[3] == CHECK_CREATE;
+}
+
+static int compare_fds(const void *key, const void *element)
+{
+	const int *fd = key;
+	const struct process_fd *p = element;
+
+	return *fd < p->fd ? -1 : *fd > p->fd;
+}
+
+static const struct process_fd *find(const struct check *c, int fd)
+{
+	return bsearch(&fd, c->image->fds, c->image->nr_fds, sizeof(*c->image->fds), compare_fds);
+}
+
+/* Who made what is behind each of the process's descriptors. */
+static const struct plan_op **find_makers(const struct check *c, const struct check_files *files)
+{
+	const struct process_plan *p = c->process;
+	const struct plan_op **makers = plan_must(calloc(c->image->nr_fds + 1, sizeof(*makers)));
+	size_t i;
+
+	for (i = p->first_op; i < p->first_op + p->nr_ops; i++) {
+		const struct plan_op *op = &c->plan->ops[i];
+		const struct process_fd *fd;
+
+		if (op->kind != OP_PLACE)
+			continue;
+		fd = find(c, (int)op->arg[1] == p->fds.park2 ? 2 : (int)op->arg[1]);
+		if (fd)
+			makers[fd - c->image->fds] = files->makers[op->arg[0]];
+	}
+	return makers;
+}
+
+/* Ours, until the program starts, and what vfork() waits for. */
+static bool is_left(const struct check *c, int fd)
+{
+	const struct process_plan *p = c->process;
+	size_t i;
+
+	for (i = 0; i < p->nr_vforks; i++)
+		if (p->vforks[i].fd == fd)
+			return true;
+	return fd == p->fds.status || fd == p->vfork_fd;
+}
+
+static int check_no_more(struct check *c)
+{
+	char path[64], object[32], link[4200];
+	struct dirent *entry;
+	DIR *dir;
+	int ret = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", c->image->info.pid);
+	dir = opendir(path);
+	while (dir && !ret && (entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		if (*entry->d_name == '.' || find(c, fd) || is_left(c, fd))
+			continue;
+		snprintf(object, sizeof(object), "fd/%d", fd);
+		if (check_link(c, link, sizeof(link), object) < 0)
+			strcpy(link, "open");
+		snprintf(object, sizeof(object), "fd %d", fd);
+		ret = check_differs(c, object, link, "closed");
+	}
+	if (dir)
+		closedir(dir);
+	return ret;
+}
+
+static bool is_path(const struct open_file *f)
+{
+	return f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY || f->kind == FILE_DEVICE ||
+	       f->kind == FILE_FIFO || f->kind == FILE_TTY;
+}
+
+/* Is it what the image says, or what stands for that? */
+static bool is_target(const struct check *c, const struct open_file *f, const struct plan_op *maker,
+		      const char *link, const char *link_path, const struct stat *st)
+{
+	struct stat own;
+
+	if (is_own(maker))
+		return !fstat((int)maker->arg[1], &own) && own.st_dev == st->st_dev &&
+		       own.st_ino == st->st_ino && own.st_rdev == st->st_rdev;
+	if (maker && maker->kind == OP_OPEN)
+		return check_same_path(c, link, link_path, maker->path);
+	if (f->kind == FILE_PIPE || (f->kind == FILE_FIFO && f->deleted))
+		return S_ISFIFO(st->st_mode) && !strncmp(link, "pipe:", 5);
+	if (is_nameless(f))
+		return S_ISREG(st->st_mode) && !st->st_nlink;
+	if (f->kind == FILE_DIRECTORY && f->deleted)
+		return S_ISDIR(st->st_mode);
+	if (is_pidfd(f)) /* since Linux 6.9 it is no anonymous inode any more */
+		return !strncmp(link, "pidfd:", 6) || !strcmp(link, "anon_inode:[pidfd]");
+	if (f->kind == FILE_ANON_INODE)
+		return !strcmp(link, f->path);
+	return !is_path(f) ||
+	       check_same_path(c, link, link_path, plan_path(c->process->group, f->path));
+}
+
+static int check_target(struct check *c, const struct process_fd *fd, const struct plan_op *maker,
+			struct met *met)
+{
+	char link[4200], name[32], path[64], object[32];
+	struct stat st;
+	int seen;
+
+	snprintf(name, sizeof(name), "fd/%d", fd->fd);
+	snprintf(object, sizeof(object), "fd %d", fd->fd);
+	snprintf(path, sizeof(path), "/proc/%d/%s", c->image->info.pid, name);
+	seen = check_link(c, link, sizeof(link), name);
+	if (!seen)
+		return 0;
+	if (seen < 0)
+		return check_differs(c, object, "closed", fd->file->path);
+	if (stat(path, &st))
+		return errno == EACCES || errno == EPERM
+			       ? 0
+			       : check_differs(c, object, "gone", fd->file->path);
+	if (!is_replaced(maker)) {
+		met->dev = st.st_dev;
+		met->ino = st.st_ino;
+	}
+	return is_target(c, fd->file, maker, link, path, &st)
+		       ? 0
+		       : check_differs(c, object, link,
+				       maker && maker->kind == OP_OPEN ? maker->path
+								       : fd->file->path);
+}
+
+/* The number behind @name in what fdinfo tells. */
+static uint64_t value_of(const char *fdinfo, const char *name, int base)
+{
+	const char *line = strstr(fdinfo, name);
+
+	return line ? strtoull(line + strlen(name), NULL, base) : 0;
+}
+
+int check_fdinfo(struct check *c, const struct process_fd *fd, const struct plan_op *maker,
+		 const char *fdinfo)
+{
+	const struct open_file *f = fd->file;
+	uint64_t flags = value_of(fdinfo, "flags:", 8), pos = value_of(fdinfo, "pos:", 10);
+	uint64_t compared = is_replaced(maker) ? O_ACCMODE : COMPARED;
+	char object[64];
+
+	snprintf(object, sizeof(object), "the close-on-exec flag of fd %d", fd->fd);
+	if (check_number(c, object, "%llu", !!(flags & O_CLOEXEC), fd->cloexec))
+		return -1;
+	if (is_own(maker)) /* it is qemu-resume's, with its flags */
+		return 0;
+	snprintf(object, sizeof(object), "the flags of fd %d", fd->fd);
+	if (check_number(c, object, "%#llo", flags & compared,
+			 (uint64_t)oflags_to_host(f->flags) & compared))
+		return -1;
+	if (is_replaced(maker) ||
+	    (f->kind != FILE_REGULAR && f->kind != FILE_DIRECTORY && f->kind != FILE_MEMFD))
+		return 0;
+	snprintf(object, sizeof(object), "the position of fd %d", fd->fd);
+	return check_number(c, object, "%llu", pos, f->pos);
+}
+
+/* Another descriptor of the same description before this one? Then they must be of one now. */
+static int check_sharing(struct check *c, const struct process_fd *fd, const struct met *met)
+{
+	int pid = c->image->info.pid;
+	char object[64], found[64], expected[64];
+
+	if (!met->pid || syscall(SYS_kcmp, pid, met->pid, KCMP_FILE, fd->fd, met->fd) <= 0)
+		return 0; /* it is, or this kernel does not tell */
+	snprintf(object, sizeof(object), "fd %d", fd->fd);
+	snprintf(found, sizeof(found), "an open file of its own");
+	snprintf(expected, sizeof(expected), "that of fd %d of pid %d", met->fd, met->pid);
+	return check_differs(c, object, found, expected);
+}
+
+static int check_fd(struct check *c, struct check_files *files, const struct process_fd *fd,
+		    const struct plan_op *maker)
+{
+	struct met *met = &files->met[fd->file - c->plan->img->files];
+	int seen;
+
+	if (check_target(c, fd, maker, met))
+		return -1;
+	seen = check_read(c, "fdinfo/%d", fd->fd);
+	if (seen < 0 || (seen && check_fdinfo(c, fd, maker, (const char *)c->text.bytes)))
+		return -1;
+	if (seen && fd->file->kind == FILE_ANON_INODE &&
+	    check_event(c, fd, (const char *)c->text.bytes))
+		return -1;
+	/* 0, 1 and 2 may be different ones there; each process opens pidfds itself */
+	if (is_own(maker) || is_pidfd(fd->file))
+		return 0;
+	if (check_sharing(c, fd, met))
+		return -1;
+	met->pid = c->image->info.pid;
+	met->fd = fd->fd;
+	return 0;
+}
+
+int check_files(struct check *c, struct check_files *files)
+{
+	const struct plan_op **makers = find_makers(c, files);
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < c->image->nr_fds && !ret; i++)
+		ret = check_fd(c, files, &c->image->fds[i], makers[i]);
+	free(makers);
+	return ret ? ret : check_no_more(c);
+}
+
+/* A description of a pipe: which one it was, and which one it is. */
+struct pipe_end {
+	const struct open_file *was;
+	const struct met *is;
+};
+
+static int order(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int by_what_it_was(const void *a, const void *b)
+{
+	const struct pipe_end *x = a, *y = b;
+	int o = order(x->was->dev, y->was->dev);
+
+	return o ? o : order(x->was->ino, y->was->ino);
+}
+
+static int by_what_it_is(const void *a, const void *b)
+{
+	const struct pipe_end *x = a, *y = b;
+	int o = order(x->is->dev, y->is->dev);
+
+	return o ? o : order(x->is->ino, y->is->ino);
+}
+
+/* Of neighbours in an order by one thing, those that are equal must be so in the other. */
+static int compare_pipes(struct check *c, const struct pipe_end *ends, size_t nr,
+			 int (*same)(const void *a, const void *b),
+			 int (*other)(const void *a, const void *b))
+{
+	char object[128];
+	size_t i;
+
+	for (i = 1; i < nr; i++) {
+		if (same(&ends[i - 1], &ends[i]) || !other(&ends[i - 1], &ends[i]))
+			continue;
+		snprintf(object, sizeof(object), "fd %d of pid %d (%.60s)", ends[i].is->fd,
+			 ends[i].is->pid, ends[i].was->path);
+		return check_differs(c, object, "of another pipe", ends[i - 1].was->path);
+	}
+	return 0;
+}
+
+/* The ends of one pipe are of one pipe again, and no others are. */
+int check_files_end(struct check *c, struct check_files *files)
+{
+	const struct image *img = files->plan->img;
+	struct pipe_end *ends = plan_must(calloc(img->nr_files + 1, sizeof(*ends)));
+	size_t i, nr = 0;
+	int ret;
+
+	for (i = 0; i < img->nr_files; i++)
+		if (is_pipe(&img->files[i]) && files->met[i].pid && files->met[i].ino)
+			ends[nr++] = (struct pipe_end){ &img->files[i], &files->met[i] };
+	c->tid = 0;
+	qsort(ends, nr, sizeof(*ends), by_what_it_was);
+	ret = compare_pipes(c, ends, nr, by_what_it_was, by_what_it_is);
+	qsort(ends, nr, sizeof(*ends), by_what_it_is);
+	if (!ret)
+		ret = compare_pipes(c, ends, nr, by_what_it_is, by_what_it_was);
+	free(ends);
+	free(files->makers);
+	free(files->met);
+	free(files);
+	return ret;
+}
