@@ -75,14 +75,13 @@ int check_number(struct check *c, const char *object, const char *form, uint64_t
 }
 #pragma GCC diagnostic pop
 
-/* What is not there is a difference; what may not be seen is not, but has to be told. */
-static int unreadable(struct check *c, const char *name)
+int check_unreadable(struct check *c, const char *name)
 {
 	if (errno == ENOENT || errno == ESRCH)
 		return check_differs(c, name, "not there", "there");
 	if (!c->blind)
-		warn("pid %d: cannot check all of it: %s: %s (needs CAP_SYS_PTRACE)",
-		     c->image->info.pid, name, strerror(errno));
+		warn("pid %d: cannot check all of it: %s: %s", c->image->info.pid, name,
+		     strerror(errno));
 	c->blind = true;
 	return 0;
 }
@@ -102,7 +101,7 @@ int check_read(struct check *c, const char *fmt, ...)
 	b->len = 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return unreadable(c, path);
+		return check_unreadable(c, path);
 	do {
 		if (b->room - b->len <= CHUNK) {
 			b->room = b->room * 2 + 2 * CHUNK;
@@ -113,7 +112,7 @@ int check_read(struct check *c, const char *fmt, ...)
 	} while (n > 0);
 	close(fd);
 	b->bytes[b->len] = 0;
-	return n < 0 ? unreadable(c, path) : 1;
+	return n < 0 ? check_unreadable(c, path) : 1;
 }
 
 int check_link(struct check *c, char *to, size_t room, const char *name)
@@ -124,7 +123,7 @@ int check_link(struct check *c, char *to, size_t room, const char *name)
 	snprintf(path, sizeof(path), "/proc/%d/%s", c->image->info.pid, name);
 	n = readlink(path, to, room - 1);
 	if (n < 0)
-		return unreadable(c, path);
+		return check_unreadable(c, path);
 	to[n] = 0;
 	return 1;
 }

@@ -37,7 +37,9 @@ static inline bool check_natively(const struct check *c)
  * be read, which is told; -1: it is not there, which is a difference.
  */
 int check_read(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The same for a link. */
+/* What is not there (by errno) is a difference; what may not be seen is not, but is told. */
+int check_unreadable(struct check *c, const char *name);
+/* As check_read(), for a link. */
 int check_link(struct check *c, char *to, size_t room, const char *name);
 
 int check_differs(struct check *c, const char *object, const char *found, const char *expected);

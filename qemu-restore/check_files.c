@@ -130,6 +130,8 @@ static int check_no_more(struct check *c)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", c->image->info.pid);
 	dir = opendir(path);
+	if (!dir)
+		ret = check_unreadable(c, path);
 	while (dir && !ret && (entry = readdir(dir))) {
 		int fd = atoi(entry->d_name);
 

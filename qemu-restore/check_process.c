@@ -33,8 +33,7 @@ static int check_exe(struct check *c)
 
 	if (!check_natively(c) || !*c->image->exe)
 		return 0;
-	if (!c->process->exe_exists && check_link(c, found, sizeof(found), "exe") > 0 &&
-	    !strncmp(found, "/memfd:restart", 14))
+	if (check_link(c, found, sizeof(found), "exe") > 0 && !strncmp(found, "/memfd:restart", 14))
 		return 0;
 	return check_place(c, "exe", c->image->exe);
 }
@@ -99,8 +98,10 @@ static int check_limits(struct check *c)
 	if (!want[RLIMIT_NOFILE_X86].max)
 		return 0; /* the image does not tell */
 	for (i = 0; i < XCKPT_NR_RLIMITS && !ret; i++) {
-		if (is_engines_limit(c, i) || prlimit(c->image->info.pid, i, NULL, &have))
+		if (is_engines_limit(c, i))
 			continue;
+		if (prlimit(c->image->info.pid, i, NULL, &have))
+			return check_unreadable(c, "resource limits");
 		snprintf(object, sizeof(object), "resource limit %d (soft)", i);
 		ret = check_number(c, object, "%llu", limit_value(have.rlim_cur), want[i].cur);
 		snprintf(object, sizeof(object), "resource limit %d (hard)", i);
@@ -136,6 +137,8 @@ static int check_tasks(struct check *c)
 	qsort(tids, n, sizeof(*tids), compare_tids);
 	snprintf(path, sizeof(path), "/proc/%d/task", p->info.pid);
 	dir = opendir(path);
+	if (!dir)
+		ret = check_unreadable(c, path);
 	while (dir && check_natively(c) && !ret && (entry = readdir(dir))) {
 		int tid = atoi(entry->d_name);
 

@@ -208,7 +208,9 @@ static const char *show_program(struct launch_files *files, const struct process
 		error = world_cover(world, plan->index);
 	} else if (plan->engine->kind == ENGINE_NATIVE && *exe) {
 		/* opened here, it is of the mount namespace that it is seen from */
-		files->exe = plan->exe_exists ? open(exe, O_RDONLY | O_CLOEXEC) : cover_name(exe);
+		files->exe = plan->exe_exists ? open(exe, O_RDONLY | O_CLOEXEC) : -1;
+		if (files->exe < 0)
+			files->exe = cover_name(exe);
 		error = files->exe < 0 ? errno : 0;
 	}
 	if (!error)

@@ -34,6 +34,13 @@ static void test_order(void)
 	ok(exec < sweep && sweep < first_map && first_map < barrier && barrier < start,
 	   "exec, sweep, map, barrier, start");
 	ok(start == plan->nr_ops - 1, "start is the last operation");
+	for (i = barrier; i < plan->nr_ops; i++)
+		if (plan->ops[i].kind == OP_SYSCALL && plan->ops[i].nr != NR_PRCTL &&
+		    (plan->ops[i].nr != NR_CLOSE ||
+		     (int)plan->ops[i].arg[0] != plan->processes->fds.status))
+			break;
+	ok(i == plan->nr_ops,
+	   "behind the barrier only the way to the launcher is closed, and prctl()");
 	for (i = 0; i < plan->nr_ops && (i > exec) == (plan->ops[i].kind >= OP_RESTORER); i++)
 		;
 	ok(i == plan->nr_ops, "launcher first, then the restorer");
