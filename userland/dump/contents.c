@@ -15,6 +15,9 @@
 #define X86_O_ACCMODE 3u
 #define X86_O_PATH 010000000u
 
+/* bytes of all of them together */
+#define SMALL ((uint64_t)16 << 20)
+
 static bool is_written(const struct open_file *f)
 {
 	return f->kind == FILE_REGULAR && !(f->flags & X86_O_PATH) && f->flags & X86_O_ACCMODE;
@@ -157,6 +160,49 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 	return 0;
 }
 
+static bool are_small(const struct dump *d)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < d->nr_contents && bytes <= SMALL; i++)
+		bytes += d->contents[i].file->data_size;
+	return bytes <= SMALL;
+}
+
+static int read_small(struct dump *d, const struct content *c)
+{
+	struct buffer b = { .name = c->file->data, .size = c->file->data_size };
+	size_t got = 0;
+
+	b.data = arena_alloc(&d->priv.arena, b.size, 1);
+	d->buffers = arena_grow(&d->priv.arena, d->buffers, d->nr_buffers, sizeof(b));
+	if (!b.data || !d->buffers)
+		return -1;
+	while (got < b.size) {
+		ssize_t n = pread(c->fd, (char *)b.data + got, b.size - got, (off_t)got);
+
+		if (n <= 0) {
+			errno = n ? errno : ENODATA; /* somebody else has cut it */
+			return open_failed(c->file);
+		}
+		got += (size_t)n;
+	}
+	d->buffers[d->nr_buffers++] = b;
+	return 0;
+}
+
+/* Little is read at once; for more the group has to stand still while it is written. */
+static int read_all_small(struct dump *d)
+{
+	if (!are_small(d))
+		return 0;
+	for (size_t i = 0; i < d->nr_contents; i++)
+		if (read_small(d, &d->contents[i]))
+			return -1;
+	close_contents(d);
+	return 0;
+}
+
 int capture_contents(struct dump *d)
 {
 	size_t nr = d->img.nr_files;
@@ -174,7 +220,7 @@ int capture_contents(struct dump *d)
 			if (consider_mapping(d, &d->img.processes[i],
 					     &d->img.processes[i].segments[j]))
 				return -1;
-	return 0;
+	return read_all_small(d);
 }
 
 void close_contents(struct dump *d)

@@ -35,10 +35,14 @@ static bool writes(const struct open_file *f)
  */
 static int copy_pipe(struct dump *d, struct open_file *f, int fd)
 {
-	struct buffer *b = &d->buffers[d->nr_buffers];
+	struct buffer *b;
 	int ends[2], ret = 0;
 	size_t got = 0;
 
+	d->buffers = arena_grow(&d->priv.arena, d->buffers, d->nr_buffers, sizeof(*b));
+	if (!d->buffers)
+		return -1;
+	b = &d->buffers[d->nr_buffers];
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
 		return fail("cannot make a pipe: %s", strerror(errno));
 	b->data = arena_alloc(&d->priv.arena, f->size, 1);
@@ -132,9 +136,6 @@ int capture_pipes(struct dump *d)
 {
 	struct open_file *files = d->img.files;
 
-	d->buffers = arena_alloc(&d->priv.arena, d->img.nr_files, sizeof(*d->buffers));
-	if (!d->buffers)
-		return -1;
 	for (size_t i = 0; i < d->img.nr_files; i++) {
 		struct open_file *f = &files[i];
 		struct pipe_users users;
