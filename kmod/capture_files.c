@@ -119,7 +119,8 @@ static bool is_stateful(const struct inode *inode)
 	unsigned long magic = inode->i_sb->s_magic;
 
 	return S_ISFIFO(inode->i_mode) || magic == ANON_INODE_FS_MAGIC || magic == PID_FS_MAGIC ||
-	       (S_ISREG(inode->i_mode) && !inode->i_nlink) || has_locks(inode);
+	       (S_ISREG(inode->i_mode) && (!inode->i_nlink || magic == TMPFS_MAGIC)) ||
+	       has_locks(inode);
 }
 
 unsigned int files_count_stateful(struct group *group)

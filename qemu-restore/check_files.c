@@ -154,18 +154,16 @@ static bool is_path(const struct open_file *f)
 	       f->kind == FILE_FIFO || f->kind == FILE_TTY;
 }
 
-/* Is it what the image says, or what stands for that? */
-static bool is_target(const struct check *c, const struct open_file *f, const struct plan_op *maker,
-		      const char *link, const char *link_path, const struct stat *st)
+/* Is it what the image says, or what stands for that, whatever its name is? */
+static bool is_kind(const struct open_file *f, const struct plan_op *maker, const char *link,
+		    const struct stat *st)
 {
 	struct stat own;
 
 	if (is_own(maker))
 		return !fstat((int)maker->arg[1], &own) && own.st_dev == st->st_dev &&
 		       own.st_ino == st->st_ino && own.st_rdev == st->st_rdev;
-	if (maker && maker->kind == OP_OPEN)
-		return check_same_path(c, link, link_path, maker->path);
-	if (f->kind == FILE_PIPE || (f->kind == FILE_FIFO && f->deleted))
+	if (is_pipe(f))
 		return S_ISFIFO(st->st_mode) && !strncmp(link, "pipe:", 5);
 	if (is_nameless(f))
 		return S_ISREG(st->st_mode) && !st->st_nlink;
@@ -173,15 +171,24 @@ static bool is_target(const struct check *c, const struct open_file *f, const st
 		return S_ISDIR(st->st_mode);
 	if (is_pidfd(f)) /* since Linux 6.9 it is no anonymous inode any more */
 		return !strncmp(link, "pidfd:", 6) || !strcmp(link, "anon_inode:[pidfd]");
-	if (f->kind == FILE_ANON_INODE)
-		return !strcmp(link, f->path);
-	return !is_path(f) ||
-	       check_same_path(c, link, link_path, plan_path(c->process->group, f->path));
+	return f->kind != FILE_ANON_INODE || !strcmp(link, f->path);
+}
+
+/* The path that it must have; NULL: none. */
+static const char *path_of(const struct check *c, const struct open_file *f,
+			   const struct plan_op *maker)
+{
+	if (is_own(maker))
+		return NULL;
+	if (maker && maker->kind == OP_OPEN)
+		return maker->path;
+	return f->deleted || !is_path(f) ? NULL : plan_path(c->process->group, f->path);
 }
 
 static int check_target(struct check *c, const struct process_fd *fd, const struct plan_op *maker,
 			struct met *met)
 {
+	const char *want = path_of(c, fd->file, maker);
 	char link[4200], name[32], path[64], object[32];
 	struct stat st;
 	int seen;
@@ -194,19 +201,19 @@ static int check_target(struct check *c, const struct process_fd *fd, const stru
 		return 0;
 	if (seen < 0)
 		return check_differs(c, object, "closed", fd->file->path);
+	if (want && !check_same_path(c, link, path, want))
+		return check_differs(c, object, link, want);
+	if (want && !is_pipe(fd->file))
+		return 0;
 	if (stat(path, &st))
-		return errno == EACCES || errno == EPERM
-			       ? 0
-			       : check_differs(c, object, "gone", fd->file->path);
+		return check_unreadable(c, path);
 	if (!is_replaced(maker)) {
 		met->dev = st.st_dev;
 		met->ino = st.st_ino;
 	}
-	return is_target(c, fd->file, maker, link, path, &st)
+	return want || is_kind(fd->file, maker, link, &st)
 		       ? 0
-		       : check_differs(c, object, link,
-				       maker && maker->kind == OP_OPEN ? maker->path
-								       : fd->file->path);
+		       : check_differs(c, object, link, fd->file->path);
 }
 
 /* The number behind @name in what fdinfo tells. */
