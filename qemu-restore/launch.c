@@ -233,7 +233,8 @@ int launch(struct launched *l, struct plan *plan, const struct slots *slots)
 	for (i = 0; i < plan->nr_processes && !ret; i++, nr++)
 		ret = prepare_files(&files[i], &covers[i], &plan->processes[i]);
 	if (!ret && !world_open(&l->world, plan, covers)) {
-		outcome = attempts(l, &nursery);
+		if (!slots_start_timers(slots, plan))
+			outcome = attempts(l, &nursery);
 		if (outcome != STARTED)
 			world_kill(&l->world);
 	}

@@ -16,6 +16,8 @@ struct slots {
 
 /* Open everything, and check it. Returns 0, or -1 after one line on stderr. */
 int slots_open(struct slots *slots, const struct plan *plan);
+/* When the program's clocks are set: what is left of its timerfds begins to count. */
+int slots_start_timers(const struct slots *slots, const struct plan *plan);
 /* When all is mapped: the seals that would have been in the way. */
 int slots_seal(const struct slots *slots, const struct plan *plan);
 void slots_close(struct slots *slots);

@@ -105,6 +105,7 @@ int contents_memory(struct slots *slots, const struct plan *plan, const struct p
 	if (fd < 0)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, (off_t)op->arg[1]) ||
+	    (!geteuid() && fchown(fd, (uid_t)op->arg[3], (gid_t)op->arg[4])) ||
 	    (op->arg[2] && fchmod(fd, (mode_t)op->arg[2])))
 		ret = fail("cannot make %llu bytes for a file without a name: %s",
 			   (unsigned long long)op->arg[1], strerror(errno));
@@ -201,12 +202,21 @@ static int make_parents(const char *path)
 static int write_unpacked(const struct plan_op *op, int in, int out)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_NOW } };
+	int64_t ns = (int64_t)op->arg[2];
+	mode_t mode = (mode_t)op->arg[1];
 
-	times[1].tv_sec = (time_t)((int64_t)op->arg[2] / 1000000000);
-	times[1].tv_nsec = (long)((int64_t)op->arg[2] % 1000000000);
-	return copy_sparse(in, out, op->arg[0]) ||
-	       fchown(out, (uid_t)op->arg[3], (gid_t)op->arg[4]) ||
-	       fchmod(out, (mode_t)op->arg[1]) || futimens(out, times) || fsync(out);
+	times[1].tv_nsec = (long)((ns % 1000000000 + 1000000000) % 1000000000);
+	times[1].tv_sec = (time_t)((ns - times[1].tv_nsec) / 1000000000);
+	if (copy_sparse(in, out, op->arg[0]))
+		return -1;
+	/* to others only root can give it, and what is then set is not for them */
+	if (fchown(out, (uid_t)op->arg[3], (gid_t)op->arg[4])) {
+		if (!geteuid())
+			return -1;
+		mode &= 0777;
+		warn("%s is this user's now: %s", op->path, strerror(errno));
+	}
+	return fchmod(out, mode) || futimens(out, times) || fsync(out);
 }
 
 /* Under another name first: what is there stays whole until all is written. */

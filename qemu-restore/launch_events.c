@@ -65,15 +65,16 @@ static int set_timer(int fd, const struct plan_op *op)
 	return expirations ? ioctl(fd, TFD_IOC_SET_TICKS, &expirations) : 0;
 }
 
-static int make_timer(const struct plan_op *op)
+int slots_start_timers(const struct slots *slots, const struct plan *plan)
 {
-	int fd = timerfd_create((int)op->arg[1], TFD_CLOEXEC);
+	size_t i;
 
-	if (fd >= 0 && set_timer(fd, op)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	for (i = 0; i < plan->nr_ops; i++)
+		if (plan->ops[i].kind == OP_TIMERFD &&
+		    set_timer(slots->fd[plan->ops[i].arg[0]], &plan->ops[i]))
+			return fail("cannot resume pid %d: cannot start its timerfd: %s",
+				    (int)plan->ops[i].value, strerror(errno));
+	return 0;
 }
 
 static int make_signals(const struct plan_op *op)
@@ -97,7 +98,7 @@ int event_make(struct slots *slots, const struct plan *plan, const struct plan_o
 		fd = make_counter(op);
 		break;
 	case OP_TIMERFD:
-		fd = make_timer(op);
+		fd = timerfd_create((int)op->arg[1], TFD_CLOEXEC);
 		break;
 	case OP_SIGNALFD:
 		fd = make_signals(op);
@@ -206,7 +207,7 @@ static int place_pidfd(const struct plan_op *op)
  */
 static int add_at(int epoll, int number, int target, struct epoll_event *event)
 {
-	int flags = fcntl(number, F_GETFD), aside = -1, ret;
+	int flags = fcntl(number, F_GETFD), aside = -1, ret, error;
 
 	if (flags >= 0) {
 		aside = fcntl(number, F_DUPFD_CLOEXEC, 0);
@@ -217,13 +218,18 @@ static int add_at(int epoll, int number, int target, struct epoll_event *event)
 	}
 	ret = dup2(target, number) < 0 ? -1 : epoll_ctl(epoll, EPOLL_CTL_ADD, number, event);
 	if (ret && errno == EEXIST) /* of a try before this one */
-		ret = epoll_ctl(epoll, EPOLL_CTL_MOD, number, event);
+		ret = epoll_ctl(epoll, EPOLL_CTL_DEL, number, NULL) ||
+				      epoll_ctl(epoll, EPOLL_CTL_ADD, number, event)
+			      ? -1
+			      : 0;
+	error = errno;
 	if (aside < 0) {
 		close(number);
 	} else {
 		dup3(aside, number, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
 		close(aside);
 	}
+	errno = error;
 	return ret;
 }
 
@@ -232,9 +238,14 @@ static int place_entry(const struct slots *slots, const struct plan_op *op)
 	struct epoll_event event = { .events = (uint32_t)op->arg[2], .data.u64 = op->arg[3] };
 	int target = op->arg[4] == ~0ull ? (int)op->arg[5] : slots->fd[op->arg[4]];
 
-	if (add_at(slots->fd[op->arg[0]], (int)op->arg[1], target, &event))
+	if (!add_at(slots->fd[op->arg[0]], (int)op->arg[1], target, &event))
+		return 0;
+	/* it was a terminal or a pipe, and a file stands for it now, which nobody waits for */
+	if (errno != EPERM)
 		return fail("cannot make an epoll instance wait for fd %d (%s): %s",
 			    (int)op->arg[1], op->object, strerror(errno));
+	warn("pid %d: an epoll instance does not wait for fd %d (%s) any more: it is a file now",
+	     (int)op->value, (int)op->arg[1], op->object);
 	return 0;
 }
 

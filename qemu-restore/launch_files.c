@@ -2,7 +2,6 @@
 /* Opens what the program had open, before anything else happens. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +10,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "build_id.h"
 #include "launch_slots.h"
 #include "oflags.h"
+#include "pseudo.h"
 #include "report.h"
 
 /* Above all numbers that the program or the restorer uses. */
@@ -85,28 +84,13 @@ static int check_build(const struct plan_op *op, int fd, int pid)
 		    pid, op->path, *id ? id : "none", op->build_id);
 }
 
-/* What the kernel makes up when it is read has neither a size nor a time. */
-static bool is_made_up(int fd)
-{
-	static const unsigned long magics[] = { PROC_SUPER_MAGIC,   SYSFS_MAGIC,
-						DEBUGFS_MAGIC,	    TRACEFS_MAGIC,
-						CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC };
-	struct statfs fs;
-	size_t i;
-
-	if (fstatfs(fd, &fs))
-		return false;
-	for (i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
-		if ((unsigned long)fs.f_type == magics[i])
-			return true;
-	return false;
-}
-
 /* Who copies files may keep whole seconds only. */
 static bool is_same_time(const struct stat *st, int64_t ns)
 {
-	return st->st_mtim.tv_sec == ns / 1000000000 &&
-	       (!st->st_mtim.tv_nsec || st->st_mtim.tv_nsec == ns % 1000000000);
+	int64_t rest = (ns % 1000000000 + 1000000000) % 1000000000; /* before 1970, too */
+
+	return st->st_mtim.tv_sec == (ns - rest) / 1000000000 &&
+	       (!st->st_mtim.tv_nsec || st->st_mtim.tv_nsec == rest);
 }
 
 static int check_same(const struct plan_op *op, int fd, const struct stat *st, int pid)
@@ -116,7 +100,7 @@ static int check_same(const struct plan_op *op, int fd, const struct stat *st, i
 
 	if (!S_ISREG(st->st_mode))
 		return fail("cannot resume pid %d: %s is no regular file any more", pid, op->path);
-	if (is_made_up(fd))
+	if (is_pseudo_file(fd))
 		return 0;
 	if ((uint64_t)st->st_size != op->arg[4])
 		return fail(

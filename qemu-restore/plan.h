@@ -56,7 +56,8 @@ enum op_kind {
 	OP_FLOCK, /* [0]: slot, [1]: exclusive */
 	OP_OFD_LOCK, /* [0]: slot, [1]: exclusive, [2]: start, [3]: bytes, 0: all that follow */
 	OP_SEAL, /* [0]: slot, [1]: F_SEAL_*, [2]: once it is mapped */
-	OP_MEMORY, /* [0]: slot, [1]: bytes, [2]: mode, 0: any; path: where it was on a disk */
+	OP_MEMORY, /* [0]: slot, [1]: bytes, [2]: mode, 0: any, [3]: uid, [4]: gid; path: where it
+		      was on a disk */
 	OP_COPY, /* [0]: slot, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
 		  */
 	OP_OWN, /* [0]: slot, [1]: qemu-resume's own descriptor */
@@ -273,6 +274,8 @@ void plan_births(struct plan *plan); /* plan_births.c: the processes themselves 
 void plan_files(struct plan *plan); /* plan_files.c: descriptors */
 void plan_descriptor_flags(struct process_plan *plan); /* their close-on-exec, in the restorer */
 void plan_late_fcntls(struct process_plan *plan); /* plan_locks.c */
+/* Its contents are in the image, and were compared or put back: plan_nameless.c */
+bool plan_is_packed(const struct image *img, uint64_t dev, uint64_t ino);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */

@@ -108,7 +108,7 @@ static struct process_plan *find_adder(struct files *files, const struct descrip
 	struct plan *plan = files->plan;
 	size_t i;
 
-	if (!is_pidfd(target->file))
+	if (!is_pidfd(target->file) || target->slot >= 0)
 		return &plan->processes[poll->process];
 	for (i = 0; i < plan->nr_processes; i++) {
 		const struct image_process *p = &plan->img->processes[i];
@@ -138,6 +138,7 @@ static void plan_entry(struct files *files, const struct description *poll,
 		return;
 	}
 	op = plan_add(plan, OP_ENTRY, 0);
+	op->value = plan->process->info.pid;
 	op->arg[0] = poll->slot;
 	op->arg[1] = (uint64_t)entry->fd;
 	op->arg[2] = entry->events;
@@ -155,7 +156,8 @@ void plan_entries(struct files *files)
 	for (i = 0; i < img->nr_files; i++) {
 		const struct description *poll = &files->all[i];
 
-		for (j = 0; poll->slot >= 0 && j < img->files[i].event.nr_entries; j++)
+		for (j = 0;
+		     poll->slot >= 0 && !poll->replaced && j < img->files[i].event.nr_entries; j++)
 			if (img->files[i].event.entries[j].file)
 				plan_entry(files, poll, &img->files[i].event.entries[j]);
 	}

@@ -33,7 +33,7 @@ struct description *files_find(const struct files *files, uint32_t id)
 }
 
 /* PATH of --fd N=PATH: for what is at N in the first process that has something there. */
-static const char *override_of(const struct files *files, const struct description *d)
+const char *files_override(const struct files *files, const struct description *d)
 {
 	const struct plan_host *host = files->plan->host;
 	const struct image *img = files->plan->img;
@@ -95,7 +95,9 @@ static enum open_check check_of(const struct plan *plan, const struct open_file 
 		return CHECK_NOTHING;
 	switch (f->kind) {
 	case FILE_REGULAR:
-		return f->data || plan->host->allow_changed ? CHECK_REGULAR : CHECK_SAME;
+		return plan->host->allow_changed || plan_is_packed(plan->img, f->dev, f->ino)
+			       ? CHECK_REGULAR
+			       : CHECK_SAME;
 	case FILE_DIRECTORY:
 		return CHECK_DIRECTORY;
 	case FILE_DEVICE:
@@ -111,6 +113,7 @@ static void plan_open(struct plan *plan, struct description *d, const char *path
 	struct plan_op *op = plan_add_shared(plan, OP_OPEN, 0);
 
 	d->slot = (int)plan->nr_slots++;
+	d->replaced = path;
 	op->arg[0] = d->slot;
 	op->value = d->pid;
 	op->path = path ? path : plan_path(plan, f->path);
@@ -139,7 +142,7 @@ void files_reopen(struct plan *plan, struct description *d, int slot)
 
 static void plan_description(struct files *files, struct description *d)
 {
-	const char *path = override_of(files, d);
+	const char *path = files_override(files, d);
 	struct plan *plan = files->plan;
 	const struct open_file *f = d->file;
 
@@ -195,7 +198,7 @@ static void place(struct files *files, struct process_plan *plan, const struct p
 	int slot = d->slot;
 	struct plan_op *op;
 
-	if (is_pidfd(fd->file)) {
+	if (is_pidfd(fd->file) && d->slot < 0) {
 		op = plan_add(plan, OP_PIDFD, 0);
 		op->arg[0] = fd->fd == 2 ? plan->fds.park2 : fd->fd;
 		op->arg[1] = fd->file->event.pid;

@@ -15,6 +15,7 @@ struct description {
 	const struct open_file *file;
 	int process, pid, fd; /* its first descriptor; fd -1: it has none */
 	int slot; /* -1: none */
+	bool replaced; /* by a file that the user names */
 	bool is_own; /* qemu-resume's own descriptors stand for it; */
 	int own; /* this one, where it was not itself at 0, 1 or 2 */
 };
@@ -27,6 +28,8 @@ struct files {
 
 /* The one with that id, which is there. */
 struct description *files_find(const struct files *files, uint32_t id);
+/* PATH of --fd N=PATH, or NULL. */
+const char *files_override(const struct files *files, const struct description *d);
 /* A further description of what there is one of in @slot. */
 void files_reopen(struct plan *plan, struct description *d, int slot);
 

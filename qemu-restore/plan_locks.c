@@ -115,10 +115,18 @@ static void plan_posix_lock(struct files *files, const struct open_file *f,
 
 	for (i = 0; i < plan->nr_processes; i++) {
 		struct process_plan *p = &plan->processes[i];
-		int fd = lockable_fd(p->process, f, lock->exclusive);
+		int fd;
 
-		if (p->process->info.pid != lock->pid || fd < 0)
+		if (p->process->info.pid != lock->pid)
 			continue;
+		fd = lockable_fd(p->process, f, lock->exclusive);
+		if (fd < 0) {
+			plan_warning(plan,
+				     "pid %d: its lock on %s is gone: it has no descriptor left "
+				     "that such a lock can be taken with",
+				     lock->pid, f->path);
+			continue;
+		}
 		add_late(p, (struct late_fcntl){
 				    .fd = fd,
 				    .command = X86_F_SETLK,
@@ -196,7 +204,13 @@ void plan_locks(struct files *files)
 	for (i = 0; i < img->nr_files; i++) {
 		const struct description *d = &files->all[i];
 
-		if (d->fd < 0 || d->slot < 0)
+		if (d->is_own && (d->file->owner || d->file->nr_locks))
+			plan_warning(
+				files->plan,
+				"pid %d: fd %d (%s) is qemu-resume's: it sends no signals, and "
+				"locks on it are gone",
+				d->pid, d->fd, d->file->path);
+		if (d->fd < 0 || d->slot < 0 || d->replaced)
 			continue;
 		plan_owner(files, d);
 		plan_signal(files, d);

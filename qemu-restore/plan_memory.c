@@ -133,16 +133,23 @@ static void map_slot(const struct mapping *m, unsigned int slot, uint64_t sharin
 	plan_syscall(m->plan, m->tid, NR_CLOSE, fd, 0, 0, 0);
 }
 
-/* Its contents are in the image, and were compared or put back. */
-static bool is_packed(const struct image *img, const struct xckpt_vma *vma)
+/*
+ * What was opened for reading only can never become writable; and where it could, a
+ * sealed memfd is refused by kernels before 6.7.
+ */
+static void map_object(const struct mapping *m)
 {
-	size_t i;
+	struct plan *plan = m->plan->group;
+	int slot = plan_object_slot(plan, m->s);
+	struct plan_op *op;
 
-	for (i = 0; i < img->nr_files; i++)
-		if (img->files[i].data && img->files[i].dev == vma->dev &&
-		    img->files[i].ino == vma->ino)
-			return true;
-	return false;
+	if (!(m->s->vma.flags & XCKPT_VMA_MAYWRITE)) {
+		op = plan_add_shared(plan, OP_REOPEN, 0);
+		op->arg[1] = (uint64_t)slot;
+		op->arg[0] = (uint64_t)(slot = (int)plan->nr_slots++);
+		op->object = m->s->path;
+	}
+	map_slot(m, (unsigned int)slot, X86_MAP_SHARED);
 }
 
 /* Map the file itself: what is written to it must be seen by others, or it is not in the image. */
@@ -155,9 +162,10 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t shari
 
 	open->arg[0] = slot;
 	open->arg[1] = x86_flags;
-	open->arg[3] = unchanged						? CHECK_UNCHANGED
-		       : plan->host->allow_changed || is_packed(plan->img, vma) ? CHECK_REGULAR
-										: CHECK_SAME;
+	open->arg[3] = unchanged ? CHECK_UNCHANGED
+		       : plan->host->allow_changed || plan_is_packed(plan->img, vma->dev, vma->ino)
+			       ? CHECK_REGULAR
+			       : CHECK_SAME;
 	open->arg[4] = vma->file_size;
 	if (open->arg[3] == CHECK_REGULAR &&
 	    vma->file_size > vma->pgoff + (m->s->end - m->s->start))
@@ -336,7 +344,7 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 		break;
 	case XCKPT_VMA_SHMEM:
 		if (is_shared_memory(s))
-			map_slot(&m, plan_object_slot(plan->group, s), X86_MAP_SHARED);
+			map_object(&m);
 		else
 			map_eagerly(&m, X86_MAP_PRIVATE);
 		break;

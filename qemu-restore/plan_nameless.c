@@ -54,6 +54,8 @@ static int make(struct plan *plan, const struct open_file *f)
 	op->arg[0] = slot;
 	op->arg[1] = f->size;
 	op->arg[2] = f->mode & MODE_BITS;
+	op->arg[3] = f->uid;
+	op->arg[4] = f->gid;
 	op->object = f->path;
 	/* of any size, so rather on the disk it was on */
 	op->path = f->kind == FILE_REGULAR ? plan_path(plan, f->path) : NULL;
@@ -82,6 +84,29 @@ void plan_nameless(struct files *files, struct description *d)
 	plan_seals(plan, d->file, d->slot);
 }
 
+bool plan_is_packed(const struct image *img, uint64_t dev, uint64_t ino)
+{
+	size_t i;
+
+	for (i = 0; i < img->nr_files; i++)
+		if (img->files[i].data && img->files[i].dev == dev && img->files[i].ino == ino)
+			return true;
+	return false;
+}
+
+/* Does anybody want the contents in @data, or has the user named other files for all? */
+static bool is_wanted(const struct files *files, const char *data)
+{
+	const struct image *img = files->plan->img;
+	size_t i;
+
+	for (i = 0; i < img->nr_files; i++)
+		if (img->files[i].data && !strcmp(img->files[i].data, data) &&
+		    (files->all[i].fd < 0 || !files_override(files, &files->all[i])))
+			return true;
+	return false;
+}
+
 /* Before anything is opened. */
 void plan_unpack(struct files *files)
 {
@@ -92,7 +117,7 @@ void plan_unpack(struct files *files)
 		const struct open_file *f = &img->files[i];
 		struct plan_op *op;
 
-		if (f->kind != FILE_REGULAR || f->deleted || !f->data)
+		if (f->kind != FILE_REGULAR || f->deleted || !f->data || !is_wanted(files, f->data))
 			continue;
 		for (j = 0; j < i && img->files[j].data != f->data; j++)
 			if (img->files[j].data && !strcmp(img->files[j].data, f->data))

@@ -82,6 +82,12 @@ static void test_packed(void)
 	ok(find_op(plan, OP_UNPACK, 0)->arg[1] == 0640, "with its mode");
 	ok(find_op(plan, OP_OPEN, 0)->arg[3] == CHECK_REGULAR, "and was compared already");
 	plan_free(plan);
+	g->data = NULL;
+	f->ino = g->ino = 9;
+	plan = make();
+	ok(find_op(plan, OP_OPEN, place_of(plan, OP_OPEN) + 1)->arg[3] == CHECK_REGULAR,
+	   "also where it is open for reading");
+	plan_free(plan);
 }
 
 static void test_nameless(void)
@@ -208,6 +214,47 @@ static void test_locks(void)
 	plan_free(plan);
 }
 
+static const char *const other_file[] = { NULL, NULL, NULL, "/other" };
+
+/* --fd: nothing of what it was is done to the file that the user names. */
+static void test_replaced(void)
+{
+	struct poll_entry entry = { 4, 2, 1, 0xabc };
+	struct file_lock lock = { LOCK_FLOCK, true, 0, 0, UINT64_MAX };
+	struct open_file *f, *g;
+	struct plan *plan;
+
+	begin();
+	s.host.override = (const char **)other_file;
+	s.host.nr_override = 4;
+	f = file(FILE_ANON_INODE, "anon_inode:[eventpoll]", 3);
+	f->event = (struct event_state){ .kind = EVENT_POLL, .entries = &entry, .nr_entries = 1 };
+	file(FILE_ANON_INODE, "anon_inode:[eventfd]", 4)->event.kind = EVENT_COUNTER;
+	plan = make();
+	ok(!find_op(plan, OP_ENTRY, 0) && !find_op(plan, OP_EPOLL, 0),
+	   "a replaced epoll waits for nothing");
+	plan_free(plan);
+	f->path = "anon_inode:[pidfd]";
+	f->event = (struct event_state){ .kind = EVENT_PROCESS, .pid = 0 };
+	plan = make();
+	ok(!find_op(plan, OP_PIDFD, 0), "a replaced pidfd is none");
+	plan_free(plan);
+	f->kind = FILE_REGULAR;
+	f->path = "/srv/data";
+	f->data = "files/file-1";
+	f->locks = &lock;
+	f->nr_locks = 1;
+	plan = make();
+	ok(!find_op(plan, OP_UNPACK, 0) && !find_op(plan, OP_FLOCK, 0),
+	   "a replaced file is neither unpacked nor locked");
+	plan_free(plan);
+	g = file(FILE_REGULAR, "/srv/data", 5);
+	g->data = f->data;
+	plan = make();
+	ok(count_ops(plan, OP_UNPACK) == 1, "unless another description of it is there");
+	plan_free(plan);
+}
+
 static void test_maps(void)
 {
 	static const struct path_map maps[] = { { "/srv", "/mnt/a/" }, { "/srv/deep", "/b" } };
@@ -233,6 +280,7 @@ int main(void)
 	test_events();
 	test_timers();
 	test_locks();
+	test_replaced();
 	test_maps();
 	return tap_end();
 }

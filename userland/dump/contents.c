@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Files whose contents go into the image, because no path will give them back. */
 #include "dump.h"
+#include "pseudo.h"
 #include "report.h"
 
 #include <errno.h>
@@ -43,7 +44,7 @@ static struct content *same_content(const struct dump *d, const struct open_file
 /* Several descriptions of one file have the same contents. */
 static int add_content(struct dump *d, struct open_file *f, int fd)
 {
-	struct content *same = same_content(d, f);
+	struct content *same = same_content(d, f), *more;
 	struct stat st;
 
 	if (fstat(fd, &st) == 0) {
@@ -56,12 +57,13 @@ static int add_content(struct dump *d, struct open_file *f, int fd)
 		close(fd);
 		return 0;
 	}
-	d->contents = arena_grow(&d->priv.arena, d->contents, d->nr_contents, sizeof(*d->contents));
+	more = arena_grow(&d->priv.arena, d->contents, d->nr_contents, sizeof(*more));
 	f->data = arena_printf(&d->priv.arena, MANIFEST_FILES "/file-%u", f->id);
-	if (!d->contents || !f->data) {
+	if (!more || !f->data) {
 		close(fd);
 		return -1;
 	}
+	d->contents = more;
 	f->data_size = f->size;
 	d->contents[d->nr_contents++] = (struct content){ f, fd };
 	return 0;
@@ -85,9 +87,9 @@ static int consider(struct dump *d, struct open_file *f)
 	if (nameless && (!f->size || image_whole_mapping(&d->img, f)))
 		return 0;
 	fd = holder_reopen(d, f);
-	if (fd < 0)
-		return open_failed(f);
-	if (nameless || packed || is_shm(f, fd))
+	if (fd < 0) /* without its contents a nameless one is told of as not resumable */
+		return nameless ? 0 : open_failed(f);
+	if (nameless || (packed && !is_pseudo_file(fd)) || is_shm(f, fd))
 		return add_content(d, f, fd);
 	close(fd);
 	return 0;
@@ -98,15 +100,14 @@ static int read_seals(struct dump *d, struct open_file *f)
 	int fd = holder_reopen(d, f), seals;
 
 	if (fd < 0)
-		return open_failed(f);
+		return 0; /* nor can its contents be read */
 	seals = fcntl(fd, F_GET_SEALS);
 	close(fd);
 	f->seals = seals > 0 ? (uint32_t)seals : 0;
 	return 0;
 }
 
-static const struct open_file *find_file(const struct dump *d, size_t nr, uint64_t dev,
-					 uint64_t ino)
+static struct open_file *find_file(const struct dump *d, size_t nr, uint64_t dev, uint64_t ino)
 {
 	for (size_t i = 0; i < nr; i++)
 		if (d->img.files[i].dev == dev && d->img.files[i].ino == ino)
@@ -132,14 +133,19 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 	struct stat st;
 	int fd;
 
-	if (!wants_mapping(d, s) || find_file(d, d->img.nr_files, s->vma.dev, s->vma.ino))
+	if (!wants_mapping(d, s))
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", p->outer_pid,
+	f = find_file(d, d->img.nr_files, s->vma.dev, s->vma.ino);
+	if (f && f->data)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", live_tid(d, p),
 		 (unsigned long long)s->start, (unsigned long long)s->end);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st))
 		return fail("cannot read %s, which is mapped at %llx and goes into the image: %s",
 			    s->path, (unsigned long long)s->start, strerror(errno));
+	if (f) /* it is open, too, but not to be written to */
+		return add_content(d, f, fd);
 	f = &d->img.files[d->img.nr_files++];
 	m->nr_files = d->img.nr_files;
 	*f = (struct open_file){
@@ -172,12 +178,14 @@ static bool are_small(const struct dump *d)
 static int read_small(struct dump *d, const struct content *c)
 {
 	struct buffer b = { .name = c->file->data, .size = c->file->data_size };
+	struct buffer *more;
 	size_t got = 0;
 
 	b.data = arena_alloc(&d->priv.arena, b.size, 1);
-	d->buffers = arena_grow(&d->priv.arena, d->buffers, d->nr_buffers, sizeof(b));
-	if (!b.data || !d->buffers)
+	more = arena_grow(&d->priv.arena, d->buffers, d->nr_buffers, sizeof(b));
+	if (!b.data || !more)
 		return -1;
+	d->buffers = more;
 	while (got < b.size) {
 		ssize_t n = pread(c->fd, (char *)b.data + got, b.size - got, (off_t)got);
 

@@ -101,6 +101,7 @@ static bool same_pipe(const struct open_file *a, const struct open_file *b)
 struct pipe_users {
 	struct open_file *reader; /* the first one */
 	uint32_t readers, writers;
+	uint32_t all_readers, all_writers; /* whoever has them; not told of an O_PATH */
 	bool packets;
 };
 
@@ -117,6 +118,10 @@ static struct pipe_users find_users(struct dump *d, struct open_file *f)
 		g->inside = false;
 		users.readers += reads(g);
 		users.writers += writes(g);
+		if (g->readers > users.all_readers)
+			users.all_readers = g->readers;
+		if (g->writers > users.all_writers)
+			users.all_writers = g->writers;
 		users.packets |= g->flags & X86_O_DIRECT;
 		if (!users.reader && reads(g))
 			users.reader = g;
@@ -125,9 +130,9 @@ static struct pipe_users find_users(struct dump *d, struct open_file *f)
 }
 
 /* Both ends are here; or one, and there is no other: an end of file, or a broken pipe. */
-static bool is_inside(const struct open_file *f, const struct pipe_users *users)
+static bool is_inside(const struct pipe_users *users)
 {
-	bool whole = users->readers == f->readers && users->writers == f->writers;
+	bool whole = users->readers == users->all_readers && users->writers == users->all_writers;
 
 	return whole || (users->readers && users->writers);
 }
@@ -143,7 +148,7 @@ int capture_pipes(struct dump *d)
 		if (!is_pipe(f) || f->inside)
 			continue;
 		users = find_users(d, f);
-		if (!is_inside(f, &users))
+		if (!is_inside(&users))
 			continue;
 		if (users.reader && read_pipe(d, users.reader, users.packets))
 			return -1;

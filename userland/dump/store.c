@@ -111,9 +111,12 @@ int store_copies(struct dump *d, struct checksum_copy *copies, size_t nr,
 	struct checksum_copy *failed;
 
 	for (size_t i = 0; i < nr; i++) {
-		s->copies = arena_grow(&d->priv.arena, s->copies, s->nr_copies, sizeof(*s->copies));
-		if (!s->copies || make_folder(d, copies[i].name))
+		struct open_copy *more =
+			arena_grow(&d->priv.arena, s->copies, s->nr_copies, sizeof(*more));
+
+		if (!more || make_folder(d, copies[i].name))
 			return -1;
+		s->copies = more;
 		copies[i].out_fd = create(d, copies[i].name);
 		if (copies[i].out_fd < 0)
 			return -1;
