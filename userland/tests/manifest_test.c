@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Open files in the manifest: what is written is read, and what nobody wrote is refused. */
+#include "common.h"
+#include "manifest.h"
+
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct poll_entry entries[] = { { 5, 1, 0x80000001, UINT64_MAX }, { 5, 2, 4, 7 } };
+static struct inotify_watch watches[] = { { 2, 0x100, "/srv/a%b" }, { 9, 2, "" } };
+static struct file_lock locks[] = { { LOCK_FLOCK, true, 0, 0, UINT64_MAX },
+				    { LOCK_POSIX, false, 42, 10, 19 },
+				    { LOCK_OFD, true, 0, 5, 5 },
+				    { LOCK_LEASE, false, 0, 0, UINT64_MAX } };
+
+#define ANON(n, p, ...)                                                                            \
+	{                                                                                          \
+		.id = (n), .kind = FILE_ANON_INODE, .path = "anon_inode:" p, .event = {            \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+
+static const struct open_file all[] = {
+	ANON(1, "[eventfd]", .kind = EVENT_COUNTER, .count = UINT64_MAX - 1, .semaphore = true),
+	ANON(2, "[timerfd]", .kind = EVENT_TIMER, .clock = 7, .count = 3, .settime_flags = 3,
+	     .value_ns = 1, .interval_ns = INT64_MAX),
+	ANON(3, "[signalfd]", .kind = EVENT_SIGNALS, .mask = 1ull << 63),
+	ANON(4, "[eventpoll]", .kind = EVENT_POLL, .entries = entries, .nr_entries = 2),
+	ANON(5, "inotify", .kind = EVENT_WATCHES, .watches = watches, .nr_watches = 2,
+	     .unread = 16),
+	ANON(6, "[pidfd]", .kind = EVENT_PROCESS, .pid = -1),
+	{ .id = 7,
+	  .kind = FILE_REGULAR,
+	  .path = "/srv/data",
+	  .data = "files/file-7",
+	  .data_size = 3ull << 30,
+	  .uid = 1000,
+	  .gid = UINT32_MAX,
+	  .mtime_ns = -5,
+	  .owner = 42,
+	  .owner_type = 2,
+	  .owner_signal = 64,
+	  .locks = locks,
+	  .nr_locks = 4 },
+	{ .id = 8, .kind = FILE_MEMFD, .path = "/memfd:x (deleted)", .seals = 0x1f },
+};
+#define NR_FILES (sizeof(all) / sizeof(all[0]))
+
+/* A manifest with these files, written and read: 0, and @m is in @arena. */
+static int round_trip(struct open_file *files, size_t nr, struct arena *arena, struct manifest *m)
+{
+	struct manifest written = { .tool = "test",
+				    .kernel = "k",
+				    .machine = "x86_64",
+				    .root_pid = 42,
+				    .files = files,
+				    .nr_files = nr };
+	char path[300], *text;
+	int fd, dir, ret;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/group.json", scratch());
+	text = manifest_format(&written, &len);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (!text || write(fd, text, len) != (ssize_t)len)
+		err(1, "%s", path);
+	close(fd);
+	free(text);
+	dir = open(scratch(), O_RDONLY | O_DIRECTORY);
+	ret = manifest_read(dir, "cannot use it", arena, m);
+	close(dir);
+	return ret;
+}
+
+static bool same_events(const struct event_state *a, const struct event_state *b)
+{
+	return a->kind == b->kind && a->count == b->count && a->semaphore == b->semaphore &&
+	       a->clock == b->clock && a->settime_flags == b->settime_flags &&
+	       a->value_ns == b->value_ns && a->interval_ns == b->interval_ns &&
+	       a->mask == b->mask && a->pid == b->pid && a->unread == b->unread &&
+	       a->nr_entries == b->nr_entries && a->nr_watches == b->nr_watches;
+}
+
+static void test_round_trip(void)
+{
+	struct arena arena = { 0 };
+	struct manifest m;
+	const struct open_file *f;
+
+	check(!round_trip((struct open_file *)all, NR_FILES, &arena, &m) && m.nr_files == NR_FILES,
+	      "open files are written and read");
+	for (size_t i = 0; i < 6; i++)
+		check(same_events(&m.files[i].event, &all[i].event), "%s", all[i].path);
+	check(!memcmp(m.files[3].event.entries, entries, sizeof(entries)), "what epoll waits for");
+	check(m.files[4].event.watches[0].wd == 2 &&
+		      !strcmp(m.files[4].event.watches[0].path, "/srv/a%b") &&
+		      !m.files[4].event.watches[1].path[0],
+	      "what inotify watches");
+	f = &m.files[6];
+	check(!strcmp(f->data, "files/file-7") && f->data_size == 3ull << 30 && f->uid == 1000 &&
+		      f->gid == UINT32_MAX && f->mtime_ns == -5,
+	      "a packed file");
+	check(f->owner == 42 && f->owner_type == 2 && f->owner_signal == 64, "its owner");
+	check(f->nr_locks == 4 && !memcmp(f->locks, locks, sizeof(locks)), "its locks");
+	check(m.files[7].seals == 0x1f, "seals");
+	arena_free(&arena);
+}
+
+/* @f, which the caller has spoiled, is refused because of @key. */
+static void refused(const struct open_file *f, const char *key, const char *what)
+{
+	struct arena arena = { 0 };
+	struct open_file copy = *f;
+	struct manifest m;
+	const char *said;
+	int ret;
+
+	quiet_begin();
+	ret = round_trip(&copy, 1, &arena, &m);
+	said = quiet_end();
+	check(ret && strstr(said, key), "%s: '%s'", what, said);
+	arena_free(&arena);
+}
+
+static void test_hostile(void)
+{
+	struct inotify_watch twice[] = { { 2, 1, "/a" }, { 2, 1, "/b" } }, zero = { 0, 1, "/a" };
+	struct file_lock backwards = { LOCK_POSIX, true, 42, 10, 9 };
+	struct poll_entry negative = { -1, 1, 1, 1 };
+	struct open_file f = all[1];
+
+	f.event.clock = 32;
+	refused(&f, "\"clock\" is out of range", "a clock that there is none of");
+	f.event.clock = 0;
+	f.event.value_ns = 1ull << 63;
+	refused(&f, "\"value_ns\" is out of range", "a time beyond all times");
+	f = all[3];
+	f.event.entries = &negative;
+	f.event.nr_entries = 1;
+	refused(&f, "\"fd\" is out of range", "a negative descriptor");
+	f = all[4];
+	f.event.watches = twice;
+	refused(&f, "\"watches\" are not in order", "two watches of one number");
+	f.event.watches = &zero;
+	f.event.nr_watches = 1;
+	refused(&f, "\"wd\" is out of range", "a watch with number 0");
+	f = all[5];
+	f.event.pid = -2;
+	refused(&f, "\"pid\" is out of range", "a process below all");
+	f = all[6];
+	f.locks = &backwards;
+	f.nr_locks = 1;
+	refused(&f, "\"locks\" end before they start", "a lock that ends before it starts");
+	f = all[6];
+	f.owner_signal = 65;
+	refused(&f, "\"owner_signal\" is out of range", "a signal that there is not");
+	f = all[6];
+	f.data = "files/../../etc/passwd";
+	refused(&f, "\"data\" is no name", "contents from elsewhere");
+}
+
+int main(void)
+{
+	test_round_trip();
+	test_hostile();
+	return check_end();
+}
