@@ -102,7 +102,7 @@ static void expect_all(const struct check *c, const char *core, struct spans *wa
 	for (i = 0; i < p->nr_segments; i++) {
 		const struct segment *s = &p->segments[i];
 
-		if (plan_is_skipped(s))
+		if (plan_is_skipped(c->process, s))
 			continue;
 		if (s->vma.flags & XCKPT_VMA_STACK) {
 			struct span room = { .start = plan_stack_bottom(c->process, s, floor),

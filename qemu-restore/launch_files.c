@@ -370,15 +370,15 @@ int slots_place(const struct slots *slots, const struct process_plan *plan)
 	for (i = 0; i < plan->nr_ops; i++) {
 		const struct plan_op *op = &plan->group->ops[plan->first_op + i];
 
+		if (op->kind == OP_PLACE && dup2(slots->fd[op->arg[0]], op->arg[1]) < 0)
+			return fail("cannot make fd %d: %s", (int)op->arg[1], strerror(errno));
 		if (event_place(slots, op))
 			return -1;
-		if ((op->kind == OP_PLACE || op->kind == OP_PIDFD) &&
-		    op->arg[op->kind == OP_PLACE] < 3)
-			taken[op->arg[op->kind == OP_PLACE]] = true;
-		if (op->kind != OP_PLACE)
-			continue;
-		if (dup2(slots->fd[op->arg[0]], op->arg[1]) < 0)
-			return fail("cannot make fd %d: %s", (int)op->arg[1], strerror(errno));
+		fd = op->kind == OP_PLACE   ? (int)op->arg[1]
+		     : op->kind == OP_PIDFD ? (int)op->arg[0]
+					    : -1;
+		if (fd >= 0 && fd < 3)
+			taken[fd] = true;
 	}
 	for (fd = 0; fd < 2; fd++)
 		if (!taken[fd] && fcntl(fd, F_GETFD) < 0 && dup2(2, fd) < 0)

@@ -61,6 +61,7 @@ static void begin_process(struct plan *plan, size_t i)
 						    .vfork_fd = -1 };
 	plan->processes[i].leader_ended =
 		plan->img->processes[i].threads[0].tid != plan->img->processes[i].info.pid;
+	plan_leftovers(&plan->processes[i]);
 	plan_descriptors(&plan->processes[i]);
 }
 

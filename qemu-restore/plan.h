@@ -201,7 +201,13 @@ struct shared_object {
 	int slot;
 };
 
+/* Memory of an earlier resume's that nothing leads to any more. */
+struct leftover {
+	uint64_t start, end;
+};
+
 /* What is to be done for one process. */
+
 struct process_plan {
 	struct plan *group;
 	const struct image *img;
@@ -217,6 +223,8 @@ struct process_plan {
 	bool leader_ended; /* of its threads the first one has */
 	struct vfork_wait *vforks;
 	size_t nr_vforks;
+	struct leftover *left; /* by an earlier resume: not mapped again */
+	size_t nr_left;
 	struct late_fcntl *late;
 	size_t nr_late;
 	int vfork_fd; /* close-on-exec: while it is open, who made this process waits; -1 */
@@ -279,7 +287,8 @@ bool plan_is_packed(const struct image *img, uint64_t dev, uint64_t ino);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */
-bool plan_is_skipped(const struct segment *s); /* not mapped at all */
+bool plan_is_skipped(const struct process_plan *plan,
+		     const struct segment *s); /* not mapped at all */
 /* Where the room for the stack @s to grow begins; @floor is the end of what lies below. */
 uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s,
 			   uint64_t floor);
@@ -325,6 +334,8 @@ struct caps {
 };
 /* What the image has, as far as we may give it. */
 struct caps plan_caps(const struct process_plan *plan);
+void plan_leftovers(struct process_plan *plan); /* plan_left.c: find ->left */
+bool plan_is_left(const struct process_plan *plan, const struct segment *s);
 bool plan_hole(struct process_plan *plan); /* plan_hole.c: choose ->hole, ->restart */
 
 /* x86-64 system calls that the plan uses */

@@ -18,6 +18,8 @@ static bool is_free(const struct process_plan *plan, uint64_t start, uint64_t en
 		const struct segment *s = &p->segments[i];
 		uint64_t low = s->start;
 
+		if (plan_is_left(plan, s))
+			continue;
 		if (s->vma.flags & XCKPT_VMA_STACK)
 			low -= low > 2 * STACK_RESERVE ? 2 * STACK_RESERVE : low;
 		if (start < s->end && end > low)

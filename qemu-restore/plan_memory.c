@@ -354,9 +354,9 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 	advise(&m);
 }
 
-bool plan_is_skipped(const struct segment *s)
+bool plan_is_skipped(const struct process_plan *plan, const struct segment *s)
 {
-	return s->start >= 1ull << 47 || s->vma.kind == XCKPT_VMA_SPECIAL;
+	return s->start >= 1ull << 47 || s->vma.kind == XCKPT_VMA_SPECIAL || plan_is_left(plan, s);
 }
 
 /* The engine's heap has to begin and end where the program's did. */
@@ -389,7 +389,7 @@ void plan_memory(struct process_plan *plan)
 	plan_add(plan, OP_SWEEP, p->info.pid);
 	plan_brk(plan);
 	for (i = 0; i < p->nr_segments; i++) {
-		if (plan_is_skipped(&p->segments[i]))
+		if (plan_is_skipped(plan, &p->segments[i]))
 			continue;
 		plan_segment(plan, &p->segments[i], floor);
 		floor = p->segments[i].end;

@@ -46,6 +46,19 @@ static const struct description *find_same(const struct files *files, const stru
 	return NULL;
 }
 
+static void fill(struct plan *plan, const struct open_file *f, int slot)
+{
+	struct plan_op *op;
+
+	if (!f->data)
+		return;
+	op = plan_add_shared(plan, OP_CONTENTS, 0);
+	op->arg[0] = slot;
+	op->arg[1] = f->data_size;
+	op->path = f->data;
+	op->object = f->path;
+}
+
 static int make(struct plan *plan, const struct open_file *f)
 {
 	struct plan_op *op = plan_add_shared(plan, OP_MEMORY, 0);
@@ -59,28 +72,39 @@ static int make(struct plan *plan, const struct open_file *f)
 	op->object = f->path;
 	/* of any size, so rather on the disk it was on */
 	op->path = f->kind == FILE_REGULAR ? plan_path(plan, f->path) : NULL;
-	if (f->data) {
-		op = plan_add_shared(plan, OP_CONTENTS, 0);
-		op->arg[0] = slot;
-		op->arg[1] = f->data_size;
-		op->path = f->data;
-		op->object = f->path;
-	}
 	return slot;
+}
+
+/* A mapping of it, of a part at least: then it is one thing with the memory. */
+static const struct segment *find_view(const struct image *img, const struct open_file *f)
+{
+	size_t i, j;
+
+	for (i = 0; i < img->nr_processes; i++)
+		for (j = 0; j < img->processes[i].nr_segments; j++) {
+			const struct segment *s = &img->processes[i].segments[j];
+
+			if (is_shared_memory(s) && s->vma.dev == f->dev && s->vma.ino == f->ino)
+				return s;
+		}
+	return NULL;
 }
 
 /* Its contents are in memory that is shared, or in the image, or it has none. */
 void plan_nameless(struct files *files, struct description *d)
 {
-	const struct segment *s = image_whole_mapping(files->plan->img, d->file);
+	const struct segment *view = find_view(files->plan->img, d->file);
 	const struct description *same = find_same(files, d);
 	struct plan *plan = files->plan;
+	int slot;
 
 	if (same) {
 		files_reopen(plan, d, same->slot);
 		return;
 	}
-	files_reopen(plan, d, s ? plan_object_slot(plan, s) : make(plan, d->file));
+	slot = view ? plan_object_slot(plan, view) : make(plan, d->file);
+	fill(plan, d->file, slot);
+	files_reopen(plan, d, slot);
 	plan_seals(plan, d->file, d->slot);
 }
 

@@ -16,8 +16,8 @@ program() {
 	STARTED+=("$PID")
 }
 
-# dumped OPTION...: of a program that ends with it, its folder being DIR/work
-dumped() {
+# began: the program runs, its folder being DIR/work
+began() {
 	rm -rf "$IMAGE" "$DIR"/{work,go,kept}
 	mkdir -p "$DIR/work/deep/in"
 	cd "$DIR/work"
@@ -25,6 +25,11 @@ dumped() {
 	chmod 640 data
 	program
 	wait_for 30 test -s deep/in/note || die "the program does not start: $(<"$DIR/out")"
+}
+
+# dumped OPTION...: and ended
+dumped() {
+	began
 	xckpt-dump -q -p "$PID" -o "$IMAGE" --kill "$@"
 	wait "$PID" 2>/dev/null || true
 	cp -a "$DIR/work" "$DIR/kept"
@@ -107,6 +112,24 @@ packed_files() {
 	rm "$DIR/work"
 }
 
+# To another machine in one go.
+streamed_files() {
+	local status=0
+	began
+	xckpt-dump -q -p "$PID" --with-files -o - --kill >"$DIR/stream"
+	wait "$PID" 2>/dev/null || true
+	cd /
+	rm -rf "$DIR/work"
+	mkdir "$DIR/moved"
+	: >"$DIR/go"
+	timeout 120 qemu-resume --engine native --map "$DIR/work=$DIR/moved" - <"$DIR/stream" \
+		>"$DIR/err" 2>&1 9<&- || status=$?
+	[ "$(<"$DIR/moved/data")" = $'first\nsecond\nthird' ] || status=1
+	[ "$(stat -c %s "$DIR/stream")" -lt 30000000 ] || status=1
+	result "$status" 'packed files in a stream, to another folder' "$(<"$DIR/err")"
+	rm -rf "$DIR/moved"
+}
+
 mapped_paths() {
 	dumped
 	cd /
@@ -140,4 +163,4 @@ locked_files() {
 }
 
 load_module
-tap_main changed_files packed_files mapped_paths locked_files
+tap_main changed_files packed_files streamed_files mapped_paths locked_files

@@ -19,9 +19,9 @@
 #define NAME "/xckpt-nameless"
 
 static struct {
-	int removed, again, empty, folder, sealed, future, shm, path, link;
+	int removed, again, empty, folder, sealed, future, partly, shm, path, link;
 } fd;
-static char *future, *named;
+static char *future, *named, *middle;
 static sem_t *sem;
 static struct stat shm_stat;
 
@@ -45,9 +45,9 @@ static int has(int n, const char *text, off_t at)
 	return pread(n, buf, strlen(text), at) == (ssize_t)strlen(text) && !strcmp(buf, text);
 }
 
-static char *map(int n, int prot)
+static char *map(int n, int prot, off_t at)
 {
-	void *p = mmap(NULL, 4096, prot, MAP_SHARED, n, 0);
+	void *p = mmap(NULL, 4096, prot, MAP_SHARED, n, at);
 
 	if (p == MAP_FAILED)
 		die("mmap");
@@ -82,12 +82,17 @@ static void make_memory(void)
 	fd.future = got(memfd_create("future", MFD_ALLOW_SEALING), "memfd_create");
 	if (ftruncate(fd.future, 4096))
 		die("ftruncate");
-	future = map(fd.future, PROT_READ | PROT_WRITE);
+	future = map(fd.future, PROT_READ | PROT_WRITE, 0);
 	got(fcntl(fd.future, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_GROW), "seals");
+	fd.partly = got(memfd_create("partly", 0), "memfd_create");
+	put(fd.partly, "before", 0);
+	put(fd.partly, "in the middle", 4096);
+	put(fd.partly, "behind", 12000);
+	middle = map(fd.partly, PROT_READ | PROT_WRITE, 4096);
 	fd.shm = got(shm_open(NAME, O_RDWR | O_CREAT, 0600), "shm_open");
 	if (ftruncate(fd.shm, 4096) || fstat(fd.shm, &shm_stat))
 		die("shm_open");
-	named = map(fd.shm, PROT_READ | PROT_WRITE);
+	named = map(fd.shm, PROT_READ | PROT_WRITE, 0);
 	close(fd.shm);
 	sem_unlink(NAME);
 	sem = sem_open(NAME, O_CREAT, 0600, 3);
@@ -139,6 +144,11 @@ static void check_memory(unsigned int lines)
 	      "for what is to come");
 	strcpy(future, "written");
 	check(has(fd.future, "written", 0), "and written where it is mapped");
+	check(has(fd.partly, "before", 0) && has(fd.partly, "behind", 12000) &&
+		      !strcmp(middle, "in the middle"),
+	      "one that is mapped in part is complete");
+	strcpy(middle, "THE");
+	check(has(fd.partly, "THE", 4096), "and the same as its mapping");
 	n = got(shm_open(NAME, O_RDWR, 0), "shm_open");
 	check(((unsigned int *)named)[1] == lines - 1 && !fstat(n, &st) && st.st_size == 4096,
 	      "shared memory by its name");

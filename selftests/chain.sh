@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# chain.sh [ROUNDS]   a tree of processes is dumped and resumed again and again (10
+# times), natively: it ends as if nobody had touched it, and neither its mappings nor
+# its images grow. In a VM with the module.
+
+. "$(dirname "$0")/lib.sh"
+
+ROUNDS=${1:-10}
+DIR=$(mktemp -d /tmp/xckpt-chain.XXXXXX)
+IMAGE=$DIR/image
+trap 'rm -rf "$DIR"' EXIT
+
+# Sets PID to the tree's first process.
+find_first() {
+	wait_for 60 pgrep -x -o family >"$DIR/pid" || die "the program is gone: $(<"$DIR/err")"
+	read -r PID <"$DIR/pid"
+}
+
+# "MAPPINGS KIB" of an image
+sizes() {
+	xckpt-info --json "$1" | python3 -c '
+import json, sys
+print(sum(len(p["mappings"]) for p in json.load(sys.stdin)["processes"]), end=" ")'
+	du -sk "$1" | cut -f1
+}
+
+chain() {
+	local round first last status=0
+	cd "$DIR"
+	cp "$TESTS/family" .
+	./family 400 >ref </dev/null 9<&-
+	./family 400 >out </dev/null 2>"$DIR/err" 9<&- &
+	STARTED+=("$!")
+	for ((round = 1; round <= ROUNDS; round++)); do
+		find_first
+		wait_for 60 has_lines out $((round * 300 / ROUNDS)) || die "it stands in round $round"
+		xckpt-dump -q -p "$PID" -o "$IMAGE.$round" --kill
+		wait "${STARTED[-1]}" 2>/dev/null || true
+		qemu-resume --engine native "$IMAGE.$round" </dev/null >>"$DIR/err" 2>&1 9<&- &
+		STARTED+=("$!")
+		[ "$round" = 1 ] || rm -rf "$IMAGE.$((round - 1))"
+		[ "$round" != 2 ] || first=$(sizes "$IMAGE.2")
+	done
+	last=$(sizes "$IMAGE.$ROUNDS")
+	wait "${STARTED[-1]}" || status=$?
+	result "$status" "$ROUNDS rounds: the right status" "$(<"$DIR/err")"
+	result "$(cmp -s out ref && echo 0 || echo 1)" "$ROUNDS rounds: the right output" "$(diff out ref)"
+	result "$((${last% *} > ${first% *}))" 'no mapping more' "$first, then $last"
+	result "$((${last#* } > ${first#* } + 64))" 'no larger image' "$first, then $last"
+}
+
+load_module
+tap_main chain
