@@ -73,9 +73,13 @@ load='insmod $XCKPT_KO'
 # shellcheck disable=SC2016
 mapfile -t kernel_tests < <(kernel_test_names | sed 's|^|$XCKPT_TOP/build/$XCKPT_SUITE-amd64/tests/|')
 
+# Of all that is resumed under QEMU on arm64, the small programs are on x86-64 as well.
+programs=$(grep -v '| native$' "$SELFTESTS/victims.list" |
+	sed -n 's/^\([a-z0-9]\+\) *|.*| program .*/\1/p' | tr '\n' ' ')
+
 trixie_amd64() {
 	in_vm trixie-move '--suite trixie --mem 3072' \
-		"$(run "$IN/move.sh dump" "$IN/move.sh resume native" "$IN/move.sh resume qemu")"
+		"$(run "$IN/move.sh dump" "$IN/move.sh resume native" "$IN/move.sh resume qemu $programs")"
 	in_vm trixie-stream '--suite trixie' \
 		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh" \
 			"$IN/groups.sh" "$IN/files.sh" "$IN/terminal.sh" "$RESUME dump")"

@@ -96,7 +96,7 @@ store() {
 	cp -r "$LOCAL/$name"/{ref,ref.status} "$STORE/$name/"
 	# the share cannot tell where holes are, and some cores are mostly holes
 	tar -C "$LOCAL/$name" -cSf - image | zstd -q -1 >"$STORE/$name/image.tar.zst"
-	tar -C "$WORK_TOP" -cSf - "$name" | zstd -q -1 >"$STORE/$name/work.tar.zst"
+	tar -C "$LOCAL/$name/work" -cSf - "$name" | zstd -q -1 >"$STORE/$name/work.tar.zst"
 }
 
 # Runs on while its image is written: it may be anywhere, or over, when that is done.
@@ -113,12 +113,15 @@ dump_stopped() {
 	if dump_at "$name" 2 "$LOCAL/$name/image" --leave-stopped; then
 		if stands "$PID"; then
 			pass "$name: left stopped"
-			store "$name"
+			# quickly: some victims measure time, and being stopped is part of it
+			mkdir "$LOCAL/$name/work"
+			cp -a "$WORK_TOP/$name" "$LOCAL/$name/work/"
 		else
 			fail "$name: left stopped" "state $(state_of "$PID")"
 		fi
 	fi
 	tree_of "$PID" | xargs -r kill -CONT 2>/dev/null || true
+	[ ! -d "$LOCAL/$name/work" ] || store "$name"
 	end_of "$PID"
 	compare "$name" "$STATUS" "went on to the right end" "$LOCAL/$name/dump.2.log"
 }
