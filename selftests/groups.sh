@@ -101,7 +101,8 @@ resume_session() {
 	local status=0 pid image=$DIR/session
 	xckpt-dump -q --session "$SESSION" -o "$image" --kill
 	wait_for 20 eval "! alive '$1' && ! alive '$2'"
-	qemu-resume --engine native "$image" </dev/null >"$DIR/out" 2>&1 9<&- &
+	# DIR/out is the tickers', and must be as it was
+	qemu-resume --engine native "$image" </dev/null >"$DIR/resumed" 2>&1 9<&- &
 	pid=$!
 	STARTED+=("$pid")
 	go_on 'a session is resumed' a b
@@ -112,7 +113,7 @@ resume_session() {
 	result "$(alive "$pid" && ticks_on b && echo 0 || echo 1)" 'the second goes on alone'
 	kill -TERM "$pid"
 	wait "$pid" || status=$?
-	result "$((status != 143))" 'is told to end, too, and the status is that of the first' "$status: $(<"$DIR/out")"
+	result "$((status != 143))" 'is told to end, too, and the status is that of the first' "$status: $(<"$DIR/resumed")"
 	rm -rf "$image"
 }
 
