@@ -169,7 +169,10 @@ resume_error_socket() {
 # What is wrong with a child is wrong with all: not one of them runs.
 # No process of a program that was not resumed; their pids if there are.
 none_left() {
-	! { pgrep -x ticker; pgrep -x xckpt-init; } | grep .
+	local left
+	left=$(pgrep -x ticker; pgrep -x xckpt-init) || true
+	echo "$left"
+	[ -z "$left" ]
 }
 
 resume_error_tree() {
