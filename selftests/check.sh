@@ -92,7 +92,7 @@ bookworm_amd64() {
 	in_vm bookworm-kernel '--suite bookworm' "$(run "$load" "${kernel_tests[@]}")"
 	in_vm bookworm-move '--suite bookworm --mem 3072' \
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native")"
-	in_vm bookworm-errors '--suite bookworm --mem 3072' "$(run "$IN/errors.sh" "$IN/groups.sh")"
+	in_vm bookworm-errors '--suite bookworm --mem 3072' "$(run "$IN/errors.sh" "$IN/groups.sh" "$IN/chain.sh 6")"
 }
 
 trixie_kernel() {

@@ -6,6 +6,7 @@
 #include "version.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,31 +26,62 @@ bool has_registers(uint32_t state)
 	return state <= XCKPT_TASK_VFORK || state == XCKPT_TASK_ASLEEP;
 }
 
-/* What a process that has ended still tells. */
+/*
+ * What /proc/PID/status tells as @key ("NSpgid:"): an id in the pid namespace that is
+ * @depth levels below ours, or in the innermost one for 0; *@levels is how many there
+ * are. Returns 0 when that is not known.
+ */
+static int namespace_id(int pid, const char *key, unsigned int depth, unsigned int *levels)
+{
+	char path[64], line[512];
+	unsigned int nr = 0;
+	int id = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		char *at = line + strlen(key), *end;
+
+		if (strncmp(line, key, strlen(key)) != 0)
+			continue;
+		for (int found = (int)strtol(at, &end, 10); end != at;
+		     found = (int)strtol(at = end, &end, 10)) {
+			nr++;
+			if (!depth || nr == depth)
+				id = found;
+		}
+		break;
+	}
+	if (f)
+		fclose(f);
+	if (levels)
+		*levels = nr;
+	return id;
+}
+
+/* What a process that has ended still tells: with ids as the first process sees them. */
 static int add_ended(struct dump *d, struct manifest_process *p, const struct xckpt_task *task)
 {
 	struct image_zombie *z = &d->img.zombies[d->img.nr_zombies++];
-	char buf[64], path[64], stat[512];
-	const char *end;
-	size_t n = 0;
-	FILE *f;
+	int outer = p->pid, pid, ppid;
+	unsigned int depth;
+	char buf[64];
 
-	p->comm = arena_strdup(&d->priv.arena, comm_of(p->pid, buf));
+	p->comm = arena_strdup(&d->priv.arena, comm_of(outer, buf));
 	if (!p->comm)
 		return -1;
-	p->ppid = task->ppid;
+	namespace_id(d->tasks[0].pid, "NStgid:", 0, &depth);
+	pid = namespace_id(outer, "NStgid:", depth, NULL);
+	ppid = namespace_id(task->ppid, "NStgid:", depth, NULL);
+	p->pid = pid ? pid : outer;
+	p->ppid = ppid ? ppid : task->ppid;
+	p->pgid = namespace_id(outer, "NSpgid:", depth, NULL);
+	p->sid = namespace_id(outer, "NSsid:", depth, NULL);
 	p->exit_code = task->exit_code;
-	snprintf(path, sizeof(path), "/proc/%d/stat", p->pid);
-	f = fopen(path, "re");
-	if (f) {
-		n = fread(stat, 1, sizeof(stat) - 1, f);
-		fclose(f);
-	}
-	stat[n] = 0;
-	end = strrchr(stat, ')');
-	if (end && sscanf(end, ") %*c %*d %d %d", &p->pgid, &p->sid) != 2)
-		p->pgid = p->sid = 0;
-	*z = (struct image_zombie){ p->pid, p->ppid, p->pgid, p->sid, p->exit_code, p->comm };
+	*z =
+		(struct image_zombie){ p->pid,	     p->ppid, p->pgid, p->sid,
+				       p->exit_code, p->comm, outer };
 	return 0;
 }
 

@@ -59,8 +59,8 @@ static int inner_pid(const struct dump *d, int pid)
 		if (d->img.processes[i].outer_pid == pid)
 			return d->img.processes[i].info.pid;
 	for (size_t i = 0; i < d->img.nr_zombies; i++)
-		if (d->img.zombies[i].pid == pid)
-			return pid;
+		if (d->img.zombies[i].outer_pid == pid)
+			return d->img.zombies[i].pid;
 	return 0;
 }
 

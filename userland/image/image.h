@@ -216,6 +216,7 @@ struct image_zombie {
 	int pid, ppid, pgid, sid;
 	int exit_code; /* as wait(2) gives it */
 	const char *comm;
+	int outer_pid; /* during a dump: as struct image_process.outer_pid */
 };
 
 /*
