@@ -27,17 +27,20 @@ print(sum(len(p["mappings"]) for p in json.load(sys.stdin)["processes"]), end=" 
 }
 
 chain() {
-	local round first last status=0
+	local round first last seen=0 status=0
 	cd "$DIR"
 	cp "$TESTS/family" .
 	./family 400 >ref </dev/null 9<&-
 	./family 400 >out </dev/null 2>"$DIR/err" 9<&- &
 	STARTED+=("$!")
 	for ((round = 1; round <= ROUNDS; round++)); do
+		# it runs: who is being resumed still has things of qemu-resume's
+		wait_for 60 has_lines out $((seen + 300 / ROUNDS)) ||
+			die "it stands in round $round: $(<"$DIR/err")"
 		find_first
-		wait_for 60 has_lines out $((round * 300 / ROUNDS)) || die "it stands in round $round"
 		xckpt-dump -q -p "$PID" -o "$IMAGE.$round" --kill
 		wait "${STARTED[-1]}" 2>/dev/null || true
+		seen=$(wc -l <out)
 		qemu-resume --engine native "$IMAGE.$round" </dev/null >>"$DIR/err" 2>&1 9<&- &
 		STARTED+=("$!")
 		[ "$round" = 1 ] || rm -rf "$IMAGE.$((round - 1))"
