@@ -12,10 +12,16 @@ DIR=$(mktemp -d /tmp/xckpt-chain.XXXXXX)
 IMAGE=$DIR/image
 trap 'rm -rf "$DIR"' EXIT
 
-# Sets PID to the tree's first process.
+# Sets PID to the tree's first process, which was FIRST in its own pid namespace all along.
 find_first() {
-	wait_for 60 pgrep -x -o family >"$DIR/pid" || die "the program is gone: $(<"$DIR/err")"
-	read -r PID <"$DIR/pid"
+	local pid
+	for pid in $(pgrep -x family); do
+		if [ "$(sed -n 's/^NSpid:.*\t//p' "/proc/$pid/status")" = "$FIRST" ]; then
+			PID=$pid
+			return
+		fi
+	done 2>/dev/null
+	die "the program is gone: $(<"$DIR/err")"
 }
 
 # "MAPPINGS KIB" of an image
@@ -30,12 +36,14 @@ chain() {
 	local round first last seen=0 status=0
 	cd "$DIR"
 	cp "$TESTS/family" .
-	./family 400 >ref </dev/null 9<&-
-	./family 400 >out </dev/null 2>"$DIR/err" 9<&- &
-	STARTED+=("$!")
+	# it goes on until it is dumped, which takes a while
+	./family $((ROUNDS * 150)) >ref </dev/null 9<&-
+	./family $((ROUNDS * 150)) >out </dev/null 2>"$DIR/err" 9<&- &
+	FIRST=$!
+	STARTED+=("$FIRST")
 	for ((round = 1; round <= ROUNDS; round++)); do
 		# it runs: who is being resumed still has things of qemu-resume's
-		wait_for 60 has_lines out $((seen + 300 / ROUNDS)) ||
+		wait_for 60 has_lines out $((seen + 5)) ||
 			die "it stands in round $round: $(<"$DIR/err")"
 		find_first
 		xckpt-dump -q -p "$PID" -o "$IMAGE.$round" --kill
