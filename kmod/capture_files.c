@@ -4,17 +4,12 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
-#include <linux/magic.h>
 #include <linux/pid.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched/task.h>
 
 #include "capture.h"
 #include "compat/files.h"
-
-#ifndef PID_FS_MAGIC /* older pidfds are anonymous inodes as well */
-#define PID_FS_MAGIC 0x50494446
-#endif
 
 struct open_fd {
 	struct file *file; /* with a reference */

@@ -84,6 +84,8 @@ int check_files_end(struct check *c, struct check_files *files);
 /* what fdinfo tells of descriptor @fd, which @maker has made (or NULL) */
 int check_fdinfo(struct check *c, const struct process_fd *fd, const struct plan_op *maker,
 		 const char *fdinfo);
+/* the number behind @name there, 0 when it is not told */
+uint64_t check_value(const char *fdinfo, const char *name, int base);
 /* check_events.c: the same of an anonymous inode's state */
 int check_event(struct check *c, const struct process_fd *fd, const char *fdinfo);
 

@@ -16,13 +16,6 @@ static size_t count_lines(const char *text, const char *start)
 	return nr;
 }
 
-static uint64_t value_of(const char *fdinfo, const char *name, int base)
-{
-	const char *line = strstr(fdinfo, name);
-
-	return line ? strtoull(line + strlen(name), NULL, base) : 0;
-}
-
 static int compare(struct check *c, int fd, const char *what, uint64_t found, uint64_t expected)
 {
 	char object[80];
@@ -39,7 +32,7 @@ static int check_pidfd(struct check *c, const struct process_fd *fd, const char 
 	long found = 0;
 
 	if (pid < 0) /* -1 or 0, as the kernel likes it */
-		return compare(c, fd->fd, "the process", value_of(fdinfo, "\nPid:", 10) + 1 > 1,
+		return compare(c, fd->fd, "the process", check_value(fdinfo, "\nPid:", 10) + 1 > 1,
 			       false);
 	/* the last number is that of the innermost namespace */
 	while (line && *(line += strcspn(line, "\t\n")) == '\t')
@@ -79,13 +72,14 @@ int check_event(struct check *c, const struct process_fd *fd, const char *fdinfo
 
 	switch (e->kind) {
 	case EVENT_COUNTER:
-		return compare(c, fd->fd, "the count", value_of(fdinfo, "eventfd-count:", 16),
+		return compare(c, fd->fd, "the count", check_value(fdinfo, "eventfd-count:", 16),
 			       e->count);
 	case EVENT_TIMER:
-		return compare(c, fd->fd, "the clock", value_of(fdinfo, "clockid:", 10),
+		return compare(c, fd->fd, "the clock", check_value(fdinfo, "clockid:", 10),
 			       (uint64_t)e->clock);
 	case EVENT_SIGNALS:
-		return compare(c, fd->fd, "the signals", value_of(fdinfo, "sigmask:", 16), e->mask);
+		return compare(c, fd->fd, "the signals", check_value(fdinfo, "sigmask:", 16),
+			       e->mask);
 	case EVENT_POLL:
 		return check_poll(c, fd, count_lines(fdinfo, "tfd:"));
 	case EVENT_WATCHES:

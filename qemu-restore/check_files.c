@@ -216,8 +216,7 @@ static int check_target(struct check *c, const struct process_fd *fd, const stru
 		       : check_differs(c, object, link, fd->file->path);
 }
 
-/* The number behind @name in what fdinfo tells. */
-static uint64_t value_of(const char *fdinfo, const char *name, int base)
+uint64_t check_value(const char *fdinfo, const char *name, int base)
 {
 	const char *line = strstr(fdinfo, name);
 
@@ -228,7 +227,7 @@ int check_fdinfo(struct check *c, const struct process_fd *fd, const struct plan
 		 const char *fdinfo)
 {
 	const struct open_file *f = fd->file;
-	uint64_t flags = value_of(fdinfo, "flags:", 8), pos = value_of(fdinfo, "pos:", 10);
+	uint64_t flags = check_value(fdinfo, "flags:", 8), pos = check_value(fdinfo, "pos:", 10);
 	uint64_t compared = is_replaced(maker) ? O_ACCMODE : COMPARED;
 	char object[64];
 

@@ -37,22 +37,13 @@ static bool has_group(const struct image *img, int pgid)
 	return false;
 }
 
-static bool has_process(const struct image *img, int pid)
-{
-	size_t i;
-
-	for (i = 0; i < img->nr_processes; i++)
-		if (img->processes[i].info.pid == pid)
-			return true;
-	return false;
-}
-
 static void plan_owner(struct files *files, const struct description *d)
 {
 	const struct open_file *f = d->file;
 	struct plan_op *op;
-	bool there = f->owner_type == X86_F_OWNER_PGRP ? has_group(files->plan->img, f->owner)
-						       : has_process(files->plan->img, f->owner);
+	bool there = f->owner_type == X86_F_OWNER_PGRP
+			     ? has_group(files->plan->img, f->owner)
+			     : plan_has_process(files->plan->img, f->owner);
 
 	if (!f->owner)
 		return;

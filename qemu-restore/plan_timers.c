@@ -65,16 +65,6 @@ static bool has_thread(const struct image_process *p, int tid)
 	return tid == p->info.pid;
 }
 
-static bool has_process(const struct image *img, int pid)
-{
-	size_t i;
-
-	for (i = 0; i < img->nr_processes; i++)
-		if (img->processes[i].info.pid == pid)
-			return true;
-	return false;
-}
-
 /* What a timer of a processor clock counts. */
 static int counted_id(const struct xckpt_timer *t)
 {
@@ -133,7 +123,7 @@ static void tell_missing(struct process_plan *plan)
 		if (clock_is_gone(plan, t))
 			add_to(&clocks, t->id);
 		else if (t->clock < 0 && !counts_thread(t) &&
-			 !has_process(plan->img, counted_id(t)))
+			 !plan_has_process(plan->img, counted_id(t)))
 			add_to(&foreign, t->id);
 		if (target_is_gone(plan, t))
 			add_to(&targets, t->id);

@@ -6,10 +6,15 @@
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/kref.h>
+#include <linux/magic.h>
 #include <linux/version.h>
 #include <linux/wait.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
 #include <linux/filelock.h>
+#endif
+
+#ifndef PID_FS_MAGIC /* before 6.9 pidfds are anonymous inodes as well */
+#define PID_FS_MAGIC 0x50494446
 #endif
 
 /* Who gets SIGIO: NULL where nobody was ever chosen. Since 6.12 it is allocated when needed. */
