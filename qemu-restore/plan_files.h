@@ -5,11 +5,6 @@
 
 #include "plan.h"
 
-#define X86_O_ACCMODE 3u
-#define X86_O_RDONLY 0u
-#define X86_O_WRONLY 1u
-#define X86_O_PATH 010000000u
-
 /* What becomes of an open file description of the image. */
 struct description {
 	const struct open_file *file;

@@ -12,7 +12,6 @@ struct x86_flock {
 	int32_t pid, pad2;
 };
 
-#define X86_O_ASYNC 020000u
 #define X86_F_SETFL 4
 #define X86_F_SETLK 6
 #define X86_F_SETSIG 10

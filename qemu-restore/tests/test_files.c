@@ -5,9 +5,6 @@
 #include "synth.h"
 #include "tap.h"
 
-#define X86_O_RDWR 2u
-#define X86_O_ASYNC 020000u
-
 static struct synth s;
 
 static struct open_file *file(enum file_kind kind, const char *path, int fd)

@@ -13,9 +13,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define X86_O_ACCMODE 3u
-#define X86_O_PATH 010000000u
-
 /* bytes of all of them together */
 #define SMALL ((uint64_t)16 << 20)
 

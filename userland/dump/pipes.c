@@ -10,13 +10,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* O_* of x86-64, whatever this is built for */
-#define X86_O_ACCMODE 3u
-#define X86_O_WRONLY 1u
-#define X86_O_RDWR 2u
-#define X86_O_DIRECT 040000u
-#define X86_O_PATH 010000000u
-
 static bool reads(const struct open_file *f)
 {
 	return !(f->flags & X86_O_PATH) && (f->flags & X86_O_ACCMODE) != X86_O_WRONLY;

@@ -94,6 +94,15 @@ struct file_lock {
 	uint64_t start, end; /* bytes, both belong to it; end UINT64_MAX: to any end of the file */
 };
 
+/* struct open_file.flags: O_* of x86-64, whatever machine this is built for */
+#define X86_O_ACCMODE 3u
+#define X86_O_RDONLY 0u
+#define X86_O_WRONLY 1u
+#define X86_O_RDWR 2u
+#define X86_O_ASYNC 020000u
+#define X86_O_DIRECT 040000u
+#define X86_O_PATH 010000000u
+
 struct open_file {
 	uint32_t id;
 	enum file_kind kind;

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#define X86_O_PATH 010000000u
-
 #define NOT_YET "cannot be resumed by this version"
 
 static const char *const file_why[] = {
