@@ -41,9 +41,9 @@ on_x86() {
 	STARTED+=("$pid")
 	follow "$pid" x86-64 1 &
 	wait_for 120 has_lines out "$LINES_X86" || die 'the program does not start'
-	xckpt-dump -p "$pid" -o "$KEEP/image" --kill 2>"$KEEP/summary"
+	xckpt-dump -p "$pid" -o "$KEEP/image" --kill --with-files 2>"$KEEP/summary"
 	wait
-	note "\$ xckpt-dump -p $pid -o image --kill"
+	note "\$ xckpt-dump -p $pid -o image --kill --with-files"
 	sed 's/^/   /' "$KEEP/summary"
 	cp out "$KEEP/first-half"
 	note '' 'The program is dead; what is left of it is an ELF core and a manifest:'
