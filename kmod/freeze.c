@@ -387,6 +387,19 @@ static void group_signal(struct group *group, int sig)
 	}
 }
 
+/*
+ * Only one thread is told of a signal for its process, and the others run until
+ * that one has taken it: tell all, so that none returns to user mode before.
+ */
+static void group_stop_signal(struct group *group)
+{
+	struct member *member;
+
+	group_signal(group, SIGSTOP);
+	list_for_each_entry(member, &group->members, node)
+		set_tsk_thread_flag(member->task, TIF_SIGPENDING);
+}
+
 void group_thaw(struct group *group, unsigned int flags)
 {
 	struct member *member;
@@ -397,7 +410,7 @@ void group_thaw(struct group *group, unsigned int flags)
 	if (flags & XCKPT_THAW_KILL)
 		group_signal(group, SIGKILL);
 	else if (flags & XCKPT_THAW_STOP)
-		group_signal(group, SIGSTOP);
+		group_stop_signal(group);
 
 	spin_lock(&members_lock);
 	group->frozen = false;

@@ -43,7 +43,8 @@ counts_of() {
 show_failures() {
 	local log=$LOGS/$1.log
 	if grep -q '^not ok' "$log"; then
-		awk '/^not ok/ { on = 1; print "    " $0; next } /^#/ && on { print "    " $0; next } { on = 0 }' \
+		awk '/^#/ { if (on) print "    " $0; else said = said "    " $0 "\n"; next }
+			{ on = /^not ok/; if (on) printf "%s    %s\n", said, $0; said = "" }' \
 			"$log" | head -n 60
 	fi
 	tail -n 5 "$log" | sed 's/^/    | /'

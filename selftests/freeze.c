@@ -166,6 +166,38 @@ TEST(thaw_can_stop)
 	EXPECT(moves(0, 1) && moves(1, 1) && moves(2, 1));
 }
 
+#define COUNTERS 8
+
+static void counting_threads(void)
+{
+	for (int i = 1; i < COUNTERS; i++)
+		in_thread(counting_thread, i);
+	count_forever(0);
+}
+
+/* Of many threads that all want to run. */
+TEST(nothing_runs_between_the_freeze_and_the_stop)
+{
+	struct xckpt_freeze f;
+	uint64_t held[COUNTERS];
+	int fd = session(), status;
+	pid_t pid;
+
+	share_counters();
+	pid = target(counting_threads);
+	for (int round = 0; round < 20; round++) {
+		ASSERT(!freeze(fd, pid, &f));
+		for (int i = 0; i < COUNTERS; i++)
+			held[i] = shared[i];
+		ASSERT(!thaw_flags(fd, XCKPT_THAW_STOP));
+		ASSERT(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+		for (int i = 0; i < COUNTERS; i++)
+			EXPECT(shared[i] == held[i]);
+		kill(pid, SIGCONT);
+		EXPECT(moves(0, 1) && moves(COUNTERS - 1, 1));
+	}
+}
+
 static void handler(int signo)
 {
 	shared[5]++;

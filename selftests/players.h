@@ -17,6 +17,7 @@ static inline _Noreturn void count_at(int n)
 /* Runs @prepare, and then counts at @n. */
 static inline pid_t player(int n, void (*prepare)(void))
 {
+	uint64_t before = shared[n];
 	pid_t pid = fork();
 
 	ASSERT(pid >= 0);
@@ -27,7 +28,7 @@ static inline pid_t player(int n, void (*prepare)(void))
 			prepare();
 		count_at(n);
 	}
-	EXPECT(moves(n, 1));
+	EXPECT(reaches(n, before + 1));
 	return pid;
 }
 
