@@ -32,7 +32,8 @@ def main():
         for n, value in pool.imap(step, range(count)):
             print(n, value, flush=True)
             assert table[n] == value
-    got = sorted(lines.get() for _ in range(count))
+        # leaving the pool ends its workers, and what they have not sent yet is lost
+        got = sorted(lines.get() for _ in range(count))
     print("all in the queue:", [v for _, v in got] == list(table))
     print("all counted:", total.value == count)
 
