@@ -248,18 +248,19 @@ static int fill_pipe(const struct slots *slots, const struct plan *plan, const s
 	int out = slots->fd[op->arg[0]],
 	    in = openat(plan->img->dir_fd, op->path, O_RDONLY | O_CLOEXEC);
 	int flags = fcntl(out, F_GETFL);
-	uint64_t left = op->arg[1];
+	uint64_t left = op->arg[1], at = op->arg[2];
 	char buf[65536];
 
 	if (in < 0)
 		return fail("cannot open %s of the image: %s", op->path, strerror(errno));
-	fcntl(out, F_SETFL, flags | O_NONBLOCK);
+	fcntl(out, F_SETFL, ((flags & ~O_DIRECT) | O_NONBLOCK) | (op->arg[3] ? O_DIRECT : 0));
 	while (left) {
-		ssize_t n = read(in, buf, left < sizeof(buf) ? left : sizeof(buf));
+		ssize_t n = pread(in, buf, left < sizeof(buf) ? left : sizeof(buf), (off_t)at);
 
 		if (n <= 0 || write(out, buf, n) != n)
 			break;
 		left -= n;
+		at += n;
 	}
 	fcntl(out, F_SETFL, flags);
 	close(in);

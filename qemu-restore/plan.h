@@ -42,7 +42,8 @@ enum op_kind {
 		  */
 	OP_FIFO, /* [0]: slot, opened for reading and writing, [1]: capacity */
 	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags, [3]: position */
-	OP_FILL, /* [0]: slot, [1]: bytes; path: file in the image */
+	OP_FILL, /* [0]: slot, [1]: bytes, [2]: from there, [3]: as a packet; path: file in the
+		    image */
 	OP_UNPACK, /* [0]: bytes, [1]: mode, [2]: mtime_ns, [3]: uid, [4]: gid; object: file in the
 		      image, for path */
 	OP_CONTENTS, /* [0]: slot, [1]: bytes; path: file in the image */

@@ -46,16 +46,32 @@ static struct pipe_state state_of(const struct files *files, const struct descri
 	return state;
 }
 
+static struct plan_op *plan_write(struct plan *plan, const struct open_file *full, int slot,
+				  uint64_t bytes)
+{
+	struct plan_op *op = plan_add_shared(plan, OP_FILL, 0);
+
+	op->arg[0] = slot;
+	op->arg[1] = bytes;
+	op->path = full->data;
+	return op;
+}
+
 static void plan_fill(struct plan *plan, const struct pipe_state *state, int slot)
 {
-	struct plan_op *op;
+	const struct open_file *full = state->full;
+	uint64_t at = 0;
+	size_t i;
 
-	if (!state->full)
-		return;
-	op = plan_add_shared(plan, OP_FILL, 0);
-	op->arg[0] = slot;
-	op->arg[1] = state->full->data_size;
-	op->path = state->full->data;
+	if (full && !full->nr_packets)
+		plan_write(plan, full, slot, full->data_size);
+	for (i = 0; full && i < full->nr_packets; i++) {
+		struct plan_op *op = plan_write(plan, full, slot, full->packets[i]);
+
+		op->arg[2] = at;
+		op->arg[3] = true;
+		at += full->packets[i];
+	}
 }
 
 static void plan_fifo(struct files *files, struct description *first)

@@ -345,7 +345,7 @@ dump_error_unsupported() {
 		end_ticker
 	done <<-'END'
 		tables descriptors that are shared with another process
-		packets fd [0-9]+ \(pipe:.*packet pipe
+		packets fd [0-9]+ \(pipe:.*with and without O_DIRECT
 		unread fd [0-9]+ \(anon_inode:.*inotify.*events that were not read
 		pidfd fd [0-9]+ \(.*pidfd.*outside of the group
 		sysv mapping .*System V shared memory

@@ -252,6 +252,35 @@ static void test_replaced(void)
 	plan_free(plan);
 }
 
+static void test_packets(void)
+{
+	uint32_t sizes[] = { 3, 7 };
+	struct open_file *r, *w;
+	const struct plan_op *op;
+	struct plan *plan;
+
+	begin();
+	r = file(FILE_PIPE, "pipe:[5]", 3);
+	w = file(FILE_PIPE, "pipe:[5]", 4);
+	r->inside = w->inside = true;
+	r->ino = w->ino = 5;
+	w->flags = X86_O_WRONLY;
+	r->data = "files/pipe-1";
+	r->data_size = 10;
+	plan = make();
+	op = find_op(plan, OP_FILL, 0);
+	ok(count_ops(plan, OP_FILL) == 1 && op->arg[1] == 10 && !op->arg[3], "a stream is one");
+	plan_free(plan);
+	r->packets = sizes;
+	r->nr_packets = 2;
+	plan = make();
+	op = find_op(plan, OP_FILL, place_of(plan, OP_FILL) + 1);
+	ok(count_ops(plan, OP_FILL) == 2 && find_op(plan, OP_FILL, 0)->arg[1] == 3,
+	   "packets are written one by one");
+	ok(op->arg[1] == 7 && op->arg[2] == 3 && op->arg[3], "each from its place");
+	plan_free(plan);
+}
+
 static void test_maps(void)
 {
 	static const struct path_map maps[] = { { "/srv", "/mnt/a/" }, { "/srv/deep", "/b" } };
@@ -278,6 +307,7 @@ int main(void)
 	test_timers();
 	test_locks();
 	test_replaced();
+	test_packets();
 	test_maps();
 	return tap_end();
 }

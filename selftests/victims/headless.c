@@ -36,6 +36,8 @@ static void *turn(void *arg)
 	for (unsigned int i = 0; i < turns; i++) {
 		sem_wait(&go[me]);
 		hash = work(hash, STEP / 2);
+		while (!i && first_thread() != 'Z') /* it may be on its way */
+			usleep(1000);
 		say("turn %u of %d: %016jx %c", i, me, (uintmax_t)hash, first_thread());
 		sem_post(&go[!me]);
 	}

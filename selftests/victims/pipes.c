@@ -3,7 +3,8 @@
  * pipes [TURNS]: pipes in every state, with and without a name. A child sends records
  * by a FIFO, and its parent is always some behind; the others lie there until the end:
  * one whose writers are gone, one whose readers are gone, one opened twice for
- * reading, one that is both ends in one, one whose name is gone.
+ * reading, one that is both ends in one, one whose name is gone, packets with and
+ * without a writer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ struct record {
 	char text[28];
 };
 
-static int ended[2], broken[2], twice[2], again, both, nameless;
+static int ended[2], broken[2], twice[2], packets[2], letters[2], again, both, nameless;
 
 static int reopened(int fd, int flags)
 {
@@ -50,6 +51,18 @@ static bool holds(int fd, const char *text)
 	return read(fd, buf, strlen(text)) == (ssize_t)strlen(text) && !strcmp(buf, text);
 }
 
+static void set_up_packets(void)
+{
+	if (pipe2(packets, O_DIRECT) || pipe2(letters, O_DIRECT))
+		die("pipe2");
+	put(packets[1], "one");
+	put(packets[1], "and");
+	put(packets[1], "another");
+	put(letters[1], "a");
+	put(letters[1], "bc");
+	close(letters[1]);
+}
+
 static void set_up(void)
 {
 	int pair[2];
@@ -72,6 +85,7 @@ static void set_up(void)
 	nameless = open("gone", O_RDWR);
 	unlink("gone");
 	put(nameless, "no name");
+	set_up_packets();
 }
 
 static _Noreturn void send(unsigned int turns, int go)
@@ -98,6 +112,24 @@ static void receive(int fd, unsigned int turn)
 	say("%u %s", turn, r.text);
 }
 
+/* What a read has no room for of a packet is gone. */
+static void look_at_packets(void)
+{
+	char buf[64] = "";
+
+	check(read(packets[0], buf, sizeof(buf)) == 3 && !memcmp(buf, "one", 3) &&
+		      read(packets[0], buf, 1) == 1 && *buf == 'a' &&
+		      read(packets[0], buf, sizeof(buf)) == 7 && !memcmp(buf, "another", 7),
+	      "packet by packet");
+	put(packets[1], "more");
+	put(packets[1], "to come");
+	check(read(packets[0], buf, sizeof(buf)) == 4 && read(packets[0], buf, sizeof(buf)) == 7,
+	      "and those that are still written");
+	check(read(letters[0], buf, sizeof(buf)) == 1 && read(letters[0], buf, sizeof(buf)) == 2 &&
+		      read(letters[0], buf, sizeof(buf)) == 0,
+	      "packets whose writer is gone");
+}
+
 static void look_at_the_others(void)
 {
 	char c;
@@ -113,6 +145,7 @@ static void look_at_the_others(void)
 	put(both, "still");
 	check(holds(both, "still"), "that can be written to");
 	check(holds(nameless, "no name"), "one that has lost its name");
+	look_at_packets();
 }
 
 int main(int argc, char **argv)

@@ -7,7 +7,7 @@
  *   socket    has one end of a socket pair, as descriptor 10
  *   child     has a child that ticks too, into FILE.child
  *   tables    has a child that shares descriptors and working directory
- *   packets   has a packet pipe with something in it
+ *   packets   has a pipe with a stream and a packet in it
  *   unread    watches FILE by inotify, and does not read what happens to it
  *   pidfd     has its parent's pidfd
  *   sysv      has attached System V shared memory
@@ -71,7 +71,11 @@ static void hold_packets(void)
 {
 	int ends[2];
 
-	if (pipe2(ends, O_DIRECT) || write(ends[1], "x", 1) != 1)
+	char stream[5000] = "";
+
+	/* a stream, and a packet behind it */
+	if (pipe(ends) || write(ends[1], stream, sizeof(stream)) != sizeof(stream) ||
+	    fcntl(ends[1], F_SETFL, O_DIRECT) || write(ends[1], "x", 1) != 1)
 		die("pipe");
 }
 

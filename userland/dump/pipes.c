@@ -21,12 +21,51 @@ static bool writes(const struct open_file *f)
 					    (f->flags & X86_O_ACCMODE) == X86_O_RDWR);
 }
 
+static int add_packet(struct dump *d, struct open_file *f, size_t size)
+{
+	f->packets = arena_grow(&d->priv.arena, f->packets, f->nr_packets, sizeof(*f->packets));
+	if (!f->packets)
+		return -1;
+	f->packets[f->nr_packets++] = (uint32_t)size;
+	return 0;
+}
+
+/*
+ * Read all of a pipe's copy, which is its size. A stream comes in one piece, and a
+ * packet by itself: the writer may have gone, and the reader's flags do not tell.
+ */
+static int read_copy(struct dump *d, struct open_file *f, int fd, char *data, size_t *got)
+{
+	*got = 0;
+	while (*got < f->size) {
+		ssize_t n = read(fd, data + *got, f->size - *got);
+
+		if (n <= 0)
+			break;
+		*got += (size_t)n;
+		if (add_packet(d, f, (size_t)n))
+			return -1;
+	}
+	return 0;
+}
+
+/* A stream has no borders; one in front of packets cannot be told from them. */
+static bool has_clear_borders(struct open_file *f, bool packets)
+{
+	if (f->nr_packets == 1 && !packets)
+		f->nr_packets = 0;
+	for (size_t i = 0; i < f->nr_packets; i++)
+		if (f->packets[i] > PIPE_PACKET_MAX)
+			return false;
+	return true;
+}
+
 /*
  * Copy what a pipe holds without taking it out: tee() into a pipe of the same
  * capacity, which has a slot for each of the first one's. Where such a pipe
  * cannot be had, @f gets no contents, and image_unsupported() says so.
  */
-static int copy_pipe(struct dump *d, struct open_file *f, int fd)
+static int copy_pipe(struct dump *d, struct open_file *f, int fd, bool packets)
 {
 	struct buffer *b;
 	int ends[2], ret = 0;
@@ -43,16 +82,9 @@ static int copy_pipe(struct dump *d, struct open_file *f, int fd)
 	if (!b->data || !b->name)
 		ret = -1;
 	else if (fcntl(ends[1], F_SETPIPE_SZ, (int)f->capacity) >= (int)f->capacity &&
-		 tee(fd, ends[1], INT32_MAX, SPLICE_F_NONBLOCK) == (ssize_t)f->size) {
-		while (got < f->size) {
-			ssize_t n = read(ends[0], (char *)b->data + got, f->size - got);
-
-			if (n <= 0)
-				break;
-			got += (size_t)n;
-		}
-	}
-	if (!ret && got == f->size) {
+		 tee(fd, ends[1], INT32_MAX, SPLICE_F_NONBLOCK) == (ssize_t)f->size)
+		ret = read_copy(d, f, ends[0], (char *)b->data, &got);
+	if (!ret && got == f->size && has_clear_borders(f, packets)) {
 		b->size = got;
 		f->data = b->name;
 		f->data_size = got;
@@ -77,9 +109,7 @@ static int read_pipe(struct dump *d, struct open_file *f, bool packets)
 		ret = fail("cannot tell what %s holds: %s", f->path, strerror(errno));
 	else if (bytes > 0) {
 		f->size = (uint64_t)bytes;
-		/* the borders between packets would be lost */
-		if (!packets)
-			ret = copy_pipe(d, f, fd);
+		ret = copy_pipe(d, f, fd, packets);
 	}
 	close(fd);
 	return ret;

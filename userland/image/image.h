@@ -103,6 +103,9 @@ struct file_lock {
 #define X86_O_DIRECT 040000u
 #define X86_O_PATH 010000000u
 
+/* PIPE_BUF: what is more is not one packet of an O_DIRECT pipe */
+#define PIPE_PACKET_MAX 4096u
+
 struct open_file {
 	uint32_t id;
 	enum file_kind kind;
@@ -120,6 +123,8 @@ struct open_file {
 	uint64_t data_size; /* bytes there */
 	uint32_t uid, gid; /* of a file with data */
 	uint32_t capacity; /* of a pipe, bytes; 0: unknown */
+	uint32_t *packets; /* sizes, 1 to PIPE_PACKET_MAX bytes, if its contents are packets */
+	size_t nr_packets;
 	uint32_t readers, writers; /* of those, during a dump: descriptions, whoever has them */
 	bool inside; /* a pipe or FIFO that nobody outside of the group is needed for */
 	uint32_t state; /* XCKPT_FILE_*, during a dump */

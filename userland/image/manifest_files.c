@@ -108,6 +108,28 @@ static void read_event(struct reading *r, const json_t *o, struct event_state *e
 	}
 }
 
+/* They make up the contents. */
+static void read_packets(struct reading *r, const json_t *o, struct open_file *f)
+{
+	const json_t *a =
+		get_array(r, o, "packets", sizeof(*f->packets), &f->packets, &f->nr_packets);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; a && i < f->nr_packets; i++) {
+		const json_t *size = json_array_get(a, i);
+
+		if (!json_is_integer(size) || json_integer_value(size) < 1 ||
+		    json_integer_value(size) > PIPE_PACKET_MAX) {
+			manifest_bad(r, "packets", "are of no size that there is");
+			return;
+		}
+		f->packets[i] = (uint32_t)json_integer_value(size);
+		sum += f->packets[i];
+	}
+	if (a && sum != f->data_size)
+		manifest_bad(r, "packets", "are not what the pipe holds");
+}
+
 static void read_locks(struct reading *r, const json_t *o, struct open_file *f)
 {
 	const json_t *a = get_array(r, o, "locks", sizeof(*f->locks), &f->locks, &f->nr_locks);
@@ -161,6 +183,8 @@ void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 				strncmp(f->data, MANIFEST_FILES "/", sizeof(MANIFEST_FILES)) != 0))
 			manifest_bad(r, "data", "is no name of a file of an image");
 	}
+	if (is_pipe(f) && json_object_get(o, "packets"))
+		read_packets(r, o, f);
 	if (json_object_get(o, "event"))
 		read_event(r, json_object_get(o, "event"), &f->event);
 	if (json_object_get(o, "locks"))
@@ -230,6 +254,15 @@ json_t *manifest_format_event(const struct event_state *e)
 	return o;
 }
 
+json_t *manifest_format_packets(const struct open_file *f)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < f->nr_packets; i++)
+		json_array_append_new(array, json_number(f->packets[i]));
+	return array;
+}
+
 json_t *manifest_format_locks(const struct open_file *f)
 {
 	json_t *array = json_array();
@@ -271,6 +304,8 @@ json_t *manifest_format_file(const struct open_file *f)
 		json_object_set_new(o, "uid", json_number(f->uid));
 		json_object_set_new(o, "gid", json_number(f->gid));
 	}
+	if (f->nr_packets && f->data)
+		json_object_set_new(o, "packets", manifest_format_packets(f));
 	if (f->kind == FILE_ANON_INODE)
 		json_object_set_new(o, "event", manifest_format_event(&f->event));
 	if (f->nr_locks)

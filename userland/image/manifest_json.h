@@ -36,5 +36,6 @@ json_t *manifest_format_file(const struct open_file *f);
 /* Parts of it, which xckpt-info shows in the same way. */
 json_t *manifest_format_event(const struct event_state *e);
 json_t *manifest_format_locks(const struct open_file *f);
+json_t *manifest_format_packets(const struct open_file *f);
 
 #endif

@@ -99,9 +99,10 @@ static const char *why_not_file(const struct image *img, const struct open_file 
 	if (f->kind == FILE_FIFO && !f->inside)
 		return "a named pipe that others than the group have open, too, " NOT_YET;
 	if (is_pipe(f))
-		return f->inside && f->size && !f->data ? "a packet pipe (O_DIRECT) or one whose "
-							  "contents could not be read " NOT_YET
-							: NULL;
+		return f->inside && f->size && !f->data
+			       ? "a pipe whose contents could not be read, or "
+				 "were written with and without O_DIRECT, " NOT_YET
+			       : NULL;
 	if (is_nameless(f))
 		return f->size && !f->data && !image_whole_mapping(img, f)
 			       ? "a file without a name whose contents are not in the image " NOT_YET

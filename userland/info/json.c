@@ -101,6 +101,8 @@ static json_t *fds(const struct image_process *p)
 			json_object_set_new(o, "inside", json_boolean(f->inside));
 			json_object_set_new(o, "capacity", number(f->capacity));
 			json_object_set_new(o, "data_size", number(f->data_size));
+			if (f->nr_packets)
+				json_object_set_new(o, "packets", manifest_format_packets(f));
 		}
 		if (f->kind == FILE_ANON_INODE)
 			json_object_set_new(o, "event", manifest_format_event(&f->event));

@@ -13,6 +13,7 @@
 
 static struct poll_entry entries[] = { { 5, 1, 0x80000001, UINT64_MAX }, { 5, 2, 4, 7 } };
 static struct inotify_watch watches[] = { { 2, 0x100, "/srv/a%b" }, { 9, 2, "" } };
+static uint32_t packets[] = { 1, PIPE_PACKET_MAX };
 static struct file_lock locks[] = { { LOCK_FLOCK, true, 0, 0, UINT64_MAX },
 				    { LOCK_POSIX, false, 42, 10, 19 },
 				    { LOCK_OFD, true, 0, 5, 5 },
@@ -48,6 +49,14 @@ static const struct open_file all[] = {
 	  .locks = locks,
 	  .nr_locks = 4 },
 	{ .id = 8, .kind = FILE_MEMFD, .path = "/memfd:x (deleted)", .seals = 0x1f },
+	{ .id = 9,
+	  .kind = FILE_PIPE,
+	  .path = "pipe:[9]",
+	  .inside = true,
+	  .data = "files/pipe-9",
+	  .data_size = 1 + PIPE_PACKET_MAX,
+	  .packets = packets,
+	  .nr_packets = 2 },
 };
 #define NR_FILES (sizeof(all) / sizeof(all[0]))
 
@@ -108,6 +117,8 @@ static void test_round_trip(void)
 	check(f->owner == 42 && f->owner_type == 2 && f->owner_signal == 64, "its owner");
 	check(f->nr_locks == 4 && !memcmp(f->locks, locks, sizeof(locks)), "its locks");
 	check(m.files[7].seals == 0x1f, "seals");
+	check(m.files[8].nr_packets == 2 && !memcmp(m.files[8].packets, packets, sizeof(packets)),
+	      "packets of a pipe");
 	arena_free(&arena);
 }
 
@@ -162,6 +173,15 @@ static void test_hostile(void)
 	f = all[6];
 	f.data = "files/../../etc/passwd";
 	refused(&f, "\"data\" is no name", "contents from elsewhere");
+	f = all[8];
+	f.packets = (uint32_t[]){ PIPE_PACKET_MAX + 1 };
+	f.nr_packets = 1;
+	refused(&f, "\"packets\" are of no size", "a packet that is too large");
+	f.packets = (uint32_t[]){ 0, PIPE_PACKET_MAX };
+	f.nr_packets = 2;
+	refused(&f, "\"packets\" are of no size", "an empty packet");
+	f.packets = (uint32_t[]){ 2, PIPE_PACKET_MAX };
+	refused(&f, "\"packets\" are not what", "packets that are more than there is");
 }
 
 int main(void)
