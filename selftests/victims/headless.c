@@ -28,6 +28,14 @@ static char first_thread(void)
 	return end ? end[2] : '?';
 }
 
+/* It may be on its way there for a while. */
+static void wait_for_zombie(void)
+{
+	for (int i = 0; i < 10000 && first_thread() != 'Z'; i++)
+		usleep(1000);
+	say("the first thread: %c", first_thread());
+}
+
 static void *turn(void *arg)
 {
 	int me = *(int *)arg;
@@ -36,9 +44,9 @@ static void *turn(void *arg)
 	for (unsigned int i = 0; i < turns; i++) {
 		sem_wait(&go[me]);
 		hash = work(hash, STEP / 2);
-		while (!i && first_thread() != 'Z') /* it may be on its way */
-			usleep(1000);
-		say("turn %u of %d: %016jx %c", i, me, (uintmax_t)hash, first_thread());
+		say("turn %u of %d: %016jx", i, me, (uintmax_t)hash);
+		if (!i || i == turns - 1) /* a file of /proc must not be open at a dump */
+			wait_for_zombie();
 		sem_post(&go[!me]);
 	}
 	if (me)
