@@ -253,7 +253,11 @@ static int fill_pipe(const struct slots *slots, const struct plan *plan, const s
 
 	if (in < 0)
 		return fail("cannot open %s of the image: %s", op->path, strerror(errno));
-	fcntl(out, F_SETFL, ((flags & ~O_DIRECT) | O_NONBLOCK) | (op->arg[3] ? O_DIRECT : 0));
+	if (fcntl(out, F_SETFL, (flags & ~O_DIRECT) | O_NONBLOCK | (op->arg[3] ? O_DIRECT : 0))) {
+		close(in);
+		return fail("cannot make a pipe of %s: %s", op->arg[3] ? "packets" : "bytes",
+			    strerror(errno));
+	}
 	while (left) {
 		ssize_t n = pread(in, buf, left < sizeof(buf) ? left : sizeof(buf), (off_t)at);
 

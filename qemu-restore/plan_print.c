@@ -294,7 +294,9 @@ static void add_launcher(struct text *t, const struct plan_op *op)
 	case OP_FILL:
 		add(t, "write(slot %llu, ", (unsigned long long)a[0]);
 		add_path(t, op->path);
-		add(t, ", %llu)%s", (unsigned long long)a[1], a[3] ? " as a packet" : "");
+		add(t, ", %llu)", (unsigned long long)a[1]);
+		if (a[3])
+			add(t, " from %llu, a packet", (unsigned long long)a[2]);
 		break;
 	case OP_MEMORY:
 		add(t, "memfd_create() = slot %llu; ftruncate(%llu)", (unsigned long long)a[0],

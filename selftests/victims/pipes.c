@@ -24,7 +24,8 @@ struct record {
 	char text[28];
 };
 
-static int ended[2], broken[2], twice[2], packets[2], letters[2], again, both, nameless;
+static int ended[2], broken[2], twice[2], packets[2], letters[2], single[2], bit[2], again, both,
+	nameless;
 
 static int reopened(int fd, int flags)
 {
@@ -53,7 +54,8 @@ static bool holds(int fd, const char *text)
 
 static void set_up_packets(void)
 {
-	if (pipe2(packets, O_DIRECT) || pipe2(letters, O_DIRECT))
+	if (pipe2(packets, O_DIRECT) || pipe2(letters, O_DIRECT) || pipe2(single, O_DIRECT) ||
+	    pipe2(bit, O_DIRECT))
 		die("pipe2");
 	put(packets[1], "one");
 	put(packets[1], "and");
@@ -61,6 +63,9 @@ static void set_up_packets(void)
 	put(letters[1], "a");
 	put(letters[1], "bc");
 	close(letters[1]);
+	put(single[1], "alone");
+	close(single[1]);
+	put(bit[1], "b");
 }
 
 static void set_up(void)
@@ -128,6 +133,11 @@ static void look_at_packets(void)
 	check(read(letters[0], buf, sizeof(buf)) == 1 && read(letters[0], buf, sizeof(buf)) == 2 &&
 		      read(letters[0], buf, sizeof(buf)) == 0,
 	      "packets whose writer is gone");
+	check(read(single[0], buf, 1) == 1 && *buf == 'a' && read(single[0], buf, 1) == 0,
+	      "a single one");
+	put(bit[1], "more");
+	check(read(bit[0], buf, sizeof(buf)) == 1 && read(bit[0], buf, sizeof(buf)) == 4,
+	      "one of one byte");
 }
 
 static void look_at_the_others(void)

@@ -69,13 +69,11 @@ static void hold_sockets(void)
 
 static void hold_packets(void)
 {
+	char stream[4096] = ""; /* a page is full: a packet is not put into it */
 	int ends[2];
 
-	char stream[5000] = "";
-
-	/* a stream, and a packet behind it */
 	if (pipe(ends) || write(ends[1], stream, sizeof(stream)) != sizeof(stream) ||
-	    fcntl(ends[1], F_SETFL, O_DIRECT) || write(ends[1], "x", 1) != 1)
+	    fcntl(ends[1], F_SETFL, O_DIRECT) || write(ends[1], "xy", 2) != 2)
 		die("pipe");
 }
 

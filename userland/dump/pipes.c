@@ -21,6 +21,53 @@ static bool writes(const struct open_file *f)
 					    (f->flags & X86_O_ACCMODE) == X86_O_RDWR);
 }
 
+/* Two copies of what a pipe holds: reading ends, or -1. */
+struct copies {
+	int data, probe;
+	bool packets; /* that is what is written to it now */
+};
+
+/* What one read(2) of all that there is gives: it ends behind the first packet. */
+enum piece {
+	PIECE_STREAM,
+	PIECE_PACKET,
+	PIECE_MIXED, /* a stream with a packet behind it */
+};
+
+/* Bytes that are left in @fd after @nr were read; -1: there were not so many. */
+static int left_after(int fd, size_t nr)
+{
+	static char junk[1 << 16];
+	int left = -1;
+
+	while (nr) {
+		ssize_t n = read(fd, junk, nr < sizeof(junk) ? nr : sizeof(junk));
+
+		if (n <= 0)
+			return -1;
+		nr -= (size_t)n;
+	}
+	return ioctl(fd, FIONREAD, &left) ? -1 : left;
+}
+
+/*
+ * What the next @size bytes of @fd are, which are taken out: who reads a part of a
+ * packet loses the rest of it. That does not tell of one byte: alone it is what is
+ * written to this pipe (@packets), behind a stream a part of that.
+ */
+static enum piece look_at_piece(int fd, int size, bool packets)
+{
+	int all = left_after(fd, 0), left = left_after(fd, 1);
+
+	if (size == 1 && left == 0 && !packets)
+		return PIECE_STREAM;
+	if (left == all - size)
+		return PIECE_PACKET;
+	if (left != all - 1 || (size > 2 && left_after(fd, (size_t)size - 2) != all - size + 1))
+		return PIECE_MIXED;
+	return left_after(fd, 1) == all - size ? PIECE_STREAM : PIECE_MIXED;
+}
+
 static int add_packet(struct dump *d, struct open_file *f, size_t size)
 {
 	f->packets = arena_grow(&d->priv.arena, f->packets, f->nr_packets, sizeof(*f->packets));
@@ -31,67 +78,82 @@ static int add_packet(struct dump *d, struct open_file *f, size_t size)
 }
 
 /*
- * Read all of a pipe's copy, which is its size. A stream comes in one piece, and a
- * packet by itself: the writer may have gone, and the reader's flags do not tell.
+ * A copy of what a pipe holds, which stays in it: tee() into a pipe of the same
+ * capacity, which has a slot for each of the first one's. *@copy is its reading end,
+ * or -1 where such a pipe cannot be had.
  */
-static int read_copy(struct dump *d, struct open_file *f, int fd, char *data, size_t *got)
+static int tee_pipe(const struct open_file *f, int fd, int *copy)
 {
-	*got = 0;
-	while (*got < f->size) {
-		ssize_t n = read(fd, data + *got, f->size - *got);
+	int ends[2];
 
-		if (n <= 0)
-			break;
-		*got += (size_t)n;
-		if (add_packet(d, f, (size_t)n))
-			return -1;
-	}
+	*copy = -1;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+		return fail("cannot make a pipe: %s", strerror(errno));
+	if (fcntl(ends[1], F_SETPIPE_SZ, (int)f->capacity) >= (int)f->capacity &&
+	    tee(fd, ends[1], INT32_MAX, SPLICE_F_NONBLOCK) == (ssize_t)f->size)
+		*copy = ends[0];
+	else
+		close(ends[0]);
+	close(ends[1]);
 	return 0;
 }
 
-/* A stream has no borders; one in front of packets cannot be told from them. */
-static bool has_clear_borders(struct open_file *f, bool packets)
+/*
+ * Read one copy into @data, looking at each piece in the other: the flags do not
+ * tell, since whoever wrote packets may have gone. *@whole is set when it is all
+ * there: a stream or packets, and not one behind the other.
+ */
+static int read_pieces(struct dump *d, struct open_file *f, struct copies *copies, char *data,
+		       bool *whole)
 {
-	if (f->nr_packets == 1 && !packets)
-		f->nr_packets = 0;
-	for (size_t i = 0; i < f->nr_packets; i++)
-		if (f->packets[i] > PIPE_PACKET_MAX)
-			return false;
-	return true;
+	size_t got = 0;
+
+	while (got < f->size) {
+		ssize_t n = read(copies->data, data + got, f->size - got);
+		enum piece piece =
+			n > 0 ? look_at_piece(copies->probe, (int)n, copies->packets) : PIECE_MIXED;
+
+		if (piece != PIECE_PACKET || n > PIPE_PACKET_MAX) {
+			*whole = piece == PIECE_STREAM && (uint64_t)n == f->size;
+			return 0;
+		}
+		if (add_packet(d, f, (size_t)n))
+			return -1;
+		got += (size_t)n;
+	}
+	*whole = true;
+	return 0;
 }
 
-/*
- * Copy what a pipe holds without taking it out: tee() into a pipe of the same
- * capacity, which has a slot for each of the first one's. Where such a pipe
- * cannot be had, @f gets no contents, and image_unsupported() says so.
- */
+/* Where they cannot be read, @f gets no contents, and image_unsupported() says so. */
 static int copy_pipe(struct dump *d, struct open_file *f, int fd, bool packets)
 {
 	struct buffer *b;
-	int ends[2], ret = 0;
-	size_t got = 0;
+	struct copies copies = { -1, -1, packets };
+	bool whole = false;
+	int ret;
 
 	d->buffers = arena_grow(&d->priv.arena, d->buffers, d->nr_buffers, sizeof(*b));
 	if (!d->buffers)
 		return -1;
 	b = &d->buffers[d->nr_buffers];
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
-		return fail("cannot make a pipe: %s", strerror(errno));
 	b->data = arena_alloc(&d->priv.arena, f->size, 1);
 	b->name = arena_printf(&d->priv.arena, MANIFEST_FILES "/pipe-%u", f->id);
 	if (!b->data || !b->name)
-		ret = -1;
-	else if (fcntl(ends[1], F_SETPIPE_SZ, (int)f->capacity) >= (int)f->capacity &&
-		 tee(fd, ends[1], INT32_MAX, SPLICE_F_NONBLOCK) == (ssize_t)f->size)
-		ret = read_copy(d, f, ends[0], (char *)b->data, &got);
-	if (!ret && got == f->size && has_clear_borders(f, packets)) {
-		b->size = got;
+		return -1;
+	ret = tee_pipe(f, fd, &copies.data) || tee_pipe(f, fd, &copies.probe) ? -1 : 0;
+	if (!ret && copies.data >= 0 && copies.probe >= 0)
+		ret = read_pieces(d, f, &copies, (char *)b->data, &whole);
+	if (whole) {
+		b->size = f->size;
 		f->data = b->name;
-		f->data_size = got;
+		f->data_size = b->size;
 		d->nr_buffers++;
 	}
-	close(ends[0]);
-	close(ends[1]);
+	if (copies.data >= 0)
+		close(copies.data);
+	if (copies.probe >= 0)
+		close(copies.probe);
 	return ret;
 }
 
@@ -125,7 +187,7 @@ struct pipe_users {
 	struct open_file *reader; /* the first one */
 	uint32_t readers, writers;
 	uint32_t all_readers, all_writers; /* whoever has them; not told of an O_PATH */
-	bool packets;
+	bool packets; /* somebody writes them */
 };
 
 /* Its descriptions in the group are @f and some behind it; their contents are not known yet. */
@@ -145,7 +207,7 @@ static struct pipe_users find_users(struct dump *d, struct open_file *f)
 			users.all_readers = g->readers;
 		if (g->writers > users.all_writers)
 			users.all_writers = g->writers;
-		users.packets |= g->flags & X86_O_DIRECT;
+		users.packets |= writes(g) && g->flags & X86_O_DIRECT;
 		if (!users.reader && reads(g))
 			users.reader = g;
 	}

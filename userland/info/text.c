@@ -114,6 +114,13 @@ static void print_event(const struct open_file *f)
 	}
 }
 
+static void print_contents(const struct open_file *f)
+{
+	say(" inside, %" PRIu64 " bytes in it", f->data ? f->data_size : f->size);
+	if (f->nr_packets)
+		say(" as %zu packet%s", f->nr_packets, f->nr_packets == 1 ? "" : "s");
+}
+
 static void print_fds(const struct image_process *p)
 {
 	char mode[8];
@@ -129,9 +136,7 @@ static void print_fds(const struct image_process *p)
 		if (f->kind == FILE_REGULAR)
 			say(" at %" PRIu64 " of %" PRIu64, f->pos, f->size);
 		if (f->kind == FILE_PIPE && f->inside)
-			say(" inside, %" PRIu64 " bytes in it", f->data ? f->data_size : f->size);
-		if (f->nr_packets)
-			say(" as %zu packet%s", f->nr_packets, f->nr_packets == 1 ? "" : "s");
+			print_contents(f);
 		if (is_nameless(f) && f->data)
 			say(" %" PRIu64 " bytes in the image", f->data_size);
 		print_event(f);
