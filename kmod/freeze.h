@@ -7,6 +7,7 @@
 
 int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *refusal);
 int group_refreeze(struct group *group, enum xckpt_mode mode, struct refusal *refusal);
+/* thaw.c; @flags: XCKPT_THAW_* */
 void group_thaw(struct group *group, unsigned int flags);
 
 /* How many threads moved since the group was found frozen. */
