@@ -16,6 +16,8 @@ packages=(
 	# building for this machine and, with an arm64 root as sysroot, for arm64
 	gcc make libc6-dev pkgconf gcc-aarch64-linux-gnu
 	libelf-dev libjansson-dev libarchive-dev libzstd-dev libxxhash-dev
+	# the probes of xckpt-stat
+	clang bpftool libbpf-dev
 	# trying an image without a VM, and checking the scripts
 	qemu-user shellcheck
 	# what the caller needs besides

@@ -26,7 +26,7 @@ common=(
 )
 amd64=(
 	linux-image-amd64 linux-headers-amd64
-	bpftool criu diffutils file g++ gcc gdb hostname libbpf-dev make mount pkgconf
+	bpftool clang criu diffutils file g++ gcc gdb hostname libbpf-dev make mount pkgconf
 )
 # Only extracted, so the essential packages must be named.
 arm64=(
