@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "options.h"
 #include "report.h"
@@ -49,6 +50,17 @@ static int usage(const char *what, const char *arg)
 	return EXIT_USAGE;
 }
 
+/* It is opened, and looked at again, from other folders than this one. */
+static const char *absolute(const char *path)
+{
+	char *dir = *path == '/' ? NULL : get_current_dir_name(), *joined = NULL;
+
+	if (dir && asprintf(&joined, "%s/%s", dir, path) < 0)
+		joined = NULL;
+	free(dir);
+	return *path == '/' ? path : joined;
+}
+
 static int add_override(struct options *o, const char *arg)
 {
 	char *end;
@@ -67,8 +79,8 @@ static int add_override(struct options *o, const char *arg)
 		o->override = grown;
 		o->nr_override = fd + 1;
 	}
-	o->override[fd] = end + 1;
-	return -1;
+	o->override[fd] = absolute(end + 1);
+	return o->override[fd] ? -1 : usage("--fd: no path of the current folder", arg);
 }
 
 static int add_map(struct options *o, char *arg)

@@ -3,7 +3,9 @@
 #
 # chain.sh [ROUNDS]   a tree of processes is dumped and resumed again and again (10
 # times), natively: it ends as if nobody had touched it, and neither its mappings nor
-# its images grow. In a VM with the module.
+# its images grow. Every other image goes on under QEMU as well, for some lines. (What
+# runs under QEMU is not dumped again: that image would be QEMU's.) In a VM with the
+# module.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -32,8 +34,22 @@ print(sum(len(p["mappings"]) for p in json.load(sys.stdin)["processes"]), end=" 
 	du -sk "$1" | cut -f1
 }
 
+# under_qemu IMAGE SEEN: another copy of the program goes on, in side: as the
+# undisturbed one behind the SEEN lines that there were when the image was made
+under_qemu() {
+	local pid ok=0
+	rm -f side
+	qemu-resume --engine qemu --fd 1=side "$1" </dev/null >side.err 2>&1 9<&- &
+	pid=$!
+	STARTED+=("$pid")
+	wait_for 60 has_lines side 5 || ok=1
+	kill "$pid" 2>/dev/null || true
+	wait "$pid" || true
+	[ "$ok" -eq 0 ] && cmp -s <(head -n 5 side) <(tail -n "+$(($2 + 1))" ref | head -n 5)
+}
+
 chain() {
-	local round first last seen=0 status=0
+	local round first last seen=0 status=0 right=0 sides=0
 	cd "$DIR"
 	cp "$TESTS/family" .
 	# it goes on until it is dumped, which takes a while
@@ -49,6 +65,10 @@ chain() {
 		xckpt-dump -q -p "$PID" -o "$IMAGE.$round" --kill
 		wait "${STARTED[-1]}" 2>/dev/null || true
 		seen=$(wc -l <out)
+		if ((round % 2 == 0)); then
+			sides=$((sides + 1))
+			if under_qemu "$IMAGE.$round" "$seen"; then right=$((right + 1)); else cat side.err; fi
+		fi
 		qemu-resume --engine native "$IMAGE.$round" </dev/null >>"$DIR/err" 2>&1 9<&- &
 		STARTED+=("$!")
 		[ "$round" = 1 ] || rm -rf "$IMAGE.$((round - 1))"
@@ -56,6 +76,7 @@ chain() {
 	done
 	last=$(sizes "$IMAGE.$ROUNDS")
 	wait "${STARTED[-1]}" || status=$?
+	result "$((right != sides))" "$sides images go on under QEMU" "$right of them did"
 	result "$status" "$ROUNDS rounds: the right status" "$(<"$DIR/err")"
 	result "$(cmp -s out ref && echo 0 || echo 1)" "$ROUNDS rounds: the right output" "$(diff out ref)"
 	result "$((${last% *} > ${first% *}))" 'no mapping more' "$first, then $last"
