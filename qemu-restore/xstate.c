@@ -12,6 +12,7 @@
 #define MAGIC1 0x46505853
 #define MAGIC2 0x46505845
 #define X87_SSE 3ull
+#define AVX 4ull
 #define PKRU 9
 #define PKRU_LINUX_INIT 0x55555554 /* what Linux gives to a program that never asked */
 
@@ -189,7 +190,11 @@ void xstate_convert(const uint8_t *note, size_t len, const struct image *img,
 	}
 	put(out->area + HEADER, bv, 8);
 	out->live = bv;
-	out->mask = engine->xfeatures;
-	out->len = layout_end(engine->can.component, bv | (engine->xfeatures & 4));
+	/*
+	 * No more than the area holds: some processors touch the last byte of all that XRSTOR is
+	 * asked for, live or not. The rest is as exec left it, and sigreturn makes it initial.
+	 */
+	out->mask = bv | (engine->xfeatures & (X87_SSE | AVX));
+	out->len = layout_end(engine->can.component, out->mask);
 	describe_frame(out, bv | X87_SSE);
 }

@@ -166,6 +166,9 @@ static void test_xstate(void)
 	s.xstate[896] = 0x5c;
 	xstate_convert(s.xstate, 2432, &s.img, &s.engine, &xs);
 	ok(xs.area[1152] == 0x5c && xs.len == 2692, "one CPU's layout becomes another's");
+	amd_area(3);
+	xstate_convert(s.xstate, 832, &s.img, &s.engine, &xs);
+	ok(xs.mask == 7 && xs.len == 836, "XRSTOR is asked for no more than the area holds");
 }
 
 /* Where the image tells its layout, the size of its areas means nothing. */
