@@ -190,15 +190,22 @@ static int carry_out(const struct nursery *nursery, const struct plan_op *op, un
 	}
 }
 
+/*
+ * What is ignored stays so through exec. Those that a C library keeps to itself, and lets
+ * nobody set, are among them: posix_spawn(3) starts programs with them ignored.
+ */
 static void reset_signals(void)
 {
+	const struct {
+		unsigned long handler, flags, restorer, mask;
+	} by_default = { 0 };
 	sigset_t all;
 	int sig;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	for (sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
+		syscall(SYS_rt_sigaction, sig, &by_default, NULL, sizeof(by_default.mask));
 }
 
 /* A process's life until it is the engine; does not return. */

@@ -161,6 +161,18 @@ fixed_case() {
 	resumed fixed 'addresses as without randomisation, twice' ''
 }
 
+# As posix_spawn(3) starts programs: the signals that the C library keeps to itself are ignored.
+ignoring_case() {
+	unpack user
+	cd /tmp
+	resume python3 -c 'import ctypes, os, sys
+nr = {"x86_64": 13, "aarch64": 134}[os.uname().machine]
+for sig in 32, 33:
+    assert ctypes.CDLL(None).syscall(nr, sig, (ctypes.c_long * 4)(1), None, 8) == 0
+os.execvp(sys.argv[1], sys.argv[1:])' qemu-resume --engine "$engine" "$IMAGE"
+	resumed user "by who ignores the C library's signals" ''
+}
+
 front_and_program_stand() {
 	read -r program _ < <(for pid in $(<"/proc/$PID/task/$PID/children"); do
 		case $(<"/proc/$pid/comm") in program | resume_program) echo "$pid" ;; esac
@@ -221,6 +233,7 @@ resume_all() {
 	calls_case calls 'calls that were cut in two go on'
 	calls_case twice 'and once more'
 	fixed_case
+	ignoring_case
 	stopped_case program
 	stopped_case qemu-resume
 	damaged_case
