@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "checksum.h"
 #include "image.h"
 #include "launch.h"
 #include "options.h"
@@ -177,63 +179,111 @@ static void tell_warnings(const struct plan *plan)
 	}
 }
 
-/* A process that checks the rest of the image once the program runs. */
-static pid_t fork_verifier(struct image *img, int *go)
-{
-	int fds[2];
-	pid_t pid;
-	char c;
+/* A process that checks what cores contain: beside the launch, and the rest of it later. */
+struct verifier {
+	pid_t pid; /* -1: there is nothing left to check */
+	int verdict, go;
+};
 
-	if (pipe2(fds, O_CLOEXEC))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		close(fds[1]);
-		if (nice(19) == -1)
-			errno = 0;
-		if (read(fds[0], &c, 1) != 1)
-			_exit(0);
-		_exit(image_verify(img, 1, 0, NULL) ? 1 : 0);
+static _Noreturn void verify(struct image *img, int verdict, int go)
+{
+	uint64_t left = 0;
+	char c = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (image_verify(img, VERIFY_CORES, nr_cpus(), VERIFY_FIRST, &left))
+		_exit(1);
+	c = left != 0;
+	if (write(verdict, &c, 1) != 1)
+		_exit(1);
+	if (!left)
+		_exit(0);
+	if (nice(19) == -1)
+		errno = 0;
+	if (read(go, &c, 1) != 1)
+		_exit(0);
+	_exit(image_verify(img, VERIFY_CORES, 1, 0, NULL) ? 1 : 0);
+}
+
+static int verifier_begin(struct verifier *v, struct image *img)
+{
+	int verdict[2], go[2];
+
+	if (pipe2(verdict, O_CLOEXEC) || pipe2(go, O_CLOEXEC))
+		return fail("cannot check the image: %s", strerror(errno));
+	v->pid = fork();
+	if (!v->pid) {
+		close(go[1]);
+		verify(img, verdict[1], go[0]);
 	}
-	close(fds[0]);
-	*go = fds[1];
-	return pid;
+	close(verdict[1]);
+	close(go[0]);
+	v->verdict = verdict[0];
+	v->go = go[1];
+	return v->pid < 0 ? fail("cannot check the image: %s", strerror(errno)) : 0;
+}
+
+/* Nothing of the program runs before this has told that its memory is what it was. */
+static int verifier_tell(struct verifier *v)
+{
+	char left = 0;
+	int ret = read(v->verdict, &left, 1) == 1 ? 0 : -1;
+
+	if (!left) {
+		waitpid(v->pid, NULL, 0);
+		v->pid = -1;
+	}
+	return ret;
+}
+
+static void verifier_end(struct verifier *v)
+{
+	if (v->pid < 0)
+		return;
+	kill(v->pid, SIGKILL);
+	waitpid(v->pid, NULL, 0);
+}
+
+/* Files may be put in the place of others: that cannot be taken back. */
+static bool unpacks(const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->nr_ops; i++)
+		if (plan->ops[i].kind == OP_UNPACK)
+			return true;
+	return false;
 }
 
 /* Check the image and make the program stand before its first instruction. */
-static int start(struct launched *l, struct plan *plan, struct image *img, pid_t *verifier, int *go)
+static int start(struct launched *l, struct plan *plan, struct image *img, struct verifier *v)
 {
 	struct slots slots = { 0 };
-	uint64_t left = 0;
+	bool first = unpacks(plan);
 	int ret = -1;
 
-	if (image_verify(img, sysconf(_SC_NPROCESSORS_ONLN), VERIFY_FIRST, &left))
+	if (image_verify(img, VERIFY_FILES, nr_cpus(), 0, NULL) || verifier_begin(v, img) ||
+	    (first && verifier_tell(v)))
 		return -1;
-	if (left && (*verifier = fork_verifier(img, go)) < 0)
-		return fail("cannot check the image: %s", strerror(errno));
 	if (!slots_make_room(plan) && !slots_open(&slots, plan))
 		ret = launch(l, plan, &slots);
-	if (!ret && slots_seal(&slots, plan)) {
+	if (!ret && (slots_seal(&slots, plan) || (!first && verifier_tell(v)) || check(l, plan))) {
 		launch_abort(l, plan);
 		ret = -1;
 	}
 	if (slots.fd)
 		slots_close(&slots);
-	if (!ret && check(l, plan)) {
-		launch_abort(l, plan);
-		ret = -1;
-	}
 	return ret;
 }
 
 static int run(struct plan *plan, struct image *img, const struct options *options)
 {
 	struct launched l = { 0 };
-	pid_t verifier = -1;
-	int go = -1, ret;
+	struct verifier verifier = { .pid = -1 };
+	int ret;
 
 	front_prepare();
-	ret = start(&l, plan, img, &verifier, &go);
+	ret = start(&l, plan, img, &verifier);
 	if (options->received)
 		image_remove(options->received);
 	if (!ret)
@@ -241,13 +291,10 @@ static int run(struct plan *plan, struct image *img, const struct options *optio
 	if (!ret) {
 		front_begin(&l);
 		if (!launch_go(&l, plan))
-			return front(&l, plan, go, verifier);
+			return front(&l, plan, verifier.go, verifier.pid);
 	}
 	front_end();
-	if (verifier > 0) {
-		close(go);
-		waitpid(verifier, NULL, 0);
-	}
+	verifier_end(&verifier);
 	return RECORD_EXIT_FAILURE;
 }
 

@@ -242,13 +242,17 @@ struct image *image_open(const char *path);
 void image_close(struct image *img);
 
 /*
- * Compare contents with the manifest's checksums, using up to @jobs threads.
+ * Compare contents of @what with the manifest's checksums, using up to @jobs threads.
  * With @lazy_from > 0, file-backed contents beyond the first @lazy_from
  * bytes of them are left out and *@left (bytes) tells how many; a later call
  * with @lazy_from 0 checks everything. Returns 0, or -1 after one line on
  * stderr that names file and offset.
  */
-int image_verify(struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left);
+#define VERIFY_CORES 1u
+#define VERIFY_FILES 2u /* those of files/ */
+#define VERIFY_ALL (VERIFY_CORES | VERIFY_FILES)
+int image_verify(struct image *img, unsigned int what, unsigned int jobs, uint64_t lazy_from,
+		 uint64_t *left);
 
 /* Memory that is shared and has no file with a name: MAP_SHARED of a memfd or the like. */
 static inline bool is_shared_memory(const struct segment *s)

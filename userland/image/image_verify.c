@@ -22,6 +22,7 @@ struct verify_block {
 struct verify {
 	const struct image *img;
 	const struct manifest *m;
+	unsigned int what; /* VERIFY_* */
 	int *fds; /* per file */
 	struct verify_block *blocks;
 	size_t nr_blocks, room;
@@ -189,6 +190,8 @@ static int open_files(struct verify *v)
 		const char *name = v->m->sums[i].name;
 		const struct image_process *p = process_of(v->img, name);
 
+		if (!(v->what & (p ? VERIFY_CORES : VERIFY_FILES)))
+			continue;
 		/* the image's own descriptor may be older than what has that name now */
 		v->fds[i] = p ? fcntl(p->core_fd, F_DUPFD_CLOEXEC, 0)
 			      : openat(v->img->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -201,9 +204,12 @@ static int open_files(struct verify *v)
 	return 0;
 }
 
-int image_verify(struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left)
+int image_verify(struct image *img, unsigned int what, unsigned int jobs, uint64_t lazy_from,
+		 uint64_t *left)
 {
-	struct verify v = { .img = img, .m = image_manifest(img), .lazy_from = lazy_from };
+	struct verify v = {
+		.img = img, .m = image_manifest(img), .what = what, .lazy_from = lazy_from
+	};
 	int ret = open_files(&v);
 
 	if (!ret) {

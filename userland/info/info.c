@@ -106,7 +106,7 @@ static int show_image(const struct request *req, const char *path)
 		if (strcmp(img->processes[i].core_name, base_name(path)) == 0)
 			info.only = &img->processes[i];
 	if (req->verify)
-		ret = image_verify(img, nr_cpus(), 0, NULL);
+		ret = image_verify(img, VERIFY_ALL, nr_cpus(), 0, NULL);
 	info.verified = req->verify && !ret;
 	if (!ret)
 		ret = show(req, &info);

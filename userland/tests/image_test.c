@@ -190,7 +190,7 @@ static void expect_verify(const char *dir, uint64_t lazy, int ret, uint64_t left
 	int got;
 
 	quiet_begin();
-	got = image_verify(img, 3, lazy, &got_left);
+	got = image_verify(img, VERIFY_ALL, 3, lazy, &got_left);
 	said = quiet_end();
 	check(img && got == ret && got_left == left && strstr(said, words),
 	      "verify from %ju: %d, %ju left, '%s'", (uintmax_t)lazy, got, (uintmax_t)got_left,

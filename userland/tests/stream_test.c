@@ -93,7 +93,7 @@ static void test_round_trip(const char *tmp)
 	stat(path, &st);
 	check((st.st_mode & 07777) == 0600 && st.st_blocks < 1000, "sparse again");
 	img = image_open(got);
-	check(img && image_verify(img, 2, 0, NULL) == 0, "and it verifies");
+	check(img && image_verify(img, VERIFY_ALL, 2, 0, NULL) == 0, "and it verifies");
 	image_close(img);
 	check(image_remove(got) == 0 && left_behind(tmp) == 0, "and it can be removed");
 	free(got);
