@@ -25,8 +25,8 @@ static inline uint64_t work(uint64_t seed, unsigned long steps)
 	return seed;
 }
 
-/* About 25 ms of a processor of today, far more of an emulated one. */
-#define STEP 24000000ul
+/* About 12 ms of a processor of today, far more of an emulated one. */
+#define STEP 12000000ul
 
 /* One whole line in one write(2): the file is always at a line's end. */
 __attribute__((format(printf, 1, 2))) static inline void say(const char *format, ...)
