@@ -24,6 +24,8 @@ enum request {
 	IDLE,
 	TOUCH, /* write to every page, so that none is shared with a clone any more */
 	FORK, /* a bare fork(): fork_ns is what it took in the parent */
+	ANSWER, /* nothing but to say that it is done */
+	END,
 };
 
 #define MAX_WATCHERS 8

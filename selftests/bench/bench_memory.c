@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * bench_memory CONTROL MIB 4k|thp|shared|writers [idle]   a process with MIB of written memory.
+ * bench_memory CONTROL MIB 4k|thp|shared|file|writers [idle]   a process with MIB of written memory
+ * or, file, of memory that is a file's and was only read.
  * Its main thread sleeps until it is asked for something (enum request). Threads
  * that do nothing but look at the clock tell how long the process was kept from
  * running: one on the first processor, before all others there; or, with writers,
@@ -66,6 +67,24 @@ static void take_memory(int huge, int flags)
 	fill();
 	if (huge_kib() < (huge ? size / 1024 : 0) || (!huge && huge_kib()))
 		errx(1, "%zu KiB in huge pages of %zu KiB", huge_kib(), size / 1024);
+}
+
+/* A file with the same contents, mapped and looked at. */
+static void take_file(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	volatile char *page;
+
+	take_memory(0, MAP_PRIVATE);
+	if (fd < 0 || write(fd, memory, size) != (ssize_t)size)
+		err(1, "cannot write %s", path);
+	munmap(memory, size);
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (memory == MAP_FAILED)
+		err(1, "cannot map %s", path);
+	close(fd);
+	for (page = memory; page < memory + size; page += PAGE)
+		(void)*page;
 }
 
 static void note_gap(struct watch *w, uint64_t from, uint64_t to)
@@ -158,20 +177,34 @@ static _Noreturn void serve(void)
 		}
 		if (request == TOUCH)
 			touch();
-		else
+		else if (request == FORK)
 			bare_fork();
+		else if (request == END)
+			exit(0);
 		__atomic_store_n(&control->request, IDLE, __ATOMIC_RELEASE);
 		futex(&control->request, FUTEX_WAKE, INT_MAX);
 	}
+}
+
+static const char *data_path(const char *path)
+{
+	static char data[PATH_MAX];
+
+	snprintf(data, sizeof(data), "%s.data", path);
+	return data;
 }
 
 int main(int argc, char **argv)
 {
 	size = argc == 4 || argc == 5 ? strtoul(argv[2], NULL, 10) << 20 : 0;
 	if (!size)
-		errx(2, "usage: bench_memory CONTROL MIB 4k|thp|shared|writers [idle]");
+		errx(2, "usage: bench_memory CONTROL MIB 4k|thp|shared|file|writers [idle]");
 	control = map_control(argv[1]);
-	take_memory(!strcmp(argv[3], "thp"), strcmp(argv[3], "shared") ? MAP_PRIVATE : MAP_SHARED);
+	if (!strcmp(argv[3], "file"))
+		take_file(data_path(argv[1]));
+	else
+		take_memory(!strcmp(argv[3], "thp"),
+			    strcmp(argv[3], "shared") ? MAP_PRIVATE : MAP_SHARED);
 	if (argc == 4)
 		start_threads(!strcmp(argv[3], "writers"));
 	puts("ready");

@@ -206,4 +206,5 @@ def main():
     plots(figures, sizes, crowds, tools, folder)
 
 
-main()
+if __name__ == "__main__":
+    main()

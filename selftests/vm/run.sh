@@ -25,6 +25,7 @@ are run as they are.
   --with PKG,...     a root with these packages too
   --kernel FILE      boot this kernel, which has its drivers built in
   --append ARGS      more arguments for the kernel
+  --icount           one processor whose clock counts instructions: one is 1 ns
 
 In the guest the top of the source tree is mounted read-only at its own path
 (XCKPT_TOP), the folder XCKPT_SHARE (build/share unless set) writable at its
@@ -38,9 +39,10 @@ END
 
 parse() {
 	suite=trixie arch=amd64 cpu='' mem=2048 cpus=2 timeout=600 with=''
-	kernel='' append=''
+	kernel='' append='' icount=()
 	while [ $# -gt 0 ]; do
 		case $1 in
+		--icount) icount=(-icount 'shift=0,sleep=off'); shift; continue ;;
 		--suite) suite=${2?} ;;
 		--arch) arch=${2?} ;;
 		--cpu) cpu=${2?} ;;
@@ -157,7 +159,10 @@ vm_command() {
 	args="console=$console loglevel=5 panic=-1 oops=panic panic_on_warn=1 mitigations=off"
 	args+=" rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 $append"
 	# shellcheck disable=SC2054 # QEMU's commas
-	vm=("${qemu[@]}" "${machine[@]}" -accel "$tcg" -smp "$cpus" -m "$mem"
+	# instructions can be counted of one processor only
+	[ ${#icount[@]} -eq 0 ] || { tcg=tcg,thread=single cpus=1; }
+	# shellcheck disable=SC2054 # QEMU's commas
+	vm=("${qemu[@]}" "${machine[@]}" -accel "$tcg" "${icount[@]}" -smp "$cpus" -m "$mem"
 		-nodefaults -display none -no-reboot -nic none
 		-kernel "${kernel:-$entry/vmlinuz}" -initrd "$work/initrd"
 		-append "$args" -serial "file:$log"

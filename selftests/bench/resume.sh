@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# resume.sh [RUNS]   in a VM with the module: how long it takes until a resumed program of
+# several sizes answers, natively and under QEMU, against `criu restore` of the same
+# program and a parallel read of the image's largest file into memory. Images are on a
+# tmpfs. Lines of JSON. RESUME_DIRTY, RESUME_CLEAN: sizes in MiB, of written memory and of
+# memory that is a file's.
+
+. "$(dirname "$0")/../lib.sh"
+
+RUNS=${1:-5}
+DIRTY=${RESUME_DIRTY-1 64 256 1024}
+CLEAN=${RESUME_CLEAN-1 64 256 1024}
+DIR=/dev/shm/xckpt-bench
+CONTROL=/tmp/xckpt-bench-control
+
+trap 'end_started; rm -rf "$DIR" "$CONTROL" "$CONTROL.data"' EXIT
+
+# once TOOL: the members of one measurement
+once() {
+	local core=("$DIR/image/"*.core)
+	case $1 in
+	native | qemu)
+		"$TESTS/bench_resume" "$CONTROL" run \
+			qemu-resume --allow-changed --engine "$1" "$DIR/image"
+		;;
+	criu)
+		"$TESTS/bench_resume" "$CONTROL" run \
+			criu restore -D "$DIR/criu" -o log --shell-job --restore-detached
+		;;
+	read) "$TESTS/bench_resume" "$CONTROL" read "${core[0]}" ;;
+	esac
+}
+
+start_victim() {
+	(exec setsid "$TESTS/bench_memory" "$CONTROL" "$1" "$2" idle) </dev/null >"$DIR/out" 2>&1 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	wait_for 300 has_lines "$DIR/out" 1 || die "no program with $1 MiB of $2"
+}
+
+measure() {
+	local mib=$1 kind=$2 tool run members
+	rm -rf "$DIR"
+	mkdir -p "$DIR/criu"
+	start_victim "$mib" "$kind"
+	criu dump -t "$PID" -D "$DIR/criu" -o log --leave-running --shell-job
+	xckpt-dump -q -p "$PID" --kill -o "$DIR/image"
+	wait "$PID" 2>/dev/null || true
+	for ((run = 1; run <= RUNS; run++)); do
+		echo "resume: $mib MiB of $kind, run $run" >&2
+		for tool in read criu native qemu; do
+			members=$(once "$tool" </dev/null) || die "$tool fails on $mib MiB of $kind"
+			wait_for 60 eval '! pgrep -x bench_memory >/dev/null'
+			printf '{"part":"resume","kind":"%s","mib":%d,"tool":"%s",%s}\n' \
+				"$kind" "$mib" "$tool" "$members"
+		done
+	done
+	rm -rf "$DIR" "$CONTROL" "$CONTROL.data"
+}
+
+load_module
+modprobe -a af_packet af_packet_diag inet_diag netlink_diag nf_tables raw_diag \
+	tcp_diag tun udp_diag unix_diag veth
+mount -o remount,size=80% /dev/shm
+for mib in $DIRTY; do measure "$mib" 4k; done
+for mib in $CLEAN; do measure "$mib" file; done

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""translate.py RAW FOLDER: translate.json and translate.md from lines of JSON."""
+import json
+import sys
+from statistics import median
+
+from report import Figures, read, table
+
+NAMES = ["memory", "division", "io", "python3", "xz"]
+RESUMED_LIMIT = 1.03
+LIMITS = {"memory": 2.0, "division": 1.3, "io": 3.0}
+# What others reported of this way to move a program, microseconds translated / native
+REFERENCE = {"memory": 0.009 / 0.007, "division": 0.129 / 0.008, "io": 1.33 / 0.424}
+
+
+def best(figures, key):
+    """What disturbs a run makes it slower: the least is the nearest to the truth."""
+    values = figures.values.get(key)
+    return min(values) if values else None
+
+
+def ratio(figures, a, b, of=best):
+    a, b = of(figures, a), of(figures, b)
+    return a / b if a and b else None
+
+
+def middle(figures, key):
+    values = figures.values.get(key)
+    return median(values) if values else None
+
+
+def cell(value, limit=None):
+    if value is None:
+        return "–"
+    return f"{value:.3g}" + ("" if limit is None else " PASS" if value <= limit else " MISS")
+
+
+def rows(figures, machine, engines):
+    for engine in engines:
+        for name in NAMES:
+            start, resumed, native = ((machine, way, engine if way != "native" else "none", name)
+                                      for way in ("start", "resumed", "native"))
+            if best(figures, resumed) is None:
+                continue
+            # of counted instructions there is no limit for the native side: another kind of them
+            limit = LIMITS.get(name) if machine == "x86-64" else None
+            yield [engine, name, figures.cell(native, 1), figures.cell(start, 1),
+                   figures.cell(resumed, 1), cell(ratio(figures, resumed, start), RESUMED_LIMIT),
+                   cell(ratio(figures, resumed, start, middle)),
+                   cell(ratio(figures, start, native), limit), cell(REFERENCE.get(name))]
+
+
+def markdown(figures, machines):
+    text = ("# What translation costs\n\nNanoseconds of one operation, of python3 and xz of all of "
+            "their work: median (least–most). Ratios are\nof the least ones, and for comparison of "
+            "the medians. On arm64 the clock counts the processor's\ninstructions, one as a "
+            "nanosecond; natively there is an ARM build of the same operations. reference:\nwhat "
+            "has been reported of this way to move programs, translated / native.\n\n")
+    head = ["QEMU", "what", "native", "from the start", "resumed", "resumed / start", "of medians",
+            "start / native", "reference"]
+    for machine, engines in machines.items():
+        text += f"## On {machine}\n\n" + table(head, rows(figures, machine, engines))
+    return text
+
+
+def main():
+    raw, folder = sys.argv[1:]
+    figures, machines = Figures(), {}
+    lines = read(raw)
+    for row in lines:
+        figures.add((row["machine"], row["way"], row["engine"], row["name"]), row["ns"])
+        if row["way"] != "native":
+            machines.setdefault(row["machine"], {})[row["engine"]] = True
+    with open(f"{folder}/translate.md", "w", encoding="utf-8") as f:
+        f.write(markdown(figures, machines))
+    with open(f"{folder}/translate.json", "w", encoding="utf-8") as f:
+        json.dump(lines, f, indent=1)
+
+
+main()

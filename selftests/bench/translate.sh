@@ -1,0 +1,189 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# translate.sh   what it costs to run translated: three operations, python3 and xz,
+# natively, under qemu-user from the start, and resumed under it from an image; on this
+# machine with every qemu-user there is, and in an ARM64 machine whose clock counts
+# instructions: build/bench/translate.{md,json}. RUNS (5), for this machine;
+# QEMUS, more emulators to try: paths of qemu-x86_64.
+#
+# `translate.sh dump` and `translate.sh count` are the parts of the two VMs.
+
+. "$(dirname "$0")/../lib.sh"
+
+BENCH=$SELFTESTS/bench
+OUT=$TOP/build/bench
+RAW=$OUT/translate.jsonl
+XZ_LEVEL=-1
+XZ_BLOCK=64KiB
+XZ_KIB=${XZ_KIB:-2048}
+PROGRAMS=(ops python3 xz)
+
+# command_of PROGRAM: sets the array command. Each waits for its input before it works.
+command_of() {
+	case $1 in
+	ops) command=("$SHARE/bench_ops" "$ROUNDS") ;;
+	python3) command=(/usr/bin/python3 "$BENCH/work.py") ;;
+	xz) command=(/usr/bin/xz "$XZ_LEVEL" --block-size="$XZ_BLOCK" -T1 -c) ;;
+	esac
+}
+
+waits_for_input() {
+	local call
+	read -r call _ <"/proc/$1/syscall" && [ "$call" = 0 ]
+} 2>/dev/null
+
+# What a run from the start needs on a machine that is none of this kind.
+keep_root() {
+	local files
+	mapfile -t files < <(
+		ldd /usr/bin/python3 /usr/bin/xz | grep -o '/[^ ]*'
+		python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))'
+	)
+	tar -C / -chf - --exclude=__pycache__ --exclude='*/test' --exclude='config-*' \
+		/lib64/ld-linux-x86-64.so.2 "${files[@]%:}" 2>/dev/null |
+		zstd -q -1 >"$SHARE/root.tar.zst"
+}
+
+# With pipes for its input and output, which whoever resumes it has of its own.
+dump() {
+	local program command pid
+	cp "$TESTS/bench_ops" "$SHARE/"
+	keep_root
+	load_module
+	for program in "${PROGRAMS[@]}"; do
+		command_of "$program"
+		coproc { exec env -i PATH=/usr/bin LC_ALL=C "${command[@]}" 2>"/tmp/$program.err" 9<&-; }
+		pid=$COPROC_PID
+		STARTED+=("$pid")
+		wait_for 100 waits_for_input "$pid" || die "$program: $(<"/tmp/$program.err")"
+		xckpt-dump -q -p "$pid" --kill -o - | zstd -q -1 >"$SHARE/$program.tar.zst"
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+input_of() {
+	case $1 in
+	xz) { seq 100000000 || true; } | head -c "${XZ_KIB}K" ;;
+	*) : ;;
+	esac
+}
+
+# Lines "NAME NANOSECONDS" out of a program's output: of xz, from its first block on.
+figures_of() {
+	case $1 in
+	xz) "$BENCH/span.py" ;;
+	*) grep -v ready ;;
+	esac
+}
+
+# measure WAY PROGRAM COMMAND...: lines of JSON
+measure() {
+	local way=$1 program=$2 name ns
+	shift 2
+	input_of "$program" >"$WORK/input"
+	"$@" <"$WORK/input" 2>"$WORK/err" | figures_of "$program" >"$WORK/figures" ||
+		die "$way: $program: $(<"$WORK/err")"
+	while read -r name ns; do
+		printf '{"machine":"%s","way":"%s","engine":"%s","name":"%s","ns":%s}\n' \
+			"$MACHINE" "$way" "$ENGINE" "$name" "$ns"
+	done <"$WORK/figures"
+}
+
+# engine QEMU: from the start and resumed
+engine() {
+	local qemu=$1 program command
+	ENGINE=$("$qemu" --version | sed -n 's/^qemu-x86_64 version \([0-9.]*\).*/\1/p')
+	for program in "${PROGRAMS[@]}"; do
+		command_of "$program"
+		[ ! -e "$WORK/root${command[0]}" ] || command[0]=$WORK/root${command[0]}
+		measure start "$program" env -i PATH=/usr/bin LC_ALL=C \
+			"$qemu" -cpu max -L "$WORK/root" "${command[@]}"
+		measure resumed "$program" qemu-resume --engine qemu --qemu "$qemu" "$WORK/$program"
+	done
+}
+
+# native OPS: the same program built for this machine
+native() {
+	ENGINE=none
+	measure native ops "$1" "$ROUNDS"
+}
+
+# The images, and for the runs from the start what the programs are made of.
+unpack() {
+	local program
+	WORK=$(mktemp -d /tmp/xckpt-translate.XXXXXX)
+	trap 'rm -rf "$WORK"' EXIT
+	mkdir "$WORK/root"
+	zstd -q -d -c "$SHARE/root.tar.zst" | tar -C "$WORK/root" -xf -
+	for program in "${PROGRAMS[@]}"; do
+		mkdir "$WORK/$program"
+		zstd -q -d -c "$SHARE/$program.tar.zst" | tar -C "$WORK/$program" -xSf -
+	done
+}
+
+# Where instructions are counted, once is enough: the second time gives the same.
+count() {
+	MACHINE=arm64
+	unpack
+	native "$SHARE/bench_ops.arm64"
+	engine "$(command -v qemu-x86_64)"
+}
+
+# All that can differ from one run to the next is in each run, side by side.
+here() {
+	local run qemu
+	MACHINE=x86-64
+	unpack
+	for ((run = 1; run <= RUNS; run++)); do
+		native "$SHARE/bench_ops"
+		for qemu in "$@"; do engine "$qemu"; done
+	done
+}
+
+# build_for_arm64: the operations for the machine that counts
+build_for_arm64() {
+	local root
+	root=$("$SELFTESTS/vm/root.sh" trixie arm64)
+	make -s -C "$SELFTESTS" O="$OUT/arm64" CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$root" \
+		"$OUT/arm64/tests/bench_ops" >&2
+	cp "$OUT/arm64/tests/bench_ops" "$SHARE/bench_ops.arm64"
+}
+
+main() {
+	local vm=$SELFTESTS/vm/run.sh qemus
+	read -r -a qemus <<<"${QEMUS-$(emulators)}"
+	"$SELFTESTS/vm/deps.sh" python3
+	make -s -C "$TOP" tools
+	mkdir -p "$SHARE"
+	PATH=$TOP/build/host/bin:$PATH
+	"$vm" --suite trixie -- "$BENCH/translate.sh dump"
+	build_for_arm64
+	{
+		here "${qemus[@]}"
+		rm -rf "$WORK"
+		"$vm" --suite trixie --arch arm64 --icount --timeout 3000 -- "$BENCH/translate.sh count"
+	} | tee "$RAW"
+	PYTHONDONTWRITEBYTECODE=1 "$BENCH/translate.py" "$RAW" "$OUT"
+	echo "translate.sh: see $OUT/translate.md"
+}
+
+# Of this machine's suite and of trixie.
+emulators() {
+	local root
+	root=$("$SELFTESTS/vm/root.sh" trixie amd64)
+	echo "$(command -v qemu-x86_64) $root/usr/bin/qemu-x86_64"
+}
+
+ROUNDS=3
+RUNS=${RUNS:-5}
+case ${1:-} in
+dump) dump ;;
+count) count ;;
+'')
+	export XCKPT_SHARE=$OUT/share
+	SHARE=$XCKPT_SHARE
+	main
+	;;
+*) die "usage: ${0##*/}" ;;
+esac
