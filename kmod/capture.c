@@ -208,6 +208,7 @@ int capture_rest(struct capture *capture)
 {
 	capture_signals(capture);
 	capture_timers(capture);
+	capture_undo(capture);
 	capture_pending(&capture->notes, capture->leader, true);
 	capture_files(capture);
 	capture_threads(capture);

@@ -50,6 +50,9 @@ void capture_signals(struct capture *capture); /* capture_process.c */
 /* capture_timers.c: what timer_create(2) made; before what is pending */
 u32 count_timers(struct task_struct *leader);
 void capture_timers(struct capture *capture);
+/* capture_undo.c: SEM_UNDO */
+bool has_odd_undo(struct task_struct *leader);
+void capture_undo(struct capture *capture);
 void capture_pending(struct notes *notes, struct task_struct *task, bool shared);
 void capture_thread(struct capture *capture, struct task_struct *task, u32 state, bool cut);
 int capture_layout(struct capture *capture); /* capture_mm.c; mmap_lock is taken there */

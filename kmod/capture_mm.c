@@ -20,11 +20,13 @@ static enum xckpt_vma_kind file_kind(struct vm_area_struct *vma)
 
 	if (inode->i_sb->s_magic == SECRETMEM_MAGIC)
 		return XCKPT_VMA_SPECIAL;
-	if (inode->i_sb->s_magic == TMPFS_MAGIC && !inode->i_nlink && (vma->vm_flags & VM_SHARED))
-		return strncmp(vma->vm_file->f_path.dentry->d_name.name, "SYSV", 4)
-			       ? XCKPT_VMA_SHMEM
-			       : XCKPT_VMA_SYSV;
-	return XCKPT_VMA_FILE;
+	if (inode->i_sb->s_magic != TMPFS_MAGIC || inode->i_nlink)
+		return XCKPT_VMA_FILE;
+	/* the kernel's own, which no user can make with that name; read-only ones too */
+	if (IS_PRIVATE(inode) && (vma->vm_flags & VM_MAYSHARE) &&
+	    !strncmp(vma->vm_file->f_path.dentry->d_name.name, "SYSV", 4))
+		return XCKPT_VMA_SYSV;
+	return vma->vm_flags & VM_SHARED ? XCKPT_VMA_SHMEM : XCKPT_VMA_FILE;
 }
 
 static bool has_name(struct vm_area_struct *vma, const char *start)

@@ -231,6 +231,8 @@ static void fill_sharing(struct xckpt_note_process *note, struct task_struct *le
 		note->flags |= XCKPT_PROCESS_ODD_FILES;
 	if (odd_fs || fs_users > nr_fs)
 		note->flags |= XCKPT_PROCESS_ODD_FS;
+	if (has_odd_undo(leader))
+		note->flags |= XCKPT_PROCESS_ODD_UNDO;
 }
 
 static void add_auxv(struct capture *capture)

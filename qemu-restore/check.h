@@ -89,4 +89,7 @@ uint64_t check_value(const char *fdinfo, const char *name, int base);
 /* check_events.c: the same of an anonymous inode's state */
 int check_event(struct check *c, const struct process_fd *fd, const char *fdinfo);
 
+/* check_sysv.c */
+int check_sysv(struct check *c);
+
 #endif

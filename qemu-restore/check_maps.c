@@ -30,6 +30,8 @@ struct spans {
 
 /* shared memory has a file, but what its name is does not matter */
 static const char any_file[] = "shared memory";
+/* and that of a System V segment has its id */
+static const char sysv_file[] = "System V shared memory";
 
 static bool continues(const struct span *a, const struct span *b)
 {
@@ -86,10 +88,12 @@ static void expect(const struct check *c, const struct segment *s, const char *c
 	}
 	if (s->vma.kind == XCKPT_VMA_FILE)
 		span = from(s, plan_path(c->process->group, s->path), s->vma.pgoff);
+	else if (is_sysv_memory(s))
+		span = from(s, sysv_file, s->vma.pgoff);
 	else
 		span = from(s, is_shared_memory(s) ? any_file : "", s->vma.pgoff);
 	span.shared = s->vma.flags & XCKPT_VMA_SHARED;
-	span.id = is_shared_memory(s) ? s->vma.ino : 0;
+	span.id = is_shared_memory(s) || is_sysv_memory(s) ? s->vma.ino : 0;
 	add(want, &span);
 }
 
@@ -178,12 +182,19 @@ static void find_all(const struct check *c, const char *maps, struct spans *foun
 	}
 }
 
+static bool is_same_segment(const struct span *found, const struct span *want)
+{
+	return found->id == want->id && found->len > 5 && !memcmp(found->file, "/SYSV", 5);
+}
+
 static bool is_same_file(const struct check *c, const struct span *found, const struct span *want)
 {
 	char path[PATH_MAX], expected[PATH_MAX], *real;
 	size_t root = strlen(c->root);
 	bool same;
 
+	if (want->file == sysv_file)
+		return is_same_segment(found, want);
 	if (!found->len != !want->len || (want->file == any_file && found->len))
 		return !found->len == !want->len;
 	if (found->len == want->len && !memcmp(found->file, want->file, want->len))
@@ -259,7 +270,10 @@ static int covered(struct check *c, const struct spans *found, const struct span
 
 			if (!f || f->start > at)
 				return differ(c, NULL, w);
-			if ((w->prot & ~f->prot & X86_PROT_READ) || f->shared != w->shared)
+			if ((w->prot & ~f->prot & X86_PROT_READ) || f->shared != w->shared ||
+			    (w->file == sysv_file &&
+			     (!is_same_segment(f, w) ||
+			      f->offset - w->offset != f->start - w->start)))
 				return differ(c, f, w);
 			at = f->end;
 		}

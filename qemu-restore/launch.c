@@ -19,6 +19,7 @@
 #define EXIT_STAGE1 124
 #define X86_EEXIST 17
 #define X86_ENOMEM 12
+#define X86_EINVAL 22
 
 enum outcome { STARTED, FAILED, COLLISION };
 
@@ -54,6 +55,8 @@ static bool is_collision(const struct plan *plan, const struct record_status *st
 
 	if (!op || plan->engine->kind != ENGINE_QEMU || op->kind != OP_SYSCALL)
 		return false;
+	if (op->nr == NR_SHMAT)
+		return status->result == -X86_EINVAL;
 	return (op->nr == NR_MMAP || op->nr == NR_BRK) &&
 	       (status->result > 0 || status->result == -X86_EEXIST ||
 		status->result == -X86_ENOMEM);
@@ -125,7 +128,7 @@ static enum outcome attempt(struct launched *l, struct nursery *nursery, bool la
 	unsigned int i;
 
 	memset(l->told, 0, plan->nr_ops * sizeof(*l->told));
-	if (tree_make(l, nursery))
+	if (sysv_set_values(plan) || tree_make(l, nursery))
 		return FAILED;
 	for (i = 0; i < l->nr && outcome == STARTED; i++) {
 		int process = plan->births[i].process;
@@ -233,7 +236,7 @@ int launch(struct launched *l, struct plan *plan, const struct slots *slots)
 	for (i = 0; i < plan->nr_processes && !ret; i++, nr++)
 		ret = prepare_files(&files[i], &covers[i], &plan->processes[i]);
 	if (!ret && !world_open(&l->world, plan, covers)) {
-		if (!slots_start_timers(slots, plan))
+		if (!slots_start_timers(slots, plan) && !sysv_make(plan))
 			outcome = attempts(l, &nursery);
 		if (outcome != STARTED)
 			world_kill(&l->world);

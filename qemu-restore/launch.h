@@ -28,6 +28,13 @@ int slots_first(const struct plan *plan);
 /* Raise RLIMIT_NOFILE so that all of that fits. */
 int slots_make_room(const struct plan *plan);
 
+/* System V IPC, in its namespace: launch_sysv.c. All return 0, or -1 after one line on stderr. */
+int sysv_make(const struct plan *plan);
+/* Before each attempt: who has ended may have changed them, by SEM_UNDO. */
+int sysv_set_values(const struct plan *plan);
+/* When all is attached: owners and modes, and what was to be removed. */
+int sysv_finish(const struct plan *plan);
+
 struct cover;
 
 /* The world the program lives in: namespaces and their init, launch_world.c */

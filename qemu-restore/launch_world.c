@@ -2,7 +2,8 @@
 /*
  * The world of the program: a pid namespace, so that it has its pid again, with
  * an init that reaps orphans; a mount namespace with that namespace's /proc; a
- * time namespace, so that clocks go on and never back.
+ * time namespace, so that clocks go on and never back; an IPC namespace, if there is
+ * System V IPC, where its ids are free.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -203,7 +204,7 @@ int world_open(struct world *world, const struct plan *plan, struct cover *cover
 	world->init = -1;
 	for (i = 0; i < plan->nr_ops; i++)
 		if (plan->ops[i].kind == OP_NAMESPACES)
-			flags |= plan->ops[i].arg[0] & CLONE_NEWTIME;
+			flags |= plan->ops[i].arg[0] & (CLONE_NEWTIME | CLONE_NEWIPC);
 	if (!plan->host->root && enter_user_namespace(plan->host))
 		return -1;
 	if (unshare(flags))

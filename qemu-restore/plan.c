@@ -41,6 +41,8 @@ static void plan_surroundings(struct plan *plan)
 
 	if (img->clocks.monotonic_ns)
 		spaces |= CLONE_NEWTIME;
+	if (has_sysv(&img->sysv))
+		spaces |= CLONE_NEWIPC;
 	plan_add_shared(plan, OP_NAMESPACES, 0)->arg[0] = spaces;
 	if (spaces & CLONE_NEWTIME) {
 		op = plan_add_shared(plan, OP_CLOCKS, 0);
@@ -96,6 +98,7 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	for (i = 0; i < plan->nr_processes; i++)
 		begin_process(plan, i);
 	plan_surroundings(plan);
+	plan_sysv(plan);
 	plan_objects(plan);
 	plan_files(plan);
 	for (i = 0; i < plan->nr_processes; i++)

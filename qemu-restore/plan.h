@@ -29,6 +29,14 @@ enum op_kind {
 	/* carried out by the launcher, before the engine is started */
 	OP_NAMESPACES, /* [0]: CLONE_NEW* */
 	OP_CLOCKS, /* [0]: monotonic, [1]: boottime, ns */
+	OP_IPC_LIMIT, /* [0] to [3]: numbers, [4]: of those; path */
+	OP_SHM, /* [0]: id, [1]: key, [2]: size, [3]: mode, [4]: locked, [5]: removed; value: index
+		 */
+	OP_SHM_COPY, /* [0]: id, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
+		      */
+	OP_SHM_FILL, /* [0]: id, [1]: bytes; path: file in the image */
+	OP_SEM, /* [0]: id, [1]: key, [2]: semaphores, [3]: mode; value: index */
+	OP_MSG, /* [0]: id, [1]: key, [2]: room, [3]: mode; value: index; path: file in the image */
 	OP_FORK, /* [0]: pid, [1]: enum fork_how, [2]: pid of who lets go, [3]: birth */
 	OP_SUBREAPER,
 	OP_SETSID,
@@ -287,6 +295,12 @@ void plan_descriptor_flags(struct process_plan *plan); /* their close-on-exec, i
 void plan_late_fcntls(struct process_plan *plan); /* plan_locks.c */
 /* Its contents are in the image, and were compared or put back: plan_nameless.c */
 bool plan_is_packed(const struct image *img, uint64_t dev, uint64_t ino);
+void plan_sysv(struct plan *plan); /* plan_sysv.c: System V IPC */
+void plan_attach(struct process_plan *plan); /* and its shared memory in a process */
+/* Where all of the segment would be, of which @s is a part. */
+void plan_attached_range(const struct process_plan *plan, const struct segment *s, uint64_t *start,
+			 uint64_t *end);
+void plan_undo(struct process_plan *plan);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */

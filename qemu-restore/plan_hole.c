@@ -16,13 +16,15 @@ static bool is_free(const struct process_plan *plan, uint64_t start, uint64_t en
 		return false;
 	for (i = 0; i < p->nr_segments; i++) {
 		const struct segment *s = &p->segments[i];
-		uint64_t low = s->start;
+		uint64_t low = s->start, high = s->end;
 
 		if (plan_is_left(plan, s))
 			continue;
 		if (s->vma.flags & XCKPT_VMA_STACK)
 			low -= low > 2 * STACK_RESERVE ? 2 * STACK_RESERVE : low;
-		if (start < s->end && end > low)
+		if (is_sysv_memory(s))
+			plan_attached_range(plan, s, &low, &high);
+		if (start < high && end > low)
 			return false;
 	}
 	return end < plan->host->address_top && end < USER_HOLE_TOP;

@@ -117,6 +117,12 @@ static unsigned int phase_of(const struct plan_op *op)
 	switch (op->kind) {
 	case OP_NAMESPACES:
 	case OP_CLOCKS:
+	case OP_IPC_LIMIT:
+	case OP_SHM:
+	case OP_SHM_COPY:
+	case OP_SHM_FILL:
+	case OP_SEM:
+	case OP_MSG:
 		return 1;
 	case OP_FORK:
 	case OP_SUBREAPER:

@@ -321,6 +321,12 @@ static const char *name_of(const struct segment *s)
 	}
 }
 
+/* What shmat(2) gives. */
+static uint64_t attached_prot(const struct segment *s)
+{
+	return s->vma.flags & XCKPT_VMA_MAYWRITE ? X86_PROT_READ | X86_PROT_WRITE : X86_PROT_READ;
+}
+
 static void plan_segment(struct process_plan *plan, const struct segment *s, uint64_t floor)
 {
 	struct mapping m = { plan, s, name_of(s), plan->process->info.pid,
@@ -347,6 +353,9 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 			map_object(&m);
 		else
 			map_eagerly(&m, X86_MAP_PRIVATE);
+		break;
+	case XCKPT_VMA_SYSV:
+		protect(&m, attached_prot(s)); /* it is attached already */
 		break;
 	default:
 		map_eagerly(&m, X86_MAP_PRIVATE);
@@ -388,6 +397,7 @@ void plan_memory(struct process_plan *plan)
 	op->refs = 1 << 1;
 	plan_add(plan, OP_SWEEP, p->info.pid);
 	plan_brk(plan);
+	plan_attach(plan);
 	for (i = 0; i < p->nr_segments; i++) {
 		if (plan_is_skipped(plan, &p->segments[i]))
 			continue;

@@ -24,8 +24,10 @@ static const struct {
 	{ NR_RT_SIGACTION, "rt_sigaction", { SIG, REF, DEC, DEC } },
 	{ NR_RT_SIGPROCMASK, "rt_sigprocmask", { DEC, REF, DEC, DEC } },
 	{ NR_MADVISE, "madvise", { HEX, DEC, DEC } },
+	{ NR_SHMAT, "shmat", { DEC, HEX, HEX } },
 	{ NR_DUP2, "dup2", { FD, FD } },
 	{ NR_SETITIMER, "setitimer", { DEC, REF, DEC } },
+	{ NR_SEMOP, "semop", { DEC, REF, DEC } },
 	{ NR_FCNTL, "fcntl", { FD, DEC, DEC } },
 	{ NR_CAPSET, "capset", { REF, REF } },
 	{ NR_RT_SIGQUEUEINFO, "rt_sigqueueinfo", { DEC, SIG, REF } },
@@ -225,6 +227,44 @@ static void add_made(struct text *t, const struct plan_op *op)
 	}
 }
 
+static void add_sysv(struct text *t, const struct plan_op *op)
+{
+	const unsigned long long *a = (const unsigned long long *)op->arg;
+	unsigned long long i;
+
+	switch (op->kind) {
+	case OP_IPC_LIMIT:
+		add(t, "write(");
+		add_path(t, op->path);
+		add(t, ", \"");
+		for (i = 0; i < a[4]; i++)
+			add(t, "%s%llu", i ? " " : "", a[i]);
+		add(t, "\")");
+		break;
+	case OP_SHM:
+		add(t, "shmget(%#x, %llu, %#llo) = %llu%s%s", (unsigned int)a[1], a[2], a[3], a[0],
+		    a[4] ? "; shmctl(SHM_LOCK)" : "", a[5] ? "; shmctl(IPC_RMID)" : "");
+		break;
+	case OP_SHM_COPY:
+		add(t, "copy(core, %#llx, %llu, shm %llu, %#llx)", a[2], a[3], a[0], a[4]);
+		break;
+	case OP_SHM_FILL:
+		add(t, "copy(");
+		add_path(t, op->path);
+		add(t, ", %llu, shm %llu)", a[1], a[0]);
+		break;
+	case OP_SEM:
+		add(t, "semget(%#x, %llu, %#llo) = %llu; semctl(SETALL)", (unsigned int)a[1], a[2],
+		    a[3], a[0]);
+		break;
+	default:
+		add(t, "msgget(%#x, %#llo) = %llu; msgctl({msg_qbytes=%llu}); msgsnd(",
+		    (unsigned int)a[1], a[3], a[0], a[2]);
+		add_path(t, op->path);
+		add(t, ")");
+	}
+}
+
 static void add_launcher(struct text *t, const struct plan_op *op)
 {
 	const uint64_t *a = op->arg;
@@ -232,7 +272,16 @@ static void add_launcher(struct text *t, const struct plan_op *op)
 
 	switch (op->kind) {
 	case OP_NAMESPACES:
-		add(t, "unshare(CLONE_NEWPID|CLONE_NEWNS%s)", a[0] & 0x80 ? "|CLONE_NEWTIME" : "");
+		add(t, "unshare(CLONE_NEWPID|CLONE_NEWNS%s%s)", a[0] & 0x80 ? "|CLONE_NEWTIME" : "",
+		    a[0] & 0x08000000 ? "|CLONE_NEWIPC" : "");
+		break;
+	case OP_IPC_LIMIT:
+	case OP_SHM:
+	case OP_SHM_COPY:
+	case OP_SHM_FILL:
+	case OP_SEM:
+	case OP_MSG:
+		add_sysv(t, op);
 		break;
 	case OP_CLOCKS:
 		add(t, "clocks(monotonic=%lld.%09llu, boottime=%lld.%09llu)",

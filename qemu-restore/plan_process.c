@@ -182,4 +182,5 @@ void plan_process(struct process_plan *plan)
 	plan_layout(plan);
 	plan_sigactions(plan);
 	plan_attributes(plan);
+	plan_undo(plan);
 }

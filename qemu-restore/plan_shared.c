@@ -2,7 +2,8 @@
 /*
  * Memory that is shared and has no file in the file system: MAP_SHARED|MAP_ANONYMOUS,
  * memfds, deleted files. The launcher makes each such object once, as a memfd, and
- * fills it; every process maps it where it had it.
+ * fills it; every process maps it where it had it. System V segments, which
+ * plan_sysv.c makes, are filled in the same way.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,6 +18,9 @@ struct view {
 
 static int compare_objects(const struct xckpt_vma *x, const struct xckpt_vma *y)
 {
+	/* of one file system, and with numbers of their own */
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
 	if (x->dev != y->dev)
 		return x->dev < y->dev ? -1 : 1;
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
@@ -40,7 +44,8 @@ static uint64_t end_of(const struct segment *s)
 }
 
 /* What of a view lies beyond @done, into the object: only data, no holes. */
-static void fill(struct plan *plan, const struct view *view, int slot, uint64_t done)
+static void fill(struct plan *plan, const struct view *view, enum op_kind kind, uint64_t object,
+		 uint64_t done)
 {
 	const struct segment *s = view->segment;
 	uint64_t skip = done > s->vma.pgoff ? done - s->vma.pgoff : 0;
@@ -56,8 +61,8 @@ static void fill(struct plan *plan, const struct view *view, int slot, uint64_t 
 		hole = lseek(fd, data, SEEK_HOLE);
 		if (hole < 0 || (uint64_t)hole > end)
 			hole = end;
-		op = plan_add_shared(plan, OP_COPY, 0);
-		op->arg[0] = slot;
+		op = plan_add_shared(plan, kind, 0);
+		op->arg[0] = object;
 		op->arg[1] = view->plan->index;
 		op->arg[2] = data;
 		op->arg[3] = hole - data;
@@ -66,11 +71,33 @@ static void fill(struct plan *plan, const struct view *view, int slot, uint64_t 
 	}
 }
 
+static void fill_all(struct plan *plan, const struct view *views, size_t nr, enum op_kind kind,
+		     uint64_t object)
+{
+	uint64_t done = 0;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		fill(plan, &views[i], kind, object, done);
+		if (end_of(views[i].segment) > done)
+			done = end_of(views[i].segment);
+	}
+}
+
+static void fill_sysv(struct plan *plan, const struct view *views, size_t nr)
+{
+	uint64_t id = views[0].segment->vma.ino;
+	const struct sysv_segment *s = image_sysv_segment(&plan->img->sysv, id);
+
+	if (s && !s->data)
+		fill_all(plan, views, nr, OP_SHM_COPY, id);
+}
+
 /* The views of one object: all of them, in order. */
 static void add_object(struct plan *plan, const struct view *views, size_t nr)
 {
 	struct shared_object *object = &plan->objects[plan->nr_objects++];
-	uint64_t size = views[0].segment->vma.file_size, done = 0;
+	uint64_t size = views[0].segment->vma.file_size;
 	struct plan_op *op;
 	size_t i;
 
@@ -84,11 +111,12 @@ static void add_object(struct plan *plan, const struct view *views, size_t nr)
 	op->arg[1] = size;
 	op->value = views[0].plan->process->info.pid;
 	op->object = views[0].segment->path;
-	for (i = 0; i < nr; i++) {
-		fill(plan, &views[i], object->slot, done);
-		if (end_of(views[i].segment) > done)
-			done = end_of(views[i].segment);
-	}
+	fill_all(plan, views, nr, OP_COPY, (uint64_t)object->slot);
+}
+
+static bool is_view(const struct segment *s)
+{
+	return is_shared_memory(s) || is_sysv_memory(s);
 }
 
 void plan_objects(struct plan *plan)
@@ -98,7 +126,7 @@ void plan_objects(struct plan *plan)
 
 	for (i = 0; i < plan->nr_processes; i++)
 		for (j = 0; j < plan->img->processes[i].nr_segments; j++)
-			nr += is_shared_memory(&plan->img->processes[i].segments[j]);
+			nr += is_view(&plan->img->processes[i].segments[j]);
 	views = plan_must(calloc(nr + 1, sizeof(*views)));
 	plan->objects = plan_must(calloc(nr + 1, sizeof(*plan->objects)));
 	nr = 0;
@@ -106,7 +134,7 @@ void plan_objects(struct plan *plan)
 		const struct image_process *p = &plan->img->processes[i];
 
 		for (j = 0; j < p->nr_segments; j++)
-			if (is_shared_memory(&p->segments[j]))
+			if (is_view(&p->segments[j]))
 				views[nr++] = (struct view){ &plan->processes[i], &p->segments[j] };
 	}
 	qsort(views, nr, sizeof(*views), compare_views);
@@ -115,7 +143,10 @@ void plan_objects(struct plan *plan)
 		     i < nr && !compare_objects(&views[first].segment->vma, &views[i].segment->vma);
 		     i++)
 			;
-		add_object(plan, views + first, i - first);
+		if (is_sysv_memory(views[first].segment))
+			fill_sysv(plan, views + first, i - first);
+		else
+			add_object(plan, views + first, i - first);
 	}
 	free(views);
 }

@@ -11,7 +11,7 @@
  *
  * Notes come in two parts. First, once per process and in any order:
  *   CORE NT_PRPSINFO, NT_AUXV, NT_FILE,
- *   XCKPT PROCESS, MM, VMA, SIGACTION, TIMER, SIGPENDING, FILE
+ *   XCKPT PROCESS, MM, VMA, SIGACTION, TIMER, SIGPENDING, FILE, SEM_UNDO
  * then those of each thread, the thread-group leader first, if it lives:
  *   CORE NT_PRSTATUS, which begins a thread; CORE NT_PRFPREG, LINUX NT_X86_XSTATE
  *   (not compacted, as ptrace gives it), CORE NT_SIGINFO,
@@ -42,6 +42,7 @@ enum xckpt_note_type {
 	XCKPT_NT_FILE		= 0x58430006,
 	XCKPT_NT_THREAD		= 0x58430007,
 	XCKPT_NT_TIMER		= 0x58430008,
+	XCKPT_NT_SEM_UNDO	= 0x58430009,
 };
 
 /* struct xckpt_note_process.flags */
@@ -54,6 +55,8 @@ enum xckpt_note_type {
 /* its descriptors, or its directories and umask, are another process's too or not all threads' */
 #define XCKPT_PROCESS_ODD_FILES		(1u << 6)	/* CLONE_FILES */
 #define XCKPT_PROCESS_ODD_FS		(1u << 7)	/* CLONE_FS */
+/* its SEM_UNDO is another process's too or not all threads' (CLONE_SYSVSEM), or cannot be read */
+#define XCKPT_PROCESS_ODD_UNDO		(1u << 8)
 
 struct xckpt_timer_value {
 	__u64 interval_ns;	/* 0: does not repeat */
@@ -113,7 +116,7 @@ enum xckpt_vma_kind {
 	XCKPT_VMA_ANON,		/* private anonymous memory, [heap] and [stack] too */
 	XCKPT_VMA_FILE,		/* a file, private or shared (see flags) */
 	XCKPT_VMA_SHMEM,	/* shared anonymous memory, memfd, deleted tmpfs file */
-	XCKPT_VMA_SYSV,		/* shmat() */
+	XCKPT_VMA_SYSV,		/* shmat(); ino is the segment's id */
 	XCKPT_VMA_HUGETLB,
 	XCKPT_VMA_VDSO,
 	XCKPT_VMA_VVAR,		/* the vDSO's data: never in the image */
@@ -218,6 +221,17 @@ struct xckpt_timer {
 	__u64 value_ns;		/* until the next expiry, on its clock; 0: not armed */
 	__u32 overrun;		/* timer_getoverrun(2) */
 	__u32 __reserved;
+};
+
+/*
+ * XCKPT_NT_SEM_UNDO is a table of these: what is added to semaphores when the process
+ * ends, because it used SEM_UNDO; ascending. None has @adjust 0; the note is absent
+ * when there are none.
+ */
+struct xckpt_sem_undo {
+	__s32 id;		/* of the set, in the process's IPC namespace */
+	__u16 number;		/* of the semaphore in it */
+	__s16 adjust;
 };
 
 /* struct xckpt_file.state */

@@ -214,7 +214,7 @@ static void note_unsupported(void *ctx, int pid, const char *object, const char 
 static int capture_state(struct dump *d)
 {
 	if (capture_cores(d) || find_holders(d) || capture_pipes(d) || capture_events(d) ||
-	    capture_locks(d) || capture_contents(d))
+	    capture_locks(d) || capture_sysv(d) || capture_contents(d))
 		return -1;
 	/* who was left asleep may have been woken, and have read on */
 	return session_disturbed(d);
@@ -224,7 +224,7 @@ int capture_frozen(struct dump *d)
 {
 	if (list_processes(d))
 		return -1;
-	if (d->snapshot.out_nr_stateful || d->opt.with_files) {
+	if (d->snapshot.out_nr_stateful || d->opt.with_files || d->sysv) {
 		int ret = capture_state(d);
 
 		if (ret)
@@ -243,6 +243,7 @@ void capture_forget(struct dump *d)
 	d->priv.manifest.nr_processes = 0;
 	d->nr_threads = 0;
 	d->nr_buffers = 0;
+	d->priv.manifest.sysv = (struct sysv_ipc){ 0 };
 	d->data_bytes = 0;
 }
 

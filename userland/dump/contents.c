@@ -33,15 +33,30 @@ static bool is_shm(const struct open_file *f, int fd)
 static struct content *same_content(const struct dump *d, const struct open_file *f)
 {
 	for (size_t i = 0; i < d->nr_contents; i++)
-		if (d->contents[i].file->dev == f->dev && d->contents[i].file->ino == f->ino)
+		if (d->contents[i].file && d->contents[i].file->dev == f->dev &&
+		    d->contents[i].file->ino == f->ino)
 			return &d->contents[i];
 	return NULL;
 }
 
-/* Several descriptions of one file have the same contents. */
-static int add_content(struct dump *d, struct open_file *f, int fd)
+int add_content(struct dump *d, struct content c)
 {
-	struct content *same = same_content(d, f), *more;
+	struct content *more =
+		arena_grow(&d->priv.arena, d->contents, d->nr_contents, sizeof(*more));
+
+	if (!more || !c.name) {
+		close(c.fd);
+		return -1;
+	}
+	d->contents = more;
+	d->contents[d->nr_contents++] = c;
+	return 0;
+}
+
+/* Several descriptions of one file have the same contents. */
+static int add_file(struct dump *d, struct open_file *f, int fd)
+{
+	struct content *same = same_content(d, f);
 	struct stat st;
 
 	if (fstat(fd, &st) == 0) {
@@ -54,21 +69,14 @@ static int add_content(struct dump *d, struct open_file *f, int fd)
 		close(fd);
 		return 0;
 	}
-	more = arena_grow(&d->priv.arena, d->contents, d->nr_contents, sizeof(*more));
 	f->data = arena_printf(&d->priv.arena, MANIFEST_FILES "/file-%u", f->id);
-	if (!more || !f->data) {
-		close(fd);
-		return -1;
-	}
-	d->contents = more;
 	f->data_size = f->size;
-	d->contents[d->nr_contents++] = (struct content){ f, fd };
-	return 0;
+	return add_content(d, (struct content){ f->data, f->size, fd, f->path, f });
 }
 
-static int open_failed(const struct open_file *f)
+static int open_failed(const char *path)
 {
-	return fail("cannot read %s, which goes into the image: %s", f->path, strerror(errno));
+	return fail("cannot read %s, which goes into the image: %s", path, strerror(errno));
 }
 
 static int consider(struct dump *d, struct open_file *f)
@@ -85,9 +93,9 @@ static int consider(struct dump *d, struct open_file *f)
 		return 0;
 	fd = holder_reopen(d, f);
 	if (fd < 0) /* without its contents a nameless one is told of as not resumable */
-		return nameless ? 0 : open_failed(f);
+		return nameless ? 0 : open_failed(f->path);
 	if (nameless || (packed && !is_pseudo_file(fd)) || is_shm(f, fd))
-		return add_content(d, f, fd);
+		return add_file(d, f, fd);
 	close(fd);
 	return 0;
 }
@@ -142,7 +150,7 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 		return fail("cannot read %s, which is mapped at %llx and goes into the image: %s",
 			    s->path, (unsigned long long)s->start, strerror(errno));
 	if (f) /* it is open, too, but not to be written to */
-		return add_content(d, f, fd);
+		return add_file(d, f, fd);
 	f = &d->img.files[d->img.nr_files++];
 	m->nr_files = d->img.nr_files;
 	*f = (struct open_file){
@@ -156,7 +164,7 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 		.mtime_ns = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec,
 	};
 	if (d->opt.with_files || is_shm(f, fd))
-		return add_content(d, f, fd);
+		return add_file(d, f, fd);
 	close(fd);
 	d->img.nr_files--;
 	m->nr_files--;
@@ -168,13 +176,13 @@ static bool are_small(const struct dump *d)
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < d->nr_contents && bytes <= SMALL; i++)
-		bytes += d->contents[i].file->data_size;
+		bytes += d->contents[i].size;
 	return bytes <= SMALL;
 }
 
 static int read_small(struct dump *d, const struct content *c)
 {
-	struct buffer b = { .name = c->file->data, .size = c->file->data_size };
+	struct buffer b = { .name = c->name, .size = c->size };
 	struct buffer *more;
 	size_t got = 0;
 
@@ -188,7 +196,7 @@ static int read_small(struct dump *d, const struct content *c)
 
 		if (n <= 0) {
 			errno = n ? errno : ENODATA; /* somebody else has cut it */
-			return open_failed(c->file);
+			return open_failed(c->path);
 		}
 		got += (size_t)n;
 	}

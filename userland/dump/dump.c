@@ -53,6 +53,11 @@ static int judge_unsupported(const struct dump *d)
 		if (!d->opt.quiet)
 			warn("pid %d%s%s: %s", u->pid, blank, u->object, u->why);
 	}
+	if (d->nr_sysv_left && !d->opt.quiet)
+		warn("%zu System V IPC object%s of root, last used by others, %s left out (run the "
+		     "program under unshare --ipc to have all of its own)",
+		     d->nr_sysv_left, d->nr_sysv_left == 1 ? "" : "s",
+		     d->nr_sysv_left == 1 ? "is" : "are");
 	return 0;
 }
 
@@ -78,18 +83,18 @@ static int run(struct dump *d)
 static void summarize(const struct dump *d)
 {
 	size_t nr = d->img.nr_processes;
-	char bytes[32], frozen[32], remark[160], line[1024];
+	char bytes[32], frozen[32], remark[160], sysv[160], line[1024];
 	int n;
 
 	n = snprintf(line, sizeof(line),
 		     "xckpt-dump: %.300s (%s): %zu process%s, %zu thread%s, %s in %.2f s, frozen "
-		     "%s, image %.300s%s\n",
+		     "%s, image %.300s%s%s\n",
 		     d->name, d->priv.manifest.processes[0].comm, nr, nr == 1 ? "" : "es",
 		     d->nr_threads, d->nr_threads == 1 ? "" : "s",
 		     human_bytes(d->bytes_written, bytes), (double)(now_ns() - d->start_ns) / 1e9,
 		     human_time(d->frozen_ns, frozen),
 		     strcmp(d->opt.output, "-") == 0 ? "on standard output" : d->opt.output,
-		     snapshot_remark(d, remark));
+		     snapshot_remark(d, remark), sysv_remark(d, sysv));
 	/* the program chose its name */
 	for (int i = 0; i < n - 1; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)

@@ -31,8 +31,11 @@ struct buffer {
 
 /* Contents that go to files/ from a file, while the group is frozen. */
 struct content {
-	struct open_file *file;
+	const char *name; /* there */
+	uint64_t size;
 	int fd;
+	const char *path; /* for people */
+	const struct open_file *file; /* NULL: it is System V shared memory */
 };
 
 /* One of the descriptors of an open file. */
@@ -52,6 +55,21 @@ struct store {
 		const char *name;
 	} * copies; /* that were written, open until they are synced */
 	size_t nr_copies;
+};
+
+/* What an IPC namespace has, and who used it last. */
+struct sysv_entry {
+	struct sysv_object object;
+	uint64_t size; /* bytes, semaphores or bytes of messages */
+	uint64_t room; /* of a queue */
+	bool locked, removed; /* of a segment */
+	int *pids; /* of those who made it or used it last; 0: nobody */
+	size_t nr_pids;
+};
+
+struct sysv_list {
+	struct sysv_entry *segments, *sets, *queues; /* ascending, by id */
+	size_t nr_segments, nr_sets, nr_queues;
 };
 
 struct dump {
@@ -76,6 +94,8 @@ struct dump {
 	size_t nr_buffers;
 	struct content *contents;
 	size_t nr_contents;
+	bool sysv; /* there is System V IPC that it might use */
+	size_t nr_sysv_left; /* of that, root's that nobody here made or used */
 	int mount_fd; /* watches.c: of the file system @mount_dev */
 	unsigned int mount_dev;
 
@@ -138,10 +158,25 @@ FILE *holder_info(const struct holder *h); /* its fdinfo; NULL and errno */
 int capture_pipes(struct dump *d);
 int capture_events(struct dump *d);
 int capture_locks(struct dump *d);
+int capture_sysv(struct dump *d);
 int capture_contents(struct dump *d);
+/* @c.fd becomes ours even on failure. */
+int add_content(struct dump *d, struct content c);
 void close_contents(struct dump *d);
 /* The path that a line of an inotify's fdinfo is about, "" when it has none; NULL: no memory. */
 const char *watch_path(struct dump *d, const char *line);
+/* sysv.c: is there System V IPC that the group might use? -1 after one line on stderr */
+int sysv_is_there(struct dump *d);
+/* What was taken of it, as a part of the summary; @buf has 160 bytes. */
+const char *sysv_remark(const struct dump *d, char *buf);
+/* sysv_read.c: in the IPC namespace of the group */
+int sysv_list(struct dump *d, struct sysv_list *list);
+int sysv_read_set(struct dump *d, struct sysv_set *set);
+int sysv_read_queue(struct dump *d, struct sysv_queue *queue);
+int sysv_read_limits(uint64_t limits[NR_SYSV_LIMITS]);
+/* A description of its memory, for reading, or -1 after one line on stderr; and whether it is huge.
+ */
+int sysv_open_segment(struct sysv_segment *segment);
 /* host.c: what the manifest tells about the machine */
 int describe_host(struct dump *d);
 int describe_mapped(struct dump *d);

@@ -30,16 +30,26 @@ static bool has_ended(const struct dump *d)
 	return false;
 }
 
+/* What can only be read while all stand still, and the module does not know of. */
+static bool must_stay(const struct dump *d)
+{
+	return has_ended(d) || d->opt.with_files || d->sysv;
+}
+
 /* 0; 1: threads moved; -1 after one line on stderr */
 static int capture_group(struct dump *d)
 {
-	int error;
+	int error = sysv_is_there(d);
+
+	if (error < 0)
+		return -1;
+	d->sysv = error;
 
 	d->snapshot = (struct xckpt_snapshot){
 		.size = sizeof(d->snapshot),
 		.flags = (d->opt.thin ? XCKPT_SNAPSHOT_THIN : 0) |
 			 (stays_frozen(d) ? XCKPT_SNAPSHOT_FROZEN : 0) |
-			 (has_ended(d) || d->opt.with_files ? 0 : XCKPT_SNAPSHOT_THAW),
+			 (must_stay(d) ? 0 : XCKPT_SNAPSHOT_THAW),
 	};
 	error = session_command(d, XCKPT_IOCTL_SNAPSHOT, &d->snapshot);
 	if (!error && d->snapshot.out_thawed)

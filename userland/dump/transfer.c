@@ -111,10 +111,10 @@ static int copy_contents(struct dump *d, struct stream *stream)
 		return -1;
 	for (size_t i = 0; i < d->nr_contents; i++)
 		copies[i] = (struct checksum_copy){
-			.name = d->contents[i].file->data,
+			.name = d->contents[i].name,
 			.in_fd = d->contents[i].fd,
 			.out_fd = -1,
-			.size = d->contents[i].file->data_size,
+			.size = d->contents[i].size,
 			.stop = &interrupted,
 		};
 	ret = copy_files(d, stream, copies, d->nr_contents);

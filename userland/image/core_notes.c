@@ -193,6 +193,7 @@ static const struct {
 	{ XCKPT_NOTE_NAME, XCKPT_NT_VMA, take_vma },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SIGACTION, take_sigaction },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_TIMER, take_timer },
+	{ XCKPT_NOTE_NAME, XCKPT_NT_SEM_UNDO, take_undo },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SIGPENDING, take_sigpending },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_FILE, take_file },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_THREAD, take_thread },

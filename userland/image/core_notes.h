@@ -36,6 +36,7 @@ int take_string(const struct notes *n, const struct note *note, uint32_t off, co
 int take_vma(struct notes *n, const struct note *note);
 int take_sigaction(struct notes *n, const struct note *note);
 int take_timer(struct notes *n, const struct note *note);
+int take_undo(struct notes *n, const struct note *note);
 int take_sigpending(struct notes *n, const struct note *note);
 int take_file(struct notes *n, const struct note *note);
 

@@ -118,6 +118,33 @@ int take_timer(struct notes *n, const struct note *note)
 	return 0;
 }
 
+/* That the semaphores are there is checked when all of the image is known. */
+int take_undo(struct notes *n, const struct note *note)
+{
+	struct xckpt_note_table head;
+	struct xckpt_sem_undo *undo;
+
+	if (take_struct(n, note, &head, sizeof(head),
+			END_OF(struct xckpt_note_table, entries_off)) ||
+	    check_table(n, note, head.entries_off, head.entry_size, head.nr_entries,
+			END_OF(struct xckpt_sem_undo, adjust)))
+		return -1;
+	undo = arena_alloc(n->arena, head.nr_entries, sizeof(*undo));
+	if (!undo)
+		return -1;
+	for (size_t i = 0; i < head.nr_entries; i++) {
+		take_entry(note, head.entries_off, head.entry_size, i, &undo[i], sizeof(undo[i]));
+		if (undo[i].id < 0 || !undo[i].adjust)
+			return notes_damaged(n, "SEM_UNDO has an impossible entry");
+		if (i && (undo[i].id < undo[i - 1].id ||
+			  (undo[i].id == undo[i - 1].id && undo[i].number <= undo[i - 1].number)))
+			return notes_damaged(n, "SEM_UNDO is not in order");
+	}
+	n->p->undo = undo;
+	n->p->nr_undo = head.nr_entries;
+	return 0;
+}
+
 int take_sigpending(struct notes *n, const struct note *note)
 {
 	struct xckpt_note_table head;

@@ -290,7 +290,9 @@ static int fill(struct image *img, struct image_priv *priv, const char *path)
 		return -1;
 	if (check_sizes(img, priv) || check_files(img, priv))
 		return -1;
-	return open_processes(img, priv) || check_tree(img, priv) ? -1 : 0;
+	return open_processes(img, priv) || check_tree(img, priv) || image_check_sysv(img, priv)
+		       ? -1
+		       : 0;
 }
 
 struct image *image_open(const char *path)

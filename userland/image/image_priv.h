@@ -21,6 +21,9 @@ static inline const struct manifest *image_manifest(const struct image *img)
 /* Compare the ELF headers and notes of @p with the manifest. */
 int image_check_head(const struct image *img, const struct image_process *p);
 
+/* System V IPC of the manifest becomes @img's; after the processes. */
+int image_check_sysv(struct image *img, const struct image_priv *priv);
+
 /* The segment that holds @addr, or NULL. */
 const struct segment *image_find_segment(const struct image_process *p, uint64_t addr);
 

@@ -84,6 +84,16 @@ const char *get_string(struct reading *r, const json_t *o, const char *key)
 	return unescape(r, key, json_object_get(o, key));
 }
 
+const char *get_data_name(struct reading *r, const json_t *o, const char *key)
+{
+	const char *name = get_string(r, o, key);
+
+	if (!r->bad && (!manifest_name_ok(name) ||
+			strncmp(name, MANIFEST_FILES "/", sizeof(MANIFEST_FILES)) != 0))
+		manifest_bad(r, key, "is no name of a file of an image");
+	return name;
+}
+
 static uint64_t get_hex(struct reading *r, const char *key, const json_t *v)
 {
 	const char *s = json_string_value(v);
@@ -246,6 +256,9 @@ static void read_tables(struct reading *r, const json_t *o, struct manifest *m)
 	a = get_array(r, o, "files", sizeof(*m->files), &m->files, &m->nr_files);
 	for (size_t i = 0; a && i < m->nr_files && !r->bad; i++)
 		manifest_read_file(r, json_array_get(a, i), &m->files[i]);
+	/* not in images of the first versions, nor where there is none */
+	if (json_object_get(o, "sysv") && !r->bad)
+		manifest_read_sysv(r, json_object_get(o, "sysv"), &m->sysv);
 	a = get_array(r, o, "unsupported", sizeof(*m->unsupported), &m->unsupported,
 		      &m->nr_unsupported);
 	for (size_t i = 0; a && i < m->nr_unsupported && !r->bad; i++) {

@@ -72,6 +72,7 @@ struct manifest {
 	size_t nr_processes;
 	struct open_file *files;
 	size_t nr_files;
+	struct sysv_ipc sysv;
 	struct manifest_mapped *mapped;
 	size_t nr_mapped;
 	struct manifest_unsupported *unsupported;

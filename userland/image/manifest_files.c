@@ -175,13 +175,10 @@ void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 		f->capacity = get_u32(r, o, "capacity");
 	}
 	if (json_object_get(o, "data")) {
-		f->data = get_string(r, o, "data");
+		f->data = get_data_name(r, o, "data");
 		f->data_size = get_u64(r, o, "data_size");
 		f->uid = json_object_get(o, "uid") ? get_u32(r, o, "uid") : 0;
 		f->gid = json_object_get(o, "gid") ? get_u32(r, o, "gid") : 0;
-		if (!r->bad && (!manifest_name_ok(f->data) ||
-				strncmp(f->data, MANIFEST_FILES "/", sizeof(MANIFEST_FILES)) != 0))
-			manifest_bad(r, "data", "is no name of a file of an image");
 	}
 	if (is_pipe(f) && json_object_get(o, "packets"))
 		read_packets(r, o, f);

@@ -30,6 +30,13 @@ json_t *get_array(struct reading *r, const json_t *o, const char *key, size_t si
 json_t *json_bytes(const char *s);
 json_t *json_number(uint64_t v);
 
+/* "files/NAME", the member @key of @o: contents that no path gives back. */
+const char *get_data_name(struct reading *r, const json_t *o, const char *key);
+
+/* manifest_sysv.c: System V IPC; NULL: there is none */
+void manifest_read_sysv(struct reading *r, const json_t *o, struct sysv_ipc *ipc);
+json_t *manifest_format_sysv(const struct sysv_ipc *ipc);
+
 /* manifest_files.c: one open file */
 void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f);
 json_t *manifest_format_file(const struct open_file *f);

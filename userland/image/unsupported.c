@@ -15,7 +15,6 @@ static const char *const file_why[] = {
 };
 
 static const char *const vma_why[] = {
-	[XCKPT_VMA_SYSV] = "System V shared memory " NOT_YET,
 	[XCKPT_VMA_HUGETLB] = "huge page mappings (hugetlb) " NOT_YET,
 	[XCKPT_VMA_SPECIAL] = "device memory and secret memory are not in an image",
 };
@@ -32,6 +31,9 @@ static const struct {
 	{ XCKPT_PROCESS_ODD_FS,
 	  "a working directory and umask that are shared with another process, or not by all "
 	  "threads (CLONE_FS), " NOT_YET },
+	{ XCKPT_PROCESS_ODD_UNDO,
+	  "SEM_UNDO of semaphores that is shared with another process, or not by all threads "
+	  "(CLONE_SYSVSEM), or that this kernel does not tell, " NOT_YET },
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -134,6 +136,8 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 
 		if (s->vma.kind < ARRAY_SIZE(vma_why))
 			why = vma_why[s->vma.kind];
+		if (is_sysv_memory(s) && !image_sysv_segment(&w->img->sysv, s->vma.ino))
+			why = "a System V segment that is not in the image " NOT_YET;
 		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))
 			why = "memory under a userfaultfd " NOT_YET;
 		if (why)
@@ -169,6 +173,31 @@ static void walk_timers(struct walk *w, const struct image_process *p)
 			       "timer %d (clock %d)", p->timers[i].id, p->timers[i].clock);
 }
 
+static void walk_undo(struct walk *w, const struct image_process *p)
+{
+	for (size_t i = 0; i < p->nr_undo; i++)
+		if (!image_sysv_set(&w->img->sysv, (uint64_t)p->undo[i].id))
+			report(w, p->info.pid,
+			       "SEM_UNDO of a semaphore that is not in the image " NOT_YET,
+			       "semaphore %u of set %d", p->undo[i].number, p->undo[i].id);
+}
+
+static void walk_sysv(struct walk *w)
+{
+	const struct sysv_ipc *ipc = &w->img->sysv;
+
+	for (size_t i = 0; i < ipc->nr_segments; i++)
+		if (ipc->segments[i].huge)
+			report(w, w->img->processes[0].info.pid,
+			       "System V shared memory of huge pages (SHM_HUGETLB) " NOT_YET,
+			       "segment %d", ipc->segments[i].object.id);
+	for (size_t i = 0; i < ipc->nr_elsewhere; i++)
+		report(w, ipc->elsewhere[i],
+		       "processes of a group in several IPC namespaces, with System V IPC, "
+		       "cannot be resumed by this version",
+		       "%s", "");
+}
+
 static void walk_process(struct walk *w, const struct image_process *p)
 {
 	uint32_t flags = p->info.flags;
@@ -180,6 +209,7 @@ static void walk_process(struct walk *w, const struct image_process *p)
 		if (flags & process_why[i].flag)
 			report(w, p->info.pid, process_why[i].why, "%s", "");
 	walk_timers(w, p);
+	walk_undo(w, p);
 	walk_mappings(w, p);
 	walk_fds(w, p);
 }
@@ -192,5 +222,6 @@ int image_unsupported(const struct image *img,
 
 	for (size_t i = 0; i < img->nr_processes; i++)
 		walk_process(&w, &img->processes[i]);
+	walk_sysv(&w);
 	return w.found;
 }
