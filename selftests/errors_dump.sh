@@ -337,18 +337,20 @@ dump_error_unsupported() {
 	while read -r kind pattern; do
 		ticker "$kind"
 		run xckpt-dump -p "$PID" -o "$IMAGES/image"
-		result "$(grep -qE "warning: pid $PID.*$pattern.*cannot be resumed" "$DIR/err" && echo 0 || echo 1)" \
+		result "$(grep -qE "warning: pid [0-9]+.*$pattern.*cannot be resumed" "$DIR/err" && echo 0 || echo 1)" \
 			"$kind: warned of by name" "$(<"$DIR/err")"
 		rm -rf "$IMAGES/image"
 		refused "$kind: not with --kill" "^xckpt-dump: cannot kill pid $PID .*$pattern.*--force" \
 			xckpt-dump -p "$PID" -o "$IMAGES/image" --kill
 		end_ticker
+		forget_sysv
 	done <<-'END'
 		tables descriptors that are shared with another process
 		packets fd [0-9]+ \(pipe:.*with and without O_DIRECT
 		unread fd [0-9]+ \(anon_inode:.*inotify.*events that were not read
 		pidfd fd [0-9]+ \(.*pidfd.*outside of the group
-		sysv mapping .*System V shared memory
+		undo SEM_UNDO .*shared with another process
+		apart several IPC namespaces
 	END
 }
 

@@ -157,6 +157,32 @@ END
 	end_ticker
 }
 
+# Of System V IPC, too: the engine is in its namespace.
+resume_error_self_check_sysv() {
+	local qemu what expected
+	ticker sysv
+	xckpt-dump -q -p "$PID" -o "$DIR/sysv" --kill
+	wait "$PID" 2>/dev/null || true
+	forget_sysv
+	qemu=$(command -v qemu-x86_64 || command -v qemu-x86_64-static)
+	while IFS='|' read -r what expected; do
+		printf '#!/bin/bash\n%s\nexec %s "$@"\n' "$what" "$qemu" >"$DIR/engine"
+		chmod +x "$DIR/engine"
+		resume_refused "self-check: an engine with $what" "cannot resume .*$expected" \
+			--engine qemu --qemu "$DIR/engine" --allow-changed "$DIR/sysv"
+	done <<'END'
+ipcrm --all=msg|number of System V queue [0-9]+ is .*, it was in use
+perl -e 'semop($_, pack("s3", 0, 3, 0)) for 0..32767'|value 0 of System V semaphore set [0-9]+ is 4, it was 1
+perl -e 'msgsnd($_, pack("l! a*", 5, "more"), 2048) for 0..32767'|messages of System V queue [0-9]+ is 2, it was 1
+END
+	rm -rf "$DIR/sysv/files"
+	resume_refused 'messages that are gone' 'files/sysv-msg-[0-9]+ is missing' \
+		--engine native "$DIR/sysv"
+	result "$(none_left >"$DIR/left" && echo 0 || echo 1)" \
+		'and nothing is left of the program' "$(<"$DIR/left")"
+	rm -rf "$DIR/sysv"
+}
+
 resume_error_socket() {
 	if [ ! -d "$DIR/with-socket" ]; then
 		ticker socket

@@ -170,6 +170,12 @@ in_state() {
 	[ "$(state_of "$1")" = "$2" ]
 }
 
+# All System V IPC of this machine: it outlives who made it.
+forget_sysv() {
+	local kind
+	for kind in shm sem msg; do ipcrm --all=$kind; done
+}
+
 load_module() {
 	[ ! -c /dev/xckpt ] || return 0
 	insmod "${XCKPT_KO?not in a VM with the module}"

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sysv [TURNS [apart]]: three processes that are kept in step by System V IPC: shared
+ * sysv [TURNS]: three processes that are kept in step by System V IPC: shared
  * memory that is attached twice by the first one and only for reading by another; a
  * segment that is removed but still attached, one of which a page is unmapped, one that
  * nobody has attached; semaphores with values, with SEM_UNDO, and with somebody who
- * waits for them half of the time; a queue with messages that wait all the time. With
- * `apart` in an IPC namespace of its own.
+ * waits for them half of the time; a queue with messages that wait all the time.
  */
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -242,8 +240,6 @@ int main(int argc, char **argv)
 	int status;
 	key_t key;
 
-	if (argc > 2 && unshare(CLONE_NEWIPC))
-		die("unshare");
 	key = ftok(argv[0], 'x');
 	if (key == -1)
 		die("ftok");

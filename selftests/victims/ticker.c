@@ -10,7 +10,9 @@
  *   packets   has a pipe with a stream and a packet in it
  *   unread    watches FILE by inotify, and does not read what happens to it
  *   pidfd     has its parent's pidfd
- *   sysv      has attached System V shared memory
+ *   sysv      has System V shared memory attached, a semaphore set and a queue
+ *   undo      has a child that shares SEM_UNDO
+ *   apart     has a child in another IPC namespace than its System V IPC
  *   stuck     a second thread waits in vfork() for a process outside its tree
  *   blocked   sleeps for good in read(2) of an empty pipe, in a second thread
  */
@@ -21,7 +23,9 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -94,11 +98,17 @@ static void hold_parent(void)
 
 static void hold_sysv(void)
 {
-	int id = shmget(IPC_PRIVATE, 4096, 0600);
+	struct {
+		long type;
+		char text[8];
+	} message = { 1, "waiting" };
+	struct sembuf up = { 0, 1, SEM_UNDO };
+	int shm = shmget(IPC_PRIVATE, 4096, 0600), sem = semget(IPC_PRIVATE, 1, 0600);
+	int msg = msgget(IPC_PRIVATE, 0600);
 
-	if (id < 0 || shmat(id, NULL, 0) == (void *)-1)
-		die("shmat");
-	shmctl(id, IPC_RMID, NULL);
+	if (shm < 0 || shmat(shm, NULL, 0) == (void *)-1 || sem < 0 || semop(sem, &up, 1) ||
+	    msg < 0 || msgsnd(msg, &message, sizeof(message.text), 0))
+		die("System V IPC");
 }
 
 static _Noreturn int sit_below(void *arg)
@@ -108,11 +118,11 @@ static _Noreturn int sit_below(void *arg)
 		pause();
 }
 
-static void share_tables(void)
+static void have_child(int flags)
 {
 	static char stack[16384] __attribute__((aligned(16)));
 
-	if (clone(sit_below, stack + sizeof(stack), CLONE_FILES | CLONE_FS | SIGCHLD, NULL) < 0)
+	if (clone(sit_below, stack + sizeof(stack), flags | SIGCHLD, NULL) < 0)
 		die("clone");
 }
 
@@ -162,7 +172,7 @@ int main(int argc, char **argv)
 		} else if (!strcmp(argv[i], "socket")) {
 			hold_sockets();
 		} else if (!strcmp(argv[i], "tables")) {
-			share_tables();
+			have_child(CLONE_FILES | CLONE_FS);
 		} else if (!strcmp(argv[i], "packets")) {
 			hold_packets();
 		} else if (!strcmp(argv[i], "unread")) {
@@ -171,6 +181,12 @@ int main(int argc, char **argv)
 			hold_parent();
 		} else if (!strcmp(argv[i], "sysv")) {
 			hold_sysv();
+		} else if (!strcmp(argv[i], "undo")) {
+			hold_sysv();
+			have_child(CLONE_SYSVSEM);
+		} else if (!strcmp(argv[i], "apart")) {
+			hold_sysv();
+			have_child(CLONE_NEWIPC);
 		} else if (!strcmp(argv[i], "child")) {
 			snprintf(child, sizeof(child), "%s.child", argv[1]);
 			if (!fork()) {

@@ -54,8 +54,8 @@ static int judge_unsupported(const struct dump *d)
 			warn("pid %d%s%s: %s", u->pid, blank, u->object, u->why);
 	}
 	if (d->nr_sysv_left && !d->opt.quiet)
-		warn("%zu System V IPC object%s of root, last used by others, %s left out (run the "
-		     "program under unshare --ipc to have all of its own)",
+		warn("%zu System V IPC object%s of root, last used by others, %s left out (a "
+		     "program that is run by unshare --ipc has all of its own)",
 		     d->nr_sysv_left, d->nr_sysv_left == 1 ? "" : "s",
 		     d->nr_sysv_left == 1 ? "is" : "are");
 	return 0;

@@ -3,8 +3,8 @@
  * System V IPC of the group. Nothing but an attached segment belongs to a process, so
  * this chooses. Of an IPC namespace other than the dumper's own: all there is. Of that
  * one: what the group has attached, has SEM_UNDO of, has made or was the last to use,
- * and what belongs to its users; but of root, who has the whole system's, only what no
- * living process outside of the group made or was the last to use.
+ * and what belongs to its users; but of root, who has the whole system's, no other
+ * memory, and no sets and queues that a living process outside was the last to use.
  */
 #include "dump.h"
 #include "report.h"
@@ -127,6 +127,7 @@ static bool is_used_inside(const struct dump *d, const struct sysv_entry *e)
 	return false;
 }
 
+/* By who lives. */
 static bool is_used_outside(const struct sysv_entry *e)
 {
 	for (size_t i = 0; i < e->nr_pids; i++)
@@ -135,8 +136,8 @@ static bool is_used_outside(const struct sysv_entry *e)
 	return false;
 }
 
-/* By whose it is, and who used it last. */
-static bool is_ours(struct visit *v, const struct sysv_entry *e)
+/* By whose it is, and who used it last; @small: it may be somebody's who has ended. */
+static bool is_ours(struct visit *v, const struct sysv_entry *e, bool small)
 {
 	const struct sysv_object *o = &e->object;
 	struct dump *d = v->d;
@@ -147,7 +148,7 @@ static bool is_ours(struct visit *v, const struct sysv_entry *e)
 		return true;
 	if ((o->uid && o->cuid) || !is_user(d, 0))
 		return false;
-	if (!is_used_outside(e))
+	if (small && !is_used_outside(e))
 		return true;
 	d->nr_sysv_left++;
 	return false;
@@ -200,7 +201,7 @@ static int add_segment(struct visit *v, const struct sysv_entry *e)
 	struct sysv_segment *s, *more;
 
 	/* one that goes with its last user is of no use without one */
-	if (!attached && (e->removed || !is_ours(v, e)))
+	if (!attached && (e->removed || !is_ours(v, e, false)))
 		return 0;
 	more = arena_grow(&v->d->priv.arena, ipc->segments, ipc->nr_segments, sizeof(*more));
 	if (!more)
@@ -218,7 +219,7 @@ static int add_set(struct visit *v, const struct sysv_entry *e)
 	struct sysv_ipc *ipc = &v->d->priv.manifest.sysv;
 	struct sysv_set *more;
 
-	if (!has_undo(v->d, e) && !is_ours(v, e))
+	if (!has_undo(v->d, e) && !is_ours(v, e, true))
 		return 0;
 	more = arena_grow(&v->d->priv.arena, ipc->sets, ipc->nr_sets, sizeof(*more));
 	if (!more)
@@ -233,7 +234,7 @@ static int add_queue(struct visit *v, const struct sysv_entry *e)
 	struct sysv_ipc *ipc = &v->d->priv.manifest.sysv;
 	struct sysv_queue *more;
 
-	if (!is_ours(v, e))
+	if (!is_ours(v, e, true))
 		return 0;
 	more = arena_grow(&v->d->priv.arena, ipc->queues, ipc->nr_queues, sizeof(*more));
 	if (!more)

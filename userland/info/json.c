@@ -148,6 +148,17 @@ static json_t *posix_timers(const struct image_process *p)
 	return array;
 }
 
+static json_t *sem_undo(const struct image_process *p)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < p->nr_undo; i++)
+		json_array_append_new(array,
+				      json_pack("{s:i, s:i, s:i}", "id", p->undo[i].id, "number",
+						p->undo[i].number, "adjust", p->undo[i].adjust));
+	return array;
+}
+
 static json_t *signals(const struct image_process *p)
 {
 	json_t *array = json_array();
@@ -194,6 +205,7 @@ static json_t *process(const struct image_process *p)
 	json_object_set_new(o, "fds", fds(p));
 	json_object_set_new(o, "timers", timers(p));
 	json_object_set_new(o, "posix_timers", posix_timers(p));
+	json_object_set_new(o, "sem_undo", sem_undo(p));
 	json_object_set_new(o, "signals", signals(p));
 	json_object_set_new(o, "pending", pending(p));
 	return o;
@@ -243,6 +255,8 @@ int print_json(const struct info *info)
 	json_object_set_new(o, "verified", json_boolean(info->verified));
 	json_object_set_new(o, "processes", processes);
 	json_object_set_new(o, "ended", zombies);
+	if (has_sysv(&img->sysv) && !info->only)
+		json_object_set_new(o, "sysv", manifest_format_sysv(&img->sysv));
 	json_object_set_new(o, "unsupported", unsupported);
 	out = json_dumps(o, JSON_INDENT(2));
 	json_decref(o);

@@ -202,6 +202,13 @@ static void print_signals(const struct image_process *p)
 	}
 }
 
+static void print_undo(const struct image_process *p)
+{
+	for (size_t i = 0; i < p->nr_undo; i++)
+		say("  SEM_UNDO     %+d to semaphore %u of set %d\n", p->undo[i].adjust,
+		    p->undo[i].number, p->undo[i].id);
+}
+
 static void print_process(const struct image_process *p)
 {
 	say("process %d (%s), parent %d, group %d, session %d\n", p->info.pid, p->info.comm,
@@ -212,8 +219,40 @@ static void print_process(const struct image_process *p)
 	print_threads(p);
 	print_memory(p);
 	print_fds(p);
+	print_undo(p);
 	print_timers(p);
 	print_signals(p);
+}
+
+static void print_object(const char *kind, const struct sysv_object *o)
+{
+	say("System V %s %d, key 0x%08x, mode %04o, user %u, group %u", kind, o->id,
+	    (unsigned int)o->key, o->mode, o->uid, o->gid);
+}
+
+static void print_sysv(const struct sysv_ipc *ipc)
+{
+	char size[32];
+
+	for (size_t i = 0; i < ipc->nr_segments; i++) {
+		const struct sysv_segment *s = &ipc->segments[i];
+
+		print_object("segment", &s->object);
+		say(", %s%s%s%s\n", bytes(s->size, size, sizeof(size)),
+		    s->removed ? ", removed" : "", s->locked ? ", locked" : "",
+		    s->data ? ", contents by themselves" : "");
+	}
+	for (size_t i = 0; i < ipc->nr_sets; i++) {
+		print_object("semaphore set", &ipc->sets[i].object);
+		say(", %zu semaphore%s\n", ipc->sets[i].nr, ipc->sets[i].nr == 1 ? "" : "s");
+	}
+	for (size_t i = 0; i < ipc->nr_queues; i++) {
+		const struct sysv_queue *q = &ipc->queues[i];
+
+		print_object("queue", &q->object);
+		say(", %zu message%s, %" PRIu64 " bytes of %" PRIu64 "\n", q->nr,
+		    q->nr == 1 ? "" : "s", q->data_size, q->room);
+	}
 }
 
 static void print_unsupported(void *ctx, int pid, const char *object, const char *why)
@@ -261,5 +300,7 @@ void print_text(const struct info *info)
 	for (size_t i = 0; i < img->nr_zombies && !info->only; i++)
 		say("process %d (%s), parent %d, ended with status 0x%x\n", img->zombies[i].pid,
 		    img->zombies[i].comm, img->zombies[i].ppid, img->zombies[i].exit_code);
+	if (!info->only)
+		print_sysv(&img->sysv);
 	image_unsupported(img, print_unsupported, NULL);
 }

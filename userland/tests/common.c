@@ -112,9 +112,11 @@ static void put_vma_note(struct bytes *b, const struct spec *spec)
 	put_bytes(&desc, &head, sizeof(head));
 	for (size_t i = 0; i < spec->nr_segments; i++) {
 		const struct spec_segment *s = &spec->segments[i];
-		struct xckpt_vma vma = {
-			.start = s->start, .end = s->end, .flags = s->flags, .kind = s->kind
-		};
+		struct xckpt_vma vma = { .start = s->start,
+					 .end = s->end,
+					 .flags = s->flags,
+					 .kind = s->kind,
+					 .pgoff = s->pgoff };
 
 		if (s->path) {
 			vma.path_off = (uint32_t)(sizeof(head) + spec->nr_segments * sizeof(vma) +
@@ -184,6 +186,20 @@ static void put_timer_note(struct bytes *b, const struct spec *spec)
 	free(desc.data);
 }
 
+static void put_undo_note(struct bytes *b, const struct spec *spec)
+{
+	struct xckpt_note_table head = { sizeof(head), sizeof(struct xckpt_sem_undo),
+					 (uint32_t)spec->nr_undo, sizeof(head) };
+	struct bytes desc = { 0 };
+
+	if (!spec->nr_undo)
+		return;
+	put_bytes(&desc, &head, sizeof(head));
+	put_bytes(&desc, spec->undo, spec->nr_undo * sizeof(*spec->undo));
+	put_note(b, "XCKPT", XCKPT_NT_SEM_UNDO, desc.data, desc.len);
+	free(desc.data);
+}
+
 static void put_thread_notes(struct bytes *b, const struct spec *spec, unsigned int n)
 {
 	struct xckpt_note_thread info = { .size = sizeof(info),
@@ -238,6 +254,7 @@ static void put_notes(struct bytes *b, const struct spec *spec)
 	put_vma_note(b, spec);
 	put_note(b, "XCKPT", XCKPT_NT_SIGACTION, sigactions, sizeof(sigactions));
 	put_timer_note(b, spec);
+	put_undo_note(b, spec);
 	put_note(b, "XCKPT", XCKPT_NT_SIGPENDING, &pending, sizeof(pending));
 	put_file_note(b, spec);
 	for (unsigned int i = 0; i < spec->nr_threads; i++)
@@ -358,6 +375,8 @@ void image_make(const char *dir, const struct spec *spec)
 	m.nr_files = files.nr_files;
 	m.xstate = xstate;
 	m.nr_xstate = 2;
+	if (spec->sysv)
+		m.sysv = *spec->sysv;
 	m.sums = &sum;
 	m.nr_sums = 1;
 	text = manifest_format(&m, &len);

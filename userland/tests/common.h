@@ -24,6 +24,7 @@ struct spec_segment {
 	uint32_t kind, flags;
 	const char *path;
 	uint64_t data_from, data_to; /* bytes of the contents that are not zero */
+	uint64_t pgoff;
 };
 
 struct spec {
@@ -41,6 +42,9 @@ struct spec {
 	const struct xckpt_timer *timers;
 	size_t nr_timers; /* 0: no note of them */
 	uint32_t timer_size, timers_told; /* what its head says; 0: the truth */
+	const struct xckpt_sem_undo *undo;
+	size_t nr_undo; /* 0: no note of them */
+	const struct sysv_ipc *sysv; /* of the manifest, or NULL */
 };
 
 extern const struct spec plain_spec;
