@@ -301,50 +301,63 @@ static void set_owner(struct ipc_perm *perm, const struct sysv_object *o)
 	perm->gid = o->gid;
 }
 
+static int cannot_finish(const struct maker *maker, const struct sysv_object *o)
+{
+	return fail("cannot give System V %s %d its owner and mode: %s%s", maker->kind, o->id,
+		    strerror(errno), geteuid() ? AS_ROOT : "");
+}
+
 static int finish_segment(const struct sysv_segment *s)
 {
+	int id = s->object.id;
 	struct shmid_ds ds;
-	int ret = shmctl(s->object.id, IPC_STAT, &ds);
 
+	if (shmctl(id, IPC_STAT, &ds))
+		return cannot_finish(&segments, &s->object);
 	set_owner(&ds.shm_perm, &s->object);
-	if (!ret)
-		ret = shmctl(s->object.id, IPC_SET, &ds);
-	return !ret && s->removed ? shmctl(s->object.id, IPC_RMID, NULL) : ret;
+	if (shmctl(id, IPC_SET, &ds) || (s->removed && shmctl(id, IPC_RMID, NULL)))
+		return cannot_finish(&segments, &s->object);
+	return 0;
 }
 
 static int finish_set(const struct sysv_set *s)
 {
+	int id = s->object.id;
 	struct semid_ds ds;
-	int ret = semctl(s->object.id, 0, IPC_STAT, (union semun){ .buf = &ds });
 
+	if (semctl(id, 0, IPC_STAT, (union semun){ .buf = &ds }))
+		return cannot_finish(&sets, &s->object);
 	set_owner(&ds.sem_perm, &s->object);
-	return ret ? ret : semctl(s->object.id, 0, IPC_SET, (union semun){ .buf = &ds });
+	if (semctl(id, 0, IPC_SET, (union semun){ .buf = &ds }))
+		return cannot_finish(&sets, &s->object);
+	return 0;
 }
 
 static int finish_queue(const struct sysv_queue *q)
 {
+	int id = q->object.id;
 	struct msqid_ds ds;
-	int ret = msgctl(q->object.id, IPC_STAT, &ds);
 
+	if (msgctl(id, IPC_STAT, &ds))
+		return cannot_finish(&queues, &q->object);
 	set_owner(&ds.msg_perm, &q->object);
 	ds.msg_qbytes = q->room;
-	return ret ? ret : msgctl(q->object.id, IPC_SET, &ds);
+	if (msgctl(id, IPC_SET, &ds))
+		return cannot_finish(&queues, &q->object);
+	return 0;
 }
 
 int sysv_finish(const struct plan *plan)
 {
 	const struct sysv_ipc *ipc = &plan->img->sysv;
-	const struct sysv_object *o = NULL;
 	size_t i;
 	int ret = 0;
 
 	for (i = 0; i < ipc->nr_segments && !ret; i++)
-		ret = finish_segment(&ipc->segments[i]), o = &ipc->segments[i].object;
+		ret = finish_segment(&ipc->segments[i]);
 	for (i = 0; i < ipc->nr_sets && !ret; i++)
-		ret = finish_set(&ipc->sets[i]), o = &ipc->sets[i].object;
+		ret = finish_set(&ipc->sets[i]);
 	for (i = 0; i < ipc->nr_queues && !ret; i++)
-		ret = finish_queue(&ipc->queues[i]), o = &ipc->queues[i].object;
-	return ret ? fail("cannot give System V IPC object %d its owner and mode: %s%s", o->id,
-			  strerror(errno), geteuid() ? AS_ROOT : "")
-		   : 0;
+		ret = finish_queue(&ipc->queues[i]);
+	return ret;
 }

@@ -168,12 +168,12 @@ resume_error_self_check_sysv() {
 	while IFS='|' read -r what expected; do
 		printf '#!/bin/bash\n%s\nexec %s "$@"\n' "$what" "$qemu" >"$DIR/engine"
 		chmod +x "$DIR/engine"
-		resume_refused "self-check: an engine with $what" "cannot resume .*$expected" \
+		resume_refused "self-check: an engine with $what" "cannot .*$expected" \
 			--engine qemu --qemu "$DIR/engine" --allow-changed "$DIR/sysv"
 	done <<'END'
-ipcrm --all=msg|number of System V queue [0-9]+ is .*, it was in use
-perl -ane 'semop($F[1], pack("s3", 0, 3, 0)) if /^0x/' <(ipcs -s)|value 0 of System V semaphore set [0-9]+ is 4, it was 1
-perl -ane 'msgsnd($F[1], pack("l! a*", 5, "more"), 2048) if /^0x/' <(ipcs -q)|messages of System V queue [0-9]+ is 2, it was 1
+ipcrm --all=msg|give System V queue [0-9]+ its owner and mode: Invalid argument
+perl -ane 'semop($F[1], pack("s3", 0, 3, 0)) if /^0x/' <(ipcs -s)|resume .*value 0 of System V semaphore set [0-9]+ is 4, it was 1
+perl -ane 'msgsnd($F[1], pack("l! a*", 5, "more"), 2048) if /^0x/' <(ipcs -q)|resume .*messages of System V queue [0-9]+ is 2, it was 1
 END
 	rm -rf "$DIR/sysv/files"
 	resume_refused 'messages that are gone' 'files/sysv-msg-[0-9]+ is missing' \

@@ -9,7 +9,7 @@
 
 DIR=$(mktemp -d /tmp/xckpt-sysv.XXXXXX)
 IMAGE=$DIR/image
-trap 'rm -rf "$DIR"' EXIT
+#trap 'rm -rf "$DIR"' EXIT
 
 # start NAME [PREFIX...]: a ticker with System V IPC; sets PID
 start() {
