@@ -83,7 +83,7 @@ trixie_amd64() {
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native" "$IN/move.sh resume qemu $programs")"
 	in_vm trixie-stream '--suite trixie' \
 		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh" \
-			"$IN/groups.sh" "$IN/files.sh" "$IN/terminal.sh" "$RESUME dump")"
+			"$IN/groups.sh" "$IN/files.sh" "$IN/sysv.sh" "$IN/terminal.sh" "$RESUME dump")"
 	: >"$LOGS/images-ready"
 	in_vm trixie-errors '--suite trixie --mem 3072' \
 		"$(run "$IN/errors.sh" "$RESUME resume native")"

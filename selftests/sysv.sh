@@ -9,7 +9,7 @@
 
 DIR=$(mktemp -d /tmp/xckpt-sysv.XXXXXX)
 IMAGE=$DIR/image
-#trap 'rm -rf "$DIR"' EXIT
+trap 'rm -rf "$DIR"' EXIT
 
 # start NAME [PREFIX...]: a ticker with System V IPC; sets PID
 start() {
@@ -85,7 +85,7 @@ again() {
 	local pid status=0 round
 	cp "$TESTS/sysv" "$DIR"
 	cd "$DIR"
-	./sysv 120 >ref </dev/null 9<&-
+	./sysv 120 >ref </dev/null 9<&- || fail 'an undisturbed run' "$(grep NO ref)"
 	./sysv 120 >out </dev/null 2>err 9<&- &
 	pid=$!
 	STARTED+=("$pid")
