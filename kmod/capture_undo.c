@@ -8,60 +8,83 @@
 #include "capture.h"
 #include "compat/sem.h"
 
-#ifdef COMPAT_SEM_UNDO
-/* Those of one set; returns how many there are, of which up to @room are filled in. */
-static u32 fill_set(const struct compat_undo *undo, int nr, struct xckpt_sem_undo *to, u32 room)
-{
-	u32 found = 0;
-	int i;
+/* Sets and semaphores that are looked at while a lock is held. Nobody has as many. */
+#define UNDO_MAX (1u << 20)
 
-	for (i = 0; i < nr; i++) {
+struct undo_walk {
+	struct xckpt_sem_undo *to;
+	u32 room, nr; /* @nr may be more than there is room for */
+	u32 looked_at;
+};
+
+#ifdef COMPAT_SEM_UNDO
+static void walk_set(struct undo_walk *walk, const struct compat_undo *undo, unsigned int size)
+{
+	unsigned int i;
+
+	for (i = 0; i < size; i++) {
 		short adjust = READ_ONCE(undo->semadj[i]);
 
 		if (!adjust)
 			continue;
-		if (found < room)
-			to[found] = (struct xckpt_sem_undo){ READ_ONCE(undo->semid), i, adjust };
-		found++;
+		if (walk->nr < walk->room)
+			walk->to[walk->nr] =
+				(struct xckpt_sem_undo){ READ_ONCE(undo->semid), i, adjust };
+		walk->nr++;
 	}
-	return found;
 }
 
-/*
- * Fill in up to @room of them; returns how many there are. A task that is killed
- * gives its list back after its memory, and that it does under task_lock.
- */
-static u32 fill_undo(struct task_struct *task, struct xckpt_sem_undo *to, u32 room)
+/* The caller has task_lock, and @list is the task's. */
+static void walk_list(struct undo_walk *walk, struct task_struct *task,
+		      struct compat_undo_list *list)
 {
-	struct compat_undo_list *list;
 	struct compat_undo *undo;
-	u32 nr = 0;
+	unsigned int size;
 
-	task_lock(task);
-	list = task->mm && task->nsproxy ? compat_undo_list(task) : NULL;
 	rcu_read_lock();
-	if (list) {
-		list_for_each_entry_rcu(undo, &list->list_proc, list_proc) {
-			int size = compat_set_size(task->nsproxy->ipc_ns, READ_ONCE(undo->semid));
-			u32 left = nr < room ? room - nr : 0;
-
-			nr += fill_set(undo, size, to + nr, left);
-		}
+	list_for_each_entry_rcu(undo, &list->list_proc, list_proc) {
+		size = compat_set_size(task->nsproxy->ipc_ns, READ_ONCE(undo->semid));
+		walk->looked_at += 1 + min(size, UNDO_MAX);
+		if (walk->looked_at > UNDO_MAX)
+			break;
+		walk_set(walk, undo, size);
 	}
 	rcu_read_unlock();
-	task_unlock(task);
-	return nr;
+}
+
+static bool is_shared(struct compat_undo_list *list, int nr)
+{
+	return refcount_read(&list->refcnt) > nr;
 }
 #else
-static u32 fill_undo(struct task_struct *task, struct xckpt_sem_undo *to, u32 room)
+static void walk_list(struct undo_walk *walk, struct task_struct *task,
+		      struct compat_undo_list *list)
 {
-	return 0;
+	walk->looked_at = UNDO_MAX + 1;
+}
+
+static bool is_shared(struct compat_undo_list *list, int nr)
+{
+	return true;
 }
 #endif
 
-/* Has anybody else the same ones, or a thread others? */
+/* A task that is killed gives its list back after its memory, and that it does under task_lock. */
+static void walk_undo(struct undo_walk *walk, struct task_struct *task)
+{
+	struct compat_undo_list *list;
+
+	task_lock(task);
+	list = task->mm && task->nsproxy ? compat_undo_list(task) : NULL;
+	if (list)
+		walk_list(walk, task, list);
+	task_unlock(task);
+}
+
+/* Has anybody else the same ones, or a thread others; or are there too many to be looked at? */
 bool has_odd_undo(struct task_struct *leader)
 {
+	struct undo_walk walk = {};
 	struct compat_undo_list *list;
 	struct task_struct *task;
 	bool odd = false;
@@ -77,13 +100,10 @@ bool has_odd_undo(struct task_struct *leader)
 		nr += own && own == list;
 	}
 	rcu_read_unlock();
-#ifdef COMPAT_SEM_UNDO
-	odd |= list && refcount_read(&list->refcnt) > nr;
-#else
-	odd |= !!list;
-#endif
+	odd |= list && is_shared(list, nr);
 	task_unlock(leader);
-	return odd;
+	walk_undo(&walk, leader);
+	return odd || walk.looked_at > UNDO_MAX;
 }
 
 static int compare_undo(const void *a, const void *b)
@@ -99,20 +119,22 @@ void capture_undo(struct capture *capture)
 {
 	struct xckpt_note_table table = { .size = sizeof(table) };
 	struct notes *notes = &capture->notes;
-	struct xckpt_sem_undo *undo;
-	u32 room = fill_undo(capture->leader, NULL, 0);
+	struct undo_walk count = {}, fill = {};
 
-	if (!room)
+	walk_undo(&count, capture->leader);
+	if (!count.nr)
 		return;
 	notes_begin(notes, XCKPT_NOTE_NAME, XCKPT_NT_SEM_UNDO);
 	notes_add(notes, sizeof(table));
-	table.entry_size = sizeof(*undo);
-	table.entries_off = capture_table(notes, room, sizeof(*undo));
+	table.entry_size = sizeof(*fill.to);
+	table.entries_off = capture_table(notes, count.nr, sizeof(*fill.to));
 	if (notes->err)
 		return;
-	undo = notes_at(notes, table.entries_off);
-	table.nr_entries = min(room, fill_undo(capture->leader, undo, room));
-	sort(undo, table.nr_entries, sizeof(*undo), compare_undo, NULL);
+	fill.to = notes_at(notes, table.entries_off);
+	fill.room = count.nr;
+	walk_undo(&fill, capture->leader);
+	table.nr_entries = min(fill.room, fill.nr);
+	sort(fill.to, table.nr_entries, sizeof(*fill.to), compare_undo, NULL);
 	memcpy(notes_at(notes, 0), &table, sizeof(table));
 	notes_end(notes);
 }

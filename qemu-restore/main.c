@@ -127,6 +127,7 @@ static void look_around(struct plan_host *host, const struct options *options)
 	host->uid = getuid();
 	host->gid = getgid();
 	host->address_top = space_top();
+	host->page_size = sysconf(_SC_PAGESIZE);
 	host->stdin_taken = options->from_stdin;
 	host->maps = options->maps;
 	host->nr_maps = options->nr_maps;

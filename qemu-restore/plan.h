@@ -140,6 +140,7 @@ struct plan_host {
 	bool root;
 	uint32_t uid, gid;
 	uint64_t address_top; /* end of what a process can map */
+	uint64_t page_size; /* 0: as x86-64's */
 	bool tty[3]; /* of qemu-resume's own descriptors */
 	bool stdin_taken; /* the image came from there */
 	bool allow_changed; /* files may have changed since the checkpoint */

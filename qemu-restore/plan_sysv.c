@@ -243,6 +243,20 @@ static bool is_whole(const struct process_plan *plan, const struct attachment *a
 	return at == a->end;
 }
 
+/* A host with larger pages attaches at multiples of those only. */
+static void check_pages(struct process_plan *plan, const struct attachment *a)
+{
+	uint64_t size = plan->host->page_size;
+
+	if (size && a->start % size)
+		plan_issue(plan->group, false,
+			   "cannot resume pid %d: System V segment %d is attached at %#llx, which "
+			   "is no multiple of this host's pages of %llu bytes (use a kernel with "
+			   "pages of 4096 bytes)",
+			   plan->process->info.pid, a->segment->object.id,
+			   (unsigned long long)a->start, (unsigned long long)size);
+}
+
 /* Before anything else is mapped: what is not there any more may have been in its place. */
 void plan_attach(struct process_plan *plan)
 {
@@ -259,6 +273,7 @@ void plan_attach(struct process_plan *plan)
 		a = attachment_of(plan, &p->segments[i]);
 		if (!is_first_of(plan, &a))
 			continue;
+		check_pages(plan, &a);
 		if (!a.start || a.end > 1ull << 47)
 			refuse_attachment(plan, &a);
 		else if (is_whole(plan, &a))

@@ -52,18 +52,20 @@ static inline void *compat_undo_list(const struct task_struct *task)
 #endif
 }
 
-/* How many semaphores set @id has, 0 when it is gone; RCU is held for reading. */
-static inline int compat_set_size(struct ipc_namespace *ns, int id)
+/*
+ * How many semaphores set @id has, 0 when it is gone; RCU is held for reading. Its place
+ * in the table is the lower part of its id: 15 bits, or 24 (ipcmni_extend).
+ */
+static inline unsigned int compat_set_size(struct ipc_namespace *ns, int id)
 {
-	struct kern_ipc_perm *perm;
-	int index;
+	struct idr *sets = &ns->ids[0].ipcs_idr;
+	struct kern_ipc_perm *perm = idr_find(sets, id & 0x7fff);
 
-	idr_for_each_entry(&ns->ids[0].ipcs_idr, perm, index)
-	{
-		if (perm->id == id)
-			return container_of(perm, struct compat_sem_array, sem_perm)->sem_nsems;
-	}
-	return 0;
+	if (!perm || perm->id != id)
+		perm = idr_find(sets, id & 0xffffff);
+	if (!perm || perm->id != id)
+		return 0;
+	return container_of(perm, struct compat_sem_array, sem_perm)->sem_nsems;
 }
 
 #endif

@@ -159,6 +159,18 @@ static void test_refusals(void)
 	ok(has_issue(plan, "only a part of System V segment 3"), "one that began at address 0");
 	plan_free(plan);
 	begin();
+	attach(0x10004000, 0x10007000, 3, 0, RW);
+	s.host.page_size = 16384;
+	make_plan();
+	ok(!plan->nr_issues, "one that begins with a page of a host with larger ones");
+	plan_free(plan);
+	s.host.page_size = 65536;
+	make_plan();
+	ok(has_issue(plan,
+		     "segment 3 is attached at 0x10004000, which is no multiple of this host"),
+	   "and not");
+	plan_free(plan);
+	begin();
 	s.host.root = false;
 	s.host.uid = 1000;
 	queues[0].object.uid = queues[0].object.cuid = 1000;

@@ -63,7 +63,7 @@ struct sysv_entry {
 	uint64_t size; /* bytes, semaphores or bytes of messages */
 	uint64_t room; /* of a queue */
 	bool locked, removed; /* of a segment */
-	int *pids; /* of those who made it or used it last; 0: nobody */
+	int *pids; /* of those who made it or used it last */
 	size_t nr_pids;
 };
 
@@ -170,7 +170,9 @@ int sysv_is_there(struct dump *d);
 /* What was taken of it, as a part of the summary; @buf has 160 bytes. */
 const char *sysv_remark(const struct dump *d, char *buf);
 /* sysv_read.c: in the IPC namespace of the group */
+int sysv_look(void); /* is there any? -1 after one line on stderr */
 int sysv_list(struct dump *d, struct sysv_list *list);
+int sysv_read_pids(struct dump *d, struct sysv_entry *set); /* who used it last */
 int sysv_read_set(struct dump *d, struct sysv_set *set);
 int sysv_read_queue(struct dump *d, struct sysv_queue *queue);
 int sysv_read_limits(uint64_t limits[NR_SYSV_LIMITS]);

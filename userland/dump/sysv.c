@@ -75,11 +75,7 @@ static int visit(struct dump *d, int pid, int (*act)(struct visit *v))
 
 static int look(struct visit *v)
 {
-	struct sysv_list list = { 0 };
-
-	if (sysv_list(v->d, &list))
-		return -1;
-	return list.nr_segments || list.nr_sets || list.nr_queues;
+	return sysv_look();
 }
 
 int sysv_is_there(struct dump *d)
@@ -214,11 +210,13 @@ static int add_segment(struct visit *v, const struct sysv_entry *e)
 	return is_attached(v->d, e, true) ? 0 : add_memory(v->d, s);
 }
 
-static int add_set(struct visit *v, const struct sysv_entry *e)
+static int add_set(struct visit *v, struct sysv_entry *e)
 {
 	struct sysv_ipc *ipc = &v->d->priv.manifest.sysv;
 	struct sysv_set *more;
 
+	if (v->own && sysv_read_pids(v->d, e))
+		return -1;
 	if (!has_undo(v->d, e) && !is_ours(v, e, true))
 		return 0;
 	more = arena_grow(&v->d->priv.arena, ipc->sets, ipc->nr_sets, sizeof(*more));

@@ -93,8 +93,13 @@ static int read_set(struct dump *d, int at, struct sysv_entry *e)
 	if (id < 0)
 		return is_gone() ? 1 : unreadable("semaphore set", at);
 	*e = (struct sysv_entry){ .object = object_of(id, &ds.sem_perm), .size = ds.sem_nsems };
-	for (unsigned long i = 0; i < ds.sem_nsems; i++)
-		if (add_pid(d, e, semctl(id, (int)i, GETPID)))
+	return 0;
+}
+
+int sysv_read_pids(struct dump *d, struct sysv_entry *set)
+{
+	for (uint64_t i = 0; i < set->size; i++)
+		if (add_pid(d, set, semctl(set->object.id, (int)i, GETPID)))
 			return -1;
 	return 0;
 }
@@ -142,20 +147,45 @@ static int list_kind(struct dump *d, int last,
 	return 0;
 }
 
-int sysv_list(struct dump *d, struct sysv_list *list)
+/* Whether there is any, and the last place of each table that is taken. */
+struct extent {
+	int used;
+	int shm, sem, msg;
+};
+
+static int look_at_tables(struct extent *e)
 {
 	struct shm_info shm;
 	struct seminfo sem;
 	struct msginfo msg;
-	int shms = shmctl(0, SHM_INFO, (struct shmid_ds *)&shm);
-	int sems = semctl(0, 0, SEM_INFO, (union semun){ .info = &sem });
-	int msgs = msgctl(0, MSG_INFO, (struct msqid_ds *)&msg);
 
-	if (shms < 0 || sems < 0 || msgs < 0)
+	e->shm = shmctl(0, SHM_INFO, (struct shmid_ds *)&shm);
+	e->sem = semctl(0, 0, SEM_INFO, (union semun){ .info = &sem });
+	e->msg = msgctl(0, MSG_INFO, (struct msqid_ds *)&msg);
+	if (e->shm < 0 || e->sem < 0 || e->msg < 0) {
+		*e = (struct extent){ 0, -1, -1, -1 };
 		return errno == ENOSYS ? 0 : fail("cannot list System V IPC: %s", strerror(errno));
-	return list_kind(d, shms, read_segment, &list->segments, &list->nr_segments) ||
-			       list_kind(d, sems, read_set, &list->sets, &list->nr_sets) ||
-			       list_kind(d, msgs, read_queue, &list->queues, &list->nr_queues)
+	}
+	e->used = shm.used_ids || sem.semusz || msg.msgpool;
+	return 0;
+}
+
+int sysv_look(void)
+{
+	struct extent e;
+
+	return look_at_tables(&e) ? -1 : e.used;
+}
+
+int sysv_list(struct dump *d, struct sysv_list *list)
+{
+	struct extent e;
+
+	return look_at_tables(&e) ||
+			       list_kind(d, e.shm, read_segment, &list->segments,
+					 &list->nr_segments) ||
+			       list_kind(d, e.sem, read_set, &list->sets, &list->nr_sets) ||
+			       list_kind(d, e.msg, read_queue, &list->queues, &list->nr_queues)
 		       ? -1
 		       : 0;
 }
