@@ -249,6 +249,26 @@ static void remove_files(const char *dir)
 	rmdir(dir);
 }
 
+/* The queue has what it should, but for the first message. */
+static void refill(long type, const char *text)
+{
+	struct {
+		long type;
+		char text[8];
+	} m;
+
+	while (msgrcv(1, &m, sizeof(m.text), 0, IPC_NOWAIT) >= 0)
+		;
+	m.type = type;
+	memcpy(m.text, text, 3);
+	msgsnd(1, &m, 3, 0);
+	m.type = 9;
+	msgsnd(1, &m, 0, 0);
+	m.type = 7;
+	memcpy(m.text, "de", 2);
+	msgsnd(1, &m, 2, 0);
+}
+
 static void test_differences(void)
 {
 	struct {
@@ -282,6 +302,11 @@ static void test_differences(void)
 	msgrcv(1, &m, 8, 0, 0);
 	ok(differs("the message 0 of System V queue 1 is of 0 bytes, it was of 3 bytes"),
 	   "another first one");
+	refill(8, "abc");
+	ok(differs("the message 0 of System V queue 1 is of type 8, it was of type 7"), "a type");
+	refill(7, "abX");
+	ok(differs("the message 0 of System V queue 1 is another, it was files/sysv-msg-1"),
+	   "contents");
 	semctl(65536, 0, IPC_RMID);
 	ok(differs("the number of System V semaphore set 65536 is Invalid argument, it was in use"),
 	   "a set that is gone");
