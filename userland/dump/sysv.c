@@ -24,17 +24,17 @@
 struct visit {
 	struct dump *d;
 	int (*act)(struct visit *v);
-	int pid; /* a process that has it */
+	int tid; /* a thread that has it */
 	bool own; /* it is the dumper's */
 	int ret;
 };
 
-static ino_t space_of(int pid)
+static ino_t space_of(int tid)
 {
 	char path[48];
 	struct stat st;
 
-	snprintf(path, sizeof(path), pid ? "/proc/%d/ns/ipc" : "/proc/self/ns/ipc", pid);
+	snprintf(path, sizeof(path), tid ? "/proc/%d/ns/ipc" : "/proc/self/ns/ipc", tid);
 	return stat(path, &st) ? 0 : st.st_ino;
 }
 
@@ -44,10 +44,10 @@ static void *enter(void *arg)
 	char path[48];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/ipc", v->pid);
+	snprintf(path, sizeof(path), "/proc/%d/ns/ipc", v->tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || setns(fd, CLONE_NEWIPC))
-		v->ret = fail("cannot enter the IPC namespace of pid %d: %s", v->pid,
+		v->ret = fail("cannot enter the IPC namespace of thread %d: %s", v->tid,
 			      strerror(errno));
 	else
 		v->ret = v->act(v);
@@ -57,13 +57,13 @@ static void *enter(void *arg)
 }
 
 /* A thread of its own goes into a namespace, and ends there. */
-static int visit(struct dump *d, int pid, int (*act)(struct visit *v))
+static int visit(struct dump *d, int tid, int (*act)(struct visit *v))
 {
-	struct visit v = { .d = d, .act = act, .pid = pid };
+	struct visit v = { .d = d, .act = act, .tid = tid };
 	pthread_t thread;
 	int error;
 
-	v.own = space_of(pid) == space_of(0);
+	v.own = space_of(tid) == space_of(0);
 	if (v.own)
 		return act(&v);
 	error = pthread_create(&thread, NULL, enter, &v);
@@ -81,18 +81,22 @@ static int look(struct visit *v)
 int sysv_is_there(struct dump *d)
 {
 	ino_t last = 0;
+	int pid = 0;
 
 	for (size_t i = 0; i < d->nr_tasks; i++) {
 		const struct xckpt_task *task = &d->tasks[i];
-		ino_t space = 0;
+		ino_t space;
 		int ret;
 
-		if (has_registers(task->state) && (!i || task->pid != task[-1].pid))
-			space = space_of(task->pid);
+		/* one thread of each process that lives: its first one may have ended */
+		if (!has_registers(task->state) || task->pid == pid)
+			continue;
+		pid = task->pid;
+		space = space_of(task->tid);
 		if (!space || space == last)
 			continue;
 		last = space;
-		ret = visit(d, task->pid, look);
+		ret = visit(d, task->tid, look);
 		if (ret)
 			return ret;
 	}
