@@ -268,8 +268,8 @@ static int start(struct launched *l, struct plan *plan, struct image *img, struc
 		return -1;
 	if (!slots_make_room(plan) && !slots_open(&slots, plan))
 		ret = launch(l, plan, &slots);
-	if (!ret && (slots_seal(&slots, plan) || sysv_finish(plan) || (!first && verifier_tell(v)) ||
-		     check(l, plan))) {
+	if (!ret && (slots_seal(&slots, plan) || sysv_finish(plan) ||
+		     (!first && verifier_tell(v)) || check(l, plan))) {
 		launch_abort(l, plan);
 		ret = -1;
 	}
