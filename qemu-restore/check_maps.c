@@ -71,6 +71,7 @@ static void expect_from_core(struct spans *want, const struct segment *s, const 
 {
 	struct span whole = from(s, core, s->offset), rest = from(s, "", 0);
 
+	whole.shared = s->vma.flags & XCKPT_VMA_SHARED;
 	whole.end = rest.start = s->start + PAGE_DOWN(s->filesz);
 	add(want, &whole);
 	add(want, &rest);
@@ -86,7 +87,7 @@ static void expect(const struct check *c, const struct segment *s, const char *c
 		expect_from_core(want, s, core);
 		return;
 	}
-	if (s->vma.kind == XCKPT_VMA_FILE)
+	if (s->vma.kind == XCKPT_VMA_FILE && !is_shared_memory(s))
 		span = from(s, plan_path(c->process->group, s->path), s->vma.pgoff);
 	else if (is_sysv_memory(s))
 		span = from(s, sysv_file, s->vma.pgoff);

@@ -14,6 +14,7 @@
 
 #include "build_id.h"
 #include "launch_slots.h"
+#include "mapped.h"
 #include "oflags.h"
 #include "pseudo.h"
 #include "report.h"
@@ -82,15 +83,6 @@ static int check_build(const struct plan_op *op, int fd, int pid)
 	return fail("cannot resume pid %d: %s has build-id %s, at the checkpoint it had %s, and "
 		    "a thin image does not hold it (make one without --thin)",
 		    pid, op->path, *id ? id : "none", op->build_id);
-}
-
-/* Who copies files may keep whole seconds only. */
-static bool is_same_time(const struct stat *st, int64_t ns)
-{
-	int64_t rest = (ns % 1000000000 + 1000000000) % 1000000000; /* before 1970, too */
-
-	return st->st_mtim.tv_sec == (ns - rest) / 1000000000 &&
-	       (!st->st_mtim.tv_nsec || st->st_mtim.tv_nsec == rest);
 }
 
 static int check_same(const struct plan_op *op, int fd, const struct stat *st, int pid)

@@ -20,6 +20,7 @@
 #include "checksum.h"
 #include "image.h"
 #include "launch.h"
+#include "mapped.h"
 #include "options.h"
 #include "report.h"
 #include "space.h"
@@ -128,6 +129,7 @@ static void look_around(struct plan_host *host, const struct options *options)
 	host->gid = getgid();
 	host->address_top = space_top();
 	host->page_size = sysconf(_SC_PAGESIZE);
+	host->look_at = mapped_look_at;
 	host->stdin_taken = options->from_stdin;
 	host->maps = options->maps;
 	host->nr_maps = options->nr_maps;

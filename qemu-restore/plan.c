@@ -99,6 +99,7 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 		begin_process(plan, i);
 	plan_surroundings(plan);
 	plan_sysv(plan);
+	plan_mapped(plan);
 	plan_objects(plan);
 	plan_files(plan);
 	for (i = 0; i < plan->nr_processes; i++)

@@ -135,6 +135,13 @@ struct path_map {
 	const char *from, *to;
 };
 
+/* What is at the path of a file that was mapped. */
+enum mapped_state {
+	MAPPED_SAME,
+	MAPPED_CHANGED,
+	MAPPED_MISSING,
+};
+
 /* What the planner must know of this machine and this call. */
 struct plan_host {
 	bool root;
@@ -155,6 +162,8 @@ struct plan_host {
 	size_t nr_groups;
 	const struct path_map *maps;
 	size_t nr_maps;
+	/* with *error, an errno, when it is missing */
+	enum mapped_state (*look_at)(const char *path, const struct xckpt_vma *vma, int *error);
 	bool no_new_privs, seccomp;
 	uint32_t policy; /* SCHED_* */
 	int nice, oom_score_adj;
@@ -227,6 +236,7 @@ struct process_plan {
 	const struct plan_host *host;
 	int index; /* in plan.processes */
 	bool exe_exists; /* at the image's path */
+	bool *from_core; /* by segment: a file's mapping has what the image has */
 	size_t first_op, nr_ops; /* in plan.ops, once that is in order */
 	struct buffer data; /* strings and structures that operations point to */
 	struct buffer keep; /* frames and XSAVE areas */
@@ -310,7 +320,8 @@ bool plan_is_skipped(const struct process_plan *plan,
 /* Where the room for the stack @s to grow begins; @floor is the end of what lies below. */
 uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s,
 			   uint64_t floor);
-/* Is a mapping of a file private and from the core, or of the file itself? */
+/* plan_mapped.c: is a mapping of a file from the core, or of the file itself? */
+void plan_mapped(struct plan *plan);
 bool plan_is_from_core(const struct process_plan *plan, const struct segment *s);
 void plan_descriptors(struct process_plan *plan); /* plan_process.c: choose ->fds */
 void plan_check(struct process_plan *plan);

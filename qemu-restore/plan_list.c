@@ -209,6 +209,7 @@ void plan_free(struct plan *plan)
 		free(plan->processes[i].vforks);
 		free(plan->processes[i].late);
 		free(plan->processes[i].left);
+		free(plan->processes[i].from_core);
 	}
 	for (i = 0; i < plan->nr_paths; i++)
 		free(plan->paths[i]);

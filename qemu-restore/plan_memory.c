@@ -102,15 +102,14 @@ static void map_eagerly(const struct mapping *m, uint64_t sharing)
 }
 
 /* The whole pages from the core, the rest anonymous; a partial page is copied. */
-static void map_lazily(const struct mapping *m)
+static void map_lazily(const struct mapping *m, uint64_t sharing)
 {
 	uint64_t whole = m->s->start + PAGE_DOWN(m->s->filesz);
 	uint64_t rest = m->s->filesz - PAGE_DOWN(m->s->filesz);
 	uint64_t prot = m->prot | (rest ? X86_PROT_READ | X86_PROT_WRITE : 0);
 
 	if (whole > m->s->start)
-		map(m, m->s->start, whole, m->prot, X86_MAP_PRIVATE, m->plan->fds.core,
-		    m->s->offset);
+		map(m, m->s->start, whole, m->prot, sharing, m->plan->fds.core, m->s->offset);
 	map_anonymous(m, whole, m->s->end, prot, X86_MAP_PRIVATE);
 	if (rest) {
 		read_into(m, m->plan->fds.core, whole, rest, m->s->offset + (whole - m->s->start));
@@ -178,33 +177,23 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t shari
 	map_slot(m, slot, sharing);
 }
 
-bool plan_is_from_core(const struct process_plan *plan, const struct segment *s)
+/* What may be written through it is the process's own. */
+static void map_read_file(const struct mapping *m)
 {
-	uint32_t flags = s->vma.flags;
-
-	if (flags & XCKPT_VMA_SHARED && flags & XCKPT_VMA_MAYWRITE)
-		return false;
-	return !plan->img->thin || s->filesz >= s->end - s->start || flags & XCKPT_VMA_DELETED ||
-	       *s->path != '/';
-}
-
-static void map_private_file(const struct mapping *m)
-{
-	struct segment head = *m->s;
-	struct mapping whole = *m;
+	uint64_t sharing = m->s->vma.flags & XCKPT_VMA_SHARED ? X86_MAP_SHARED : X86_MAP_PRIVATE;
+	bool thin = m->plan->img->thin && m->s->filesz < m->s->end - m->s->start;
 
 	if (plan_is_from_core(m->plan, m->s)) {
-		map_lazily(m);
+		map_lazily(m, sharing);
 		return;
 	}
 	/* a thin image has at most the first page, the ELF header, and that is the file's */
-	if (m->s->filesz > IMAGE_PAGE_SIZE)
+	if (thin && m->s->filesz > IMAGE_PAGE_SIZE)
 		plan_issue(m->plan->group, false,
 			   "cannot resume pid %d: %s at %#llx is partly in the thin image "
 			   "(make one without --thin)",
 			   m->tid, m->s->path, (unsigned long long)m->s->start);
-	whole.s = &head;
-	map_file(&whole, 0, X86_MAP_PRIVATE, true);
+	map_file(m, 0, sharing, thin);
 }
 
 static void map_vdso(const struct mapping *m)
@@ -343,10 +332,12 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 		map_anonymous(&m, s->start, s->end, m.prot, X86_MAP_PRIVATE);
 		break;
 	case XCKPT_VMA_FILE:
-		if (flags & XCKPT_VMA_SHARED && flags & XCKPT_VMA_MAYWRITE)
+		if (is_shared_memory(s))
+			map_object(&m);
+		else if (flags & XCKPT_VMA_SHARED && flags & XCKPT_VMA_MAYWRITE)
 			map_file(&m, 2, X86_MAP_SHARED, false); /* O_RDWR */
 		else
-			map_private_file(&m);
+			map_read_file(&m);
 		break;
 	case XCKPT_VMA_SHMEM:
 		if (is_shared_memory(s))

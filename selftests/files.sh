@@ -22,6 +22,7 @@ began() {
 	mkdir -p "$DIR/work/deep/in"
 	cd "$DIR/work"
 	printf 'first\nsecond\n' >data
+	echo one >table
 	chmod 640 data
 	program
 	wait_for 30 test -s deep/in/note || die "the program does not start: $(<"$DIR/out")"
@@ -145,6 +146,58 @@ mapped_paths() {
 	rm -rf "$DIR/moved"
 }
 
+# sees WHAT ROWS WARNING OPTION...: of its mapped table, and with how many words of it
+sees() {
+	local what=$1 rows=$2 warning=$3 good=0
+	shift 3
+	resumed 0 "$@" || good=1
+	[ "$(<"$DIR/work/seen")" = "$rows" ] || good=1
+	if [ -n "$warning" ]; then grep -q "table$warning" "$DIR/err"; else [ ! -s "$DIR/err" ]; fi ||
+		good=1
+	result "$good" "$what" "$(<"$DIR/err"); $(head -v "$DIR/work/seen")"
+}
+
+# It has its table, and nothing of qemu-resume's any more: it was let go.
+runs_again() {
+	local pid fds
+	for pid in $(pgrep -f "files.py $DIR/go"); do
+		fds=("/proc/$pid/fd/"*)
+		grep -q "r--s.*$DIR/work/table" "/proc/$pid/maps" && [ "${#fds[@]}" -le 6 ] &&
+			return
+	done 2>/dev/null
+	return 1
+}
+
+# What it has mapped is not open, and nobody of the group writes to it.
+mapped_files() {
+	dumped
+	sees 'a mapped file that is as it was' one ''
+	as_it_was
+	rm "$DIR/go"
+	timeout 120 qemu-resume --engine native "$IMAGE" </dev/null >"$DIR/err" 2>&1 9<&- &
+	STARTED+=("$!")
+	wait_for 60 runs_again || true
+	printf two | dd of=table conv=notrunc status=none
+	: >"$DIR/go"
+	wait "${STARTED[-1]}" || true
+	result "$([ "$(<seen)" = two ] && echo 0 || echo 1)" 'which is seen to change' "$(<"$DIR/err")"
+	as_it_was
+	echo six >table
+	touch -d @1000000000 table
+	sees 'one that has changed' one ' has changed since the checkpoint.*--allow-changed'
+	as_it_was
+	echo six >table
+	touch -d @1000000000 table
+	sees '--allow-changed takes it' six '' --allow-changed
+	as_it_was
+	mv table "$DIR/table"
+	sees 'one that is not there' one ': No such file or directory: it is mapped as it was'
+	as_it_was
+	mkdir "$DIR/tables"
+	mv table "$DIR/tables/"
+	sees 'or elsewhere' one '' --map "$DIR/work/table=$DIR/tables/table"
+}
+
 is_locked() {
 	! flock -n "$DIR/work/data" true
 }
@@ -163,4 +216,4 @@ locked_files() {
 }
 
 load_module
-tap_main changed_files packed_files streamed_files mapped_paths locked_files
+tap_main changed_files packed_files streamed_files mapped_paths mapped_files locked_files

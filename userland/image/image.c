@@ -368,8 +368,8 @@ const struct segment *image_whole_mapping(const struct image *img, const struct 
 		for (size_t j = 0; j < p->nr_segments; j++) {
 			const struct segment *s = &p->segments[j];
 
-			if (is_shared_memory(s) && s->vma.dev == f->dev && s->vma.ino == f->ino &&
-			    !s->vma.pgoff && s->end - s->start >= f->size)
+			if (is_shared_memory(s) && is_in_core(s) && s->vma.dev == f->dev &&
+			    s->vma.ino == f->ino && !s->vma.pgoff && s->end - s->start >= f->size)
 				return s;
 		}
 	}

@@ -338,10 +338,19 @@ void image_close(struct image *img);
 int image_verify(struct image *img, unsigned int what, unsigned int jobs, uint64_t lazy_from,
 		 uint64_t *left);
 
-/* Memory that is shared and has no file with a name: MAP_SHARED of a memfd or the like. */
+/* Memory that is shared and has no file with a name: MAP_SHARED of a memfd, a removed file. */
 static inline bool is_shared_memory(const struct segment *s)
 {
-	return s->vma.kind == XCKPT_VMA_SHMEM && s->vma.flags & XCKPT_VMA_SHARED;
+	return s->vma.flags & XCKPT_VMA_SHARED &&
+	       (s->vma.kind == XCKPT_VMA_SHMEM ||
+		(s->vma.kind == XCKPT_VMA_FILE && s->vma.flags & XCKPT_VMA_DELETED));
+}
+
+/* The core has the file's pages; a file on a disk keeps to itself what may be written to it. */
+static inline bool is_in_core(const struct segment *s)
+{
+	return s->vma.kind != XCKPT_VMA_FILE || !(s->vma.flags & XCKPT_VMA_SHARED) ||
+	       !(s->vma.flags & XCKPT_VMA_MAYWRITE);
 }
 
 static inline bool is_sysv_memory(const struct segment *s)

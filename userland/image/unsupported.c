@@ -128,6 +128,18 @@ static void walk_fds(struct walk *w, const struct image_process *p)
 	}
 }
 
+/* Its contents are with the open file, if there is one. */
+static bool is_lost(const struct image *img, const struct segment *s)
+{
+	if (!is_shared_memory(s) || is_in_core(s))
+		return false;
+	for (size_t i = 0; i < img->nr_files; i++)
+		if (img->files[i].dev == s->vma.dev && img->files[i].ino == s->vma.ino &&
+		    (img->files[i].data || !img->files[i].size))
+			return false;
+	return true;
+}
+
 static void walk_mappings(struct walk *w, const struct image_process *p)
 {
 	for (size_t i = 0; i < p->nr_segments; i++) {
@@ -140,6 +152,8 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 			why = "a System V segment that is not in the image " NOT_YET;
 		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))
 			why = "memory under a userfaultfd " NOT_YET;
+		if (!why && is_lost(w->img, s))
+			why = "a removed file that is mapped to be written to, and not open, " NOT_YET;
 		if (why)
 			report(w, p->info.pid, why, "mapping %" PRIx64 "-%" PRIx64 "%s%s%s",
 			       s->start, s->end, s->path[0] ? " (" : "", s->path,
