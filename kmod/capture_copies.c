@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which contents have to be copied, because a clone of the memory would lose them. */
 #include <linux/fs.h>
+#include <linux/mmap_lock.h>
 
 #include "capture.h"
 #include "store.h"
@@ -14,7 +15,7 @@ static bool needs_copy(const struct mapping *mapping, const struct segment *segm
 		return false;
 	if (mapping->vma.kind == XCKPT_VMA_HUGETLB || (mapping->vma.flags & lost))
 		return true;
-	if (segment->contents == CONTENTS_SHMEM)
+	if (segment->contents == CONTENTS_CACHE)
 		return true;
 	return mapping->file && inode_is_open_for_write(file_inode(mapping->file));
 }
@@ -35,26 +36,55 @@ static struct store *shared_store(struct capture *capture, const struct mapping 
 	return store;
 }
 
+static int find_extents(struct capture *capture, const struct mapping *mapping,
+			const struct segment *segment, struct extents *extents)
+{
+	unsigned long end = segment->start + segment->filesz;
+	int ret;
+
+	if (segment->contents == CONTENTS_RANGE)
+		return extents_add(extents, segment->start, end);
+	if (segment->contents == CONTENTS_CACHE)
+		return extents_cache(extents, mapping->file->f_mapping, segment->store_first,
+				     segment->start, end);
+	ret = mmap_read_lock_killable(capture->mm);
+	if (ret)
+		return ret;
+	ret = extents_pages(extents, capture->mm, segment->start, end);
+	mmap_read_unlock(capture->mm);
+	return ret;
+}
+
+static int copy_memory(struct capture *capture, const struct mapping *mapping,
+		       struct segment *segment)
+{
+	struct extents extents = {};
+	int ret = find_extents(capture, mapping, segment, &extents);
+
+	if (!ret)
+		ret = store_memory(segment->store, capture->mm, segment->store_first,
+				   segment->start, &extents);
+	extents_free(&extents);
+	return ret;
+}
+
 static int copy_segment(struct capture *capture, const struct mapping *mapping,
 			struct segment *segment)
 {
-	struct store *store;
-
-	if (segment->contents == CONTENTS_SHMEM) {
-		store = shared_store(capture, mapping);
-		if (!store)
-			return -ENOMEM;
-		kref_get(&store->ref);
-		segment->store = store;
-		segment->store_first = mapping->vma.pgoff >> PAGE_SHIFT;
-		return store_shmem(store, mapping->file->f_mapping, segment->store_first,
-				   segment->filesz >> PAGE_SHIFT);
+	if (segment->contents != CONTENTS_CACHE) {
+		segment->store = store_alloc();
+		return segment->store ? copy_memory(capture, mapping, segment) : -ENOMEM;
 	}
-	segment->store = store_alloc();
+	segment->store = shared_store(capture, mapping);
 	if (!segment->store)
 		return -ENOMEM;
-	return store_memory(segment->store, capture->mm, segment->start,
-			    segment->start + segment->filesz, segment->contents == CONTENTS_RANGE);
+	kref_get(&segment->store->ref);
+	segment->store_first = mapping->vma.pgoff >> PAGE_SHIFT;
+	/* huge pages cannot be had but through a mapping */
+	if (mapping->vma.kind == XCKPT_VMA_HUGETLB)
+		return copy_memory(capture, mapping, segment);
+	return store_shmem(segment->store, mapping->file->f_mapping, segment->store_first,
+			   segment->filesz >> PAGE_SHIFT);
 }
 
 /*

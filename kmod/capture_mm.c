@@ -106,6 +106,8 @@ static void fill_mapping(struct mapping *mapping, struct vm_area_struct *vma)
 	to->flags = vma_flags(vma);
 	to->kind = vma_kind(vma);
 	to->pkey = vma_pkey(vma);
+	if (to->kind == XCKPT_VMA_HUGETLB)
+		to->page_shift = ilog2(vma_kernel_pagesize(vma));
 	compat_anon_name(vma, mapping->label, sizeof(mapping->label));
 	if (!vma->vm_file || to->kind == XCKPT_VMA_ANON)
 		return;
@@ -135,6 +137,21 @@ static unsigned long file_bytes(const struct xckpt_vma *vma)
 	return min(vma->end - vma->start, (u64)PAGE_ALIGN(vma->file_size - vma->pgoff));
 }
 
+/* What a process shares without a file is in the page cache, whoever has touched it. */
+static int choose_cached(struct vm_area_struct *vma, struct segment *segment)
+{
+	struct extents extents = {};
+	int ret;
+
+	segment->contents = CONTENTS_CACHE;
+	ret = extents_cache(&extents, vma->vm_file->f_mapping, vma->vm_pgoff, vma->vm_start,
+			    vma->vm_end);
+	if (extents.nr)
+		segment->filesz = extents.list[extents.nr - 1].end - vma->vm_start;
+	extents_free(&extents);
+	return ret;
+}
+
 /*
  * What of a mapping goes into the core, and how far. A file's shared mapping that
  * can be written is the file's business; one that cannot is as good as private.
@@ -142,26 +159,21 @@ static unsigned long file_bytes(const struct xckpt_vma *vma)
 static int choose_contents(struct capture *capture, struct vm_area_struct *vma,
 			   const struct xckpt_vma *info, struct segment *segment)
 {
-	struct extents extents = {};
 	unsigned long end;
 	int ret = 0;
 
 	switch (info->kind) {
 	case XCKPT_VMA_ANON:
 	case XCKPT_VMA_HUGETLB:
+		if (info->flags & XCKPT_VMA_SHARED)
+			return choose_cached(vma, segment);
 		segment->contents = CONTENTS_PAGES;
 		ret = extents_last(vma->vm_mm, vma->vm_start, vma->vm_end, &end);
 		segment->filesz = end - vma->vm_start;
 		break;
 	case XCKPT_VMA_SHMEM:
 	case XCKPT_VMA_SYSV:
-		segment->contents = CONTENTS_SHMEM;
-		ret = extents_shmem(&extents, vma->vm_file->f_mapping, vma->vm_pgoff, vma->vm_start,
-				    vma->vm_end);
-		if (extents.nr)
-			segment->filesz = extents.list[extents.nr - 1].end - vma->vm_start;
-		extents_free(&extents);
-		break;
+		return choose_cached(vma, segment);
 	case XCKPT_VMA_VDSO:
 		segment->contents = CONTENTS_RANGE;
 		segment->filesz = vma->vm_end - vma->vm_start;

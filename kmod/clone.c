@@ -7,6 +7,7 @@
  * may be stopped, traced or asleep.
  */
 #include <linux/completion.h>
+#include <linux/hugetlb.h>
 #include <linux/kref.h>
 #include <linux/kthread.h>
 #include <linux/sched/mm.h>
@@ -72,6 +73,52 @@ static struct mm_struct *child_memory(pid_t pid)
 	return mm;
 }
 
+static bool mm_has_huge_pages(struct mm_struct *mm)
+{
+#ifdef CONFIG_HUGETLB_PAGE
+	return atomic_long_read(&mm->hugetlb_usage);
+#else
+	return false;
+#endif
+}
+
+/* The next mapping of huge pages from @from on; false: there is none. */
+static bool next_huge(struct mm_struct *mm, unsigned long from, unsigned long *start,
+		      unsigned long *end)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(iter, mm, from);
+
+	mmap_read_lock(mm);
+	for_each_vma(iter, vma) {
+		if (is_vm_hugetlb_page(vma))
+			break;
+	}
+	if (vma) {
+		*start = vma->vm_start;
+		*end = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return vma;
+}
+
+/*
+ * Huge pages have been copied. A page that the process shares with its clone would cost
+ * it another one when it writes there, of which there are just so many; who gets none
+ * is killed.
+ */
+static void drop_huge_pages(struct mm_struct *mm)
+{
+	unsigned long start, end = 0;
+
+	if (!mm_has_huge_pages(mm))
+		return;
+	kthread_use_mm(mm);
+	while (next_huge(mm, end, &start, &end) && !vm_munmap(start, end - start))
+		;
+	kthread_unuse_mm(mm);
+}
+
 static void clone_work(struct work_struct *work)
 {
 	struct clone *clone = container_of(work, struct clone, work);
@@ -89,7 +136,9 @@ static void clone_work(struct work_struct *work)
 	kthread_unuse_mm(clone->mm);
 	if (pid > 0)
 		clone->copy = child_memory(pid);
-	if (!clone->copy)
+	if (clone->copy)
+		drop_huge_pages(clone->copy);
+	else
 		clone->err = pid < 0 ? pid : -ENOMEM;
 	clone->ns = ktime_get_ns() - start;
 	trace_clone_end(get_mm_rss(clone->mm), clone->err);

@@ -16,7 +16,7 @@ enum contents {
 	CONTENTS_NONE,
 	CONTENTS_RANGE, /* all of them have, up to the end of what the file holds */
 	CONTENTS_PAGES, /* in the page tables */
-	CONTENTS_SHMEM, /* in the page cache of shared memory */
+	CONTENTS_CACHE, /* in the page cache of shared memory */
 };
 
 /* A mapping: the PT_LOAD of the same index. */

@@ -179,13 +179,17 @@ int extents_pages(struct extents *extents, struct mm_struct *mm, unsigned long s
  * Shared memory has contents where its page cache has a page or a swap entry,
  * whether or not this process ever touched it.
  */
-int extents_shmem(struct extents *extents, struct address_space *mapping, pgoff_t first,
+int extents_cache(struct extents *extents, struct address_space *mapping, pgoff_t first,
 		  unsigned long start, unsigned long end)
 {
-	pgoff_t last = first + ((end - start) >> PAGE_SHIFT) - 1;
+	unsigned int shift = compat_cache_shift(mapping);
 	unsigned long index, at;
 	void *entry;
+	pgoff_t last;
 	int ret = 0;
+
+	first >>= shift - PAGE_SHIFT;
+	last = first + ((end - start) >> shift) - 1;
 
 	/* page by page: a large folio answers for each of its own */
 	for (index = first; !ret; index++) {
@@ -199,8 +203,8 @@ int extents_shmem(struct extents *extents, struct address_space *mapping, pgoff_
 		rcu_read_unlock();
 		if (!entry || index > last)
 			break;
-		at = start + ((index - first) << PAGE_SHIFT);
-		ret = extents_add(extents, at, at + PAGE_SIZE);
+		at = start + ((index - first) << shift);
+		ret = extents_add(extents, at, at + (1ul << shift));
 		cond_resched();
 	}
 	return ret;
@@ -284,15 +288,16 @@ static int find_in_store(struct extents *extents, const struct segment *segment)
 	return 0;
 }
 
-static int find_in_shmem(struct core *core, const struct segment *segment, unsigned long end)
+static int find_in_cache(struct core *core, const struct segment *segment, unsigned long end)
 {
 	struct vm_area_struct *vma = vma_lookup(core->mm, segment->start);
 
 	/* only somebody outside of the frozen group can have changed the mapping */
 	if (!vma || !vma->vm_file || vma->vm_end < end)
 		return -ESTALE;
-	return extents_shmem(&core->extents, vma->vm_file->f_mapping,
-			     linear_page_index(vma, segment->start), segment->start, end);
+	return extents_cache(&core->extents, vma->vm_file->f_mapping,
+			     vma->vm_pgoff + ((segment->start - vma->vm_start) >> PAGE_SHIFT),
+			     segment->start, end);
 }
 
 static int find_in_segment(struct core *core, const struct segment *segment)
@@ -309,8 +314,8 @@ static int find_in_segment(struct core *core, const struct segment *segment)
 		return extents_add(&core->extents, segment->start, end);
 	case CONTENTS_PAGES:
 		return extents_pages(&core->extents, core->mm, segment->start, end);
-	case CONTENTS_SHMEM:
-		return find_in_shmem(core, segment, end);
+	case CONTENTS_CACHE:
+		return find_in_cache(core, segment, end);
 	default:
 		return 0;
 	}

@@ -27,8 +27,8 @@ void extents_free(struct extents *extents);
 int extents_pages(struct extents *extents, struct mm_struct *mm, unsigned long start,
 		  unsigned long end);
 
-/* Add what shared memory has from page @first on, as mapped from @start to @end. */
-int extents_shmem(struct extents *extents, struct address_space *mapping, pgoff_t first,
+/* Add what shared memory has from (small) page @first on, as mapped from @start to @end. */
+int extents_cache(struct extents *extents, struct address_space *mapping, pgoff_t first,
 		  unsigned long start, unsigned long end);
 
 /* Where at the latest contents between @start and @end end: a short look. 0 is an address. */

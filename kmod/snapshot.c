@@ -252,7 +252,7 @@ static void count_private(const struct core *core, struct xckpt_snapshot *arg)
 	unsigned int i;
 
 	for (i = 0; i < core->nr_segments; i++) {
-		if (core->segments[i].store && core->segments[i].contents != CONTENTS_SHMEM)
+		if (core->segments[i].store && core->segments[i].contents != CONTENTS_CACHE)
 			arg->out_copied_bytes += core->segments[i].store->bytes;
 	}
 }

@@ -72,7 +72,7 @@ int store_shmem(struct store *store, struct address_space *mapping, pgoff_t firs
 	int ret;
 
 	/* extents as if it were mapped from address 0 on */
-	ret = extents_shmem(&extents, mapping, first, 0, nr << PAGE_SHIFT);
+	ret = extents_cache(&extents, mapping, first, 0, nr << PAGE_SHIFT);
 	for (i = 0; i < extents.nr && !ret; i++) {
 		index = first + (extents.list[i].start >> PAGE_SHIFT);
 		for (; index < first + (extents.list[i].end >> PAGE_SHIFT) && !ret; index++) {
@@ -116,16 +116,21 @@ static int store_batch(struct store *store, struct mm_struct *mm, pgoff_t index,
 	return ret ?: got;
 }
 
-static int store_extent(struct store *store, struct mm_struct *mm, unsigned long base,
-			const struct extent *extent, struct page **pages)
+static int store_extent(struct store *store, struct mm_struct *mm, pgoff_t first,
+			unsigned long base, const struct extent *extent, struct page **pages)
 {
 	unsigned long at;
+	pgoff_t index;
 	int ret;
 
 	for (at = extent->start; at < extent->end; at += (unsigned long)ret << PAGE_SHIFT) {
-		ret = store_batch(store, mm, (at - base) >> PAGE_SHIFT, at,
-				  min_t(unsigned long, BATCH, (extent->end - at) >> PAGE_SHIFT),
-				  pages);
+		index = first + ((at - base) >> PAGE_SHIFT);
+		ret = 1;
+		if (!xa_load(&store->pages, index))
+			ret = store_batch(
+				store, mm, index, at,
+				min_t(unsigned long, BATCH, (extent->end - at) >> PAGE_SHIFT),
+				pages);
 		if (ret < 0)
 			return ret;
 		cond_resched();
@@ -133,26 +138,15 @@ static int store_extent(struct store *store, struct mm_struct *mm, unsigned long
 	return 0;
 }
 
-int store_memory(struct store *store, struct mm_struct *mm, unsigned long start, unsigned long end,
-		 bool all)
+int store_memory(struct store *store, struct mm_struct *mm, pgoff_t first, unsigned long start,
+		 const struct extents *extents)
 {
 	struct page **pages = kmalloc_array(BATCH, sizeof(*pages), GFP_KERNEL_ACCOUNT);
-	struct extents extents = {};
 	size_t i;
-	int ret;
+	int ret = pages ? 0 : -ENOMEM;
 
-	ret = pages ? mmap_read_lock_killable(mm) : -ENOMEM;
-	if (ret)
-		goto out;
-	if (all)
-		ret = extents_add(&extents, start, end);
-	else
-		ret = extents_pages(&extents, mm, start, end);
-	mmap_read_unlock(mm);
-	for (i = 0; i < extents.nr && !ret; i++)
-		ret = store_extent(store, mm, start, &extents.list[i], pages);
-out:
-	extents_free(&extents);
+	for (i = 0; i < extents->nr && !ret; i++)
+		ret = store_extent(store, mm, first, start, &extents->list[i], pages);
 	kfree(pages);
 	return ret;
 }

@@ -8,6 +8,8 @@
 #include <linux/mm_types.h>
 #include <linux/xarray.h>
 
+#include "extents.h"
+
 /* Of a memory object, or of one private mapping; mappings of one object share it. */
 struct store {
 	struct kref ref;
@@ -18,14 +20,14 @@ struct store {
 struct store *store_alloc(void);
 void store_put(struct store *store);
 
-/* Copy the pages of shared memory from @first on, @nr of them, that it does not have yet. */
+/* Copy the pages of shmem from @first on, @nr of them, that it does not have yet. */
 int store_shmem(struct store *store, struct address_space *mapping, pgoff_t first, pgoff_t nr);
 
 /*
- * Copy what @mm has from @start to @end; @all: also what is not in its page tables.
- * The page at @start gets the index 0.
+ * Copy what @mm has where @extents tells and what it does not have yet. The page at
+ * @start gets the index @first.
  */
-int store_memory(struct store *store, struct mm_struct *mm, unsigned long start, unsigned long end,
-		 bool all);
+int store_memory(struct store *store, struct mm_struct *mm, pgoff_t first, unsigned long start,
+		 const struct extents *extents);
 
 #endif

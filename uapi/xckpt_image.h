@@ -117,7 +117,7 @@ enum xckpt_vma_kind {
 	XCKPT_VMA_FILE,		/* a file, private or shared (see flags) */
 	XCKPT_VMA_SHMEM,	/* shared anonymous memory, memfd, deleted tmpfs file */
 	XCKPT_VMA_SYSV,		/* shmat(); ino is the segment's id */
-	XCKPT_VMA_HUGETLB,
+	XCKPT_VMA_HUGETLB,	/* huge pages: MAP_HUGETLB, MFD_HUGETLB, SHM_HUGETLB, hugetlbfs */
 	XCKPT_VMA_VDSO,
 	XCKPT_VMA_VVAR,		/* the vDSO's data: never in the image */
 	XCKPT_VMA_SPECIAL,	/* devices, secretmem: never in the image */
@@ -153,6 +153,8 @@ struct xckpt_vma {
 	__u32 kind;		/* enum xckpt_vma_kind */
 	__u32 path_off;		/* file name, or the name of an anonymous mapping */
 	__u32 pkey;
+	__u32 page_shift;	/* XCKPT_VMA_HUGETLB: its pages have 1 << page_shift bytes */
+	__u32 __reserved;
 };
 
 /* The head of a note that is a table; strings follow the entries. */

@@ -4,6 +4,7 @@
 #define XCKPT_COMPAT_MM_H
 
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/pagewalk.h>
@@ -57,6 +58,16 @@ static inline long compat_get_pages(struct mm_struct *mm, unsigned long start, u
 #else
 	return get_user_pages_remote(mm, start, nr, FOLL_FORCE, pages, NULL, locked);
 #endif
+}
+
+/* What one step of an index in @mapping's page cache is; huge pages had one each until 6.7. */
+static inline unsigned int compat_cache_shift(struct address_space *mapping)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	if (mapping->host->i_sb->s_magic == HUGETLBFS_MAGIC)
+		return mapping->host->i_blkbits;
+#endif
+	return PAGE_SHIFT;
 }
 
 /* Since 6.5 a walk says which lock it relies on. */

@@ -8,7 +8,7 @@
 
 #define NR_SIGNALS 64
 
-_Static_assert(sizeof(struct xckpt_vma) == 72, "struct xckpt_vma");
+_Static_assert(sizeof(struct xckpt_vma) == 80, "struct xckpt_vma");
 _Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
 _Static_assert(sizeof(struct xckpt_timer) == 56, "struct xckpt_timer");
 _Static_assert(sizeof(struct xckpt_file) == 96, "struct xckpt_file");
@@ -32,6 +32,15 @@ static int check_table(const struct notes *n, const struct note *note, uint32_t 
 	return 0;
 }
 
+/* Huge pages are whole ones. */
+static bool is_aligned(const struct xckpt_vma *vma)
+{
+	uint64_t size = 1ull << (vma->page_shift & 63);
+
+	return vma->kind != XCKPT_VMA_HUGETLB || !vma->page_shift ||
+	       (vma->page_shift <= 40 && !((vma->start | vma->end | vma->pgoff) & (size - 1)));
+}
+
 int take_vma(struct notes *n, const struct note *note)
 {
 	struct xckpt_note_table head;
@@ -52,6 +61,8 @@ int take_vma(struct notes *n, const struct note *note)
 			return notes_damaged(n, "a mapping and its segment differ");
 		if (s->vma.kind > XCKPT_VMA_SPECIAL)
 			return notes_damaged(n, "a mapping of an unknown kind");
+		if (!is_aligned(&s->vma))
+			return notes_damaged(n, "a mapping of parts of huge pages");
 		if (take_string(n, note, s->vma.path_off, &s->path))
 			return -1;
 	}
