@@ -110,7 +110,7 @@ int check_read(struct check *c, const char *fmt, ...)
 		}
 		n = read(fd, b->bytes + b->len, CHUNK);
 		b->len += n > 0 ? n : 0;
-	} while (n == CHUNK || (n > 0 && !strcmp(name, "maps")));
+	} while (n == CHUNK || (n > 0 && (!strcmp(name, "maps") || !strcmp(name, "smaps"))));
 	close(fd);
 	b->bytes[b->len] = 0;
 	return n < 0 ? check_unreadable(c, path) : 1;

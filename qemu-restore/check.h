@@ -77,6 +77,10 @@ int check_frames(struct check *c);
 /* check_maps.c; @core is the name of the process's core in @maps */
 int check_maps(struct check *c, const char *core, const char *maps);
 
+/* check_huge.c: has the process any, and are those in @smaps of their size? */
+bool check_has_huge(const struct check *c);
+int check_huge(struct check *c, const char *smaps);
+
 /* check_files.c: all descriptors of all processes */
 struct check_files *check_files_begin(const struct plan *plan);
 int check_files(struct check *c, struct check_files *files);

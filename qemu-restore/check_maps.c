@@ -95,6 +95,11 @@ static void expect(const struct check *c, const struct segment *s, const char *c
 		span = from(s, is_shared_memory(s) ? any_file : "", s->vma.pgoff);
 	span.shared = s->vma.flags & XCKPT_VMA_SHARED;
 	span.id = is_shared_memory(s) || is_sysv_memory(s) ? s->vma.ino : 0;
+	/* the kernel makes a file for each mapping of huge pages */
+	if (!span.shared && plan_huge_shift(c->plan, s->vma.page_shift)) {
+		span = from(s, any_file, 0);
+		span.id = s->start;
+	}
 	add(want, &span);
 }
 

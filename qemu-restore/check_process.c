@@ -222,7 +222,14 @@ static int check_mappings(struct check *c)
 	n = readlink(self, core, sizeof(core) - 1);
 	core[n > 0 ? n : 0] = 0;
 	seen = check_read(c, "maps");
-	return seen > 0 ? check_maps(c, core, (const char *)c->text.bytes) : seen;
+	if (seen <= 0)
+		return seen;
+	if (check_maps(c, core, (const char *)c->text.bytes))
+		return -1;
+	if (!check_has_huge(c))
+		return 0;
+	seen = check_read(c, "smaps");
+	return seen > 0 ? check_huge(c, (const char *)c->text.bytes) : seen;
 }
 
 static int check_memory(struct check *c)

@@ -4,11 +4,14 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <linux/memfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "checksum.h"
@@ -19,6 +22,36 @@
 #define PIECE ((size_t)1 << 20)
 
 static char piece[PIECE];
+
+/* Files of huge pages are written to through a mapping only. */
+static ssize_t write_mapped(int out, const char *bytes, size_t len, uint64_t to)
+{
+	uint64_t start, end;
+	struct stat st;
+	char *p;
+
+	if (fstat(out, &st))
+		return -1;
+	start = to - to % (uint64_t)st.st_blksize;
+	end = to + len + (uint64_t)st.st_blksize - 1;
+	end -= end % (uint64_t)st.st_blksize;
+	p = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_SHARED, out, (off_t)start);
+	if (p == MAP_FAILED)
+		return -1;
+	memcpy(p + (to - start), bytes, len);
+	munmap(p, end - start);
+	return (ssize_t)len;
+}
+
+static ssize_t write_at(int out, const char *bytes, size_t len, uint64_t to)
+{
+	ssize_t n = pwrite(out, bytes, len, (off_t)to);
+	struct statfs fs;
+
+	if (n >= 0 || errno != EINVAL || fstatfs(out, &fs) || fs.f_type != HUGETLBFS_MAGIC)
+		return n;
+	return write_mapped(out, bytes, len, to);
+}
 
 /* @len bytes of @in from @from on become those of @out from @to on. */
 static int copy_range(int in, uint64_t from, int out, uint64_t to, uint64_t len)
@@ -31,7 +64,7 @@ static int copy_range(int in, uint64_t from, int out, uint64_t to, uint64_t len)
 			return -1;
 		}
 		for (ssize_t done = 0, part; done < n; done += part) {
-			part = pwrite(out, piece + done, n - done, (off_t)(to + done));
+			part = write_at(out, piece + done, n - done, to + done);
 			if (part <= 0) {
 				errno = part ? errno : ENOSPC;
 				return -1;
@@ -96,6 +129,11 @@ static int open_nameless(const char *path)
 	return open(dirname(strcpy(copy, path)), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
+static unsigned int huge_flags(uint64_t shift)
+{
+	return shift ? MFD_HUGETLB | (unsigned int)shift << MFD_HUGE_SHIFT : 0;
+}
+
 int contents_memory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
 	char name[250];
@@ -103,7 +141,7 @@ int contents_memory(struct slots *slots, const struct plan *plan, const struct p
 
 	memory_name(op->object, name, sizeof(name));
 	if (fd < 0)
-		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | huge_flags(op->arg[5]));
 	if (fd < 0 || ftruncate(fd, (off_t)op->arg[1]) ||
 	    (!geteuid() && fchown(fd, (uid_t)op->arg[3], (gid_t)op->arg[4])) ||
 	    (op->arg[2] && fchmod(fd, (mode_t)op->arg[2])))

@@ -18,6 +18,7 @@
 
 #include "check.h"
 #include "checksum.h"
+#include "huge.h"
 #include "image.h"
 #include "launch.h"
 #include "mapped.h"
@@ -130,6 +131,7 @@ static void look_around(struct plan_host *host, const struct options *options)
 	host->address_top = space_top();
 	host->page_size = sysconf(_SC_PAGESIZE);
 	host->look_at = mapped_look_at;
+	host->huge = huge_look(&host->nr_huge);
 	host->stdin_taken = options->from_stdin;
 	host->maps = options->maps;
 	host->nr_maps = options->nr_maps;

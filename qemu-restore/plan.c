@@ -100,6 +100,7 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	plan_surroundings(plan);
 	plan_sysv(plan);
 	plan_mapped(plan);
+	plan_huge(plan);
 	plan_objects(plan);
 	plan_files(plan);
 	for (i = 0; i < plan->nr_processes; i++)

@@ -66,8 +66,8 @@ enum op_kind {
 	OP_FLOCK, /* [0]: slot, [1]: exclusive */
 	OP_OFD_LOCK, /* [0]: slot, [1]: exclusive, [2]: start, [3]: bytes, 0: all that follow */
 	OP_SEAL, /* [0]: slot, [1]: F_SEAL_*, [2]: once it is mapped */
-	OP_MEMORY, /* [0]: slot, [1]: bytes, [2]: mode, 0: any, [3]: uid, [4]: gid; path: where it
-		      was on a disk */
+	OP_MEMORY, /* [0]: slot, [1]: bytes, [2]: mode, 0: any, [3]: uid, [4]: gid, [5]: log2 of
+		      the size of huge pages, or 0; path: where it was on a disk */
 	OP_COPY, /* [0]: slot, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
 		  */
 	OP_OWN, /* [0]: slot, [1]: qemu-resume's own descriptor */
@@ -142,6 +142,13 @@ enum mapped_state {
 	MAPPED_MISSING,
 };
 
+/* Huge pages of one size, 1 << shift bytes each. */
+struct huge_pages {
+	unsigned int shift;
+	uint64_t total, free; /* pages; free: that nobody has reserved */
+	bool usual; /* those of sysctl vm.nr_hugepages */
+};
+
 /* What the planner must know of this machine and this call. */
 struct plan_host {
 	bool root;
@@ -165,6 +172,8 @@ struct plan_host {
 	/* with *error, an errno, when it is missing */
 	enum mapped_state (*look_at)(const char *path, const struct xckpt_vma *vma, int *error);
 	bool no_new_privs, seccomp;
+	const struct huge_pages *huge;
+	size_t nr_huge;
 	uint32_t policy; /* SCHED_* */
 	int nice, oom_score_adj;
 	uint64_t timer_slack_ns;
@@ -274,6 +283,7 @@ struct plan {
 	struct shared_object *objects; /* ascending */
 	size_t nr_objects;
 	unsigned int nr_slots;
+	uint64_t huge; /* bit n: huge pages of 1 << n bytes are given as such */
 	char **paths; /* that were mapped */
 	size_t nr_paths;
 };
@@ -312,6 +322,10 @@ void plan_attach(struct process_plan *plan); /* and its shared memory in a proce
 void plan_attached_range(const struct process_plan *plan, const struct segment *s, uint64_t *start,
 			 uint64_t *end);
 void plan_undo(struct process_plan *plan);
+/* plan_huge.c: can there be huge pages? Then all that are of a size are of that size. */
+void plan_huge(struct plan *plan);
+/* what it will be for memory of that size; 0: ordinary pages */
+unsigned int plan_huge_shift(const struct plan *plan, unsigned int shift);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */

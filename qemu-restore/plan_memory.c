@@ -316,6 +316,13 @@ static uint64_t attached_prot(const struct segment *s)
 	return s->vma.flags & XCKPT_VMA_MAYWRITE ? X86_PROT_READ | X86_PROT_WRITE : X86_PROT_READ;
 }
 
+static uint64_t huge_flags(const struct plan *plan, const struct segment *s)
+{
+	unsigned int shift = plan_huge_shift(plan, s->vma.page_shift);
+
+	return shift ? X86_MAP_HUGETLB | (uint64_t)shift << X86_MAP_HUGE_SHIFT : 0;
+}
+
 static void plan_segment(struct process_plan *plan, const struct segment *s, uint64_t floor)
 {
 	struct mapping m = { plan, s, name_of(s), plan->process->info.pid,
@@ -338,6 +345,12 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 			map_file(&m, 2, X86_MAP_SHARED, false); /* O_RDWR */
 		else
 			map_read_file(&m);
+		break;
+	case XCKPT_VMA_HUGETLB:
+		if (is_shared_memory(s))
+			map_object(&m);
+		else
+			map_eagerly(&m, X86_MAP_PRIVATE | huge_flags(plan->group, s));
 		break;
 	case XCKPT_VMA_SHMEM:
 		if (is_shared_memory(s))

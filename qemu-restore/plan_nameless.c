@@ -69,9 +69,10 @@ static int make(struct plan *plan, const struct open_file *f)
 	op->arg[2] = f->mode & MODE_BITS;
 	op->arg[3] = f->uid;
 	op->arg[4] = f->gid;
+	op->arg[5] = plan_huge_shift(plan, f->page_shift);
 	op->object = f->path;
 	/* of any size, so rather on the disk it was on */
-	op->path = f->kind == FILE_REGULAR ? plan_path(plan, f->path) : NULL;
+	op->path = f->kind == FILE_REGULAR && !f->page_shift ? plan_path(plan, f->path) : NULL;
 	return slot;
 }
 

@@ -112,11 +112,10 @@ static void add_arg(struct text *t, const struct plan *plan, const struct plan_o
 		    enum arg_form form, int i)
 {
 	static const char *const prot[] = { "PROT_READ", "PROT_WRITE", "PROT_EXEC" };
-	static const char *const flags[21] = { [0] = "MAP_SHARED",
-					       [1] = "MAP_PRIVATE",
-					       [5] = "MAP_ANONYMOUS",
-					       [14] = "MAP_NORESERVE",
-					       [20] = "MAP_FIXED_NOREPLACE" };
+	static const char *const flags[21] = {
+		[0] = "MAP_SHARED",	[1] = "MAP_PRIVATE",  [5] = "MAP_ANONYMOUS",
+		[14] = "MAP_NORESERVE", [18] = "MAP_HUGETLB", [20] = "MAP_FIXED_NOREPLACE"
+	};
 	uint64_t v = op->arg[i];
 
 	if (op->refs >> i & 1) {
@@ -129,6 +128,8 @@ static void add_arg(struct text *t, const struct plan *plan, const struct plan_o
 		break;
 	case MAP:
 		add_bits(t, v, flags, 21, "0");
+		if (v >> X86_MAP_HUGE_SHIFT)
+			add(t, "|%d << MAP_HUGE_SHIFT", (int)(v >> X86_MAP_HUGE_SHIFT));
 		break;
 	case FD:
 		add_fd(t, plan, op, v);

@@ -110,6 +110,7 @@ static void add_object(struct plan *plan, const struct view *views, size_t nr)
 	op->arg[0] = object->slot;
 	op->arg[1] = size;
 	op->value = views[0].plan->process->info.pid;
+	op->arg[5] = plan_huge_shift(plan, views[0].segment->vma.page_shift);
 	op->object = views[0].segment->path;
 	fill_all(plan, views, nr, OP_COPY, (uint64_t)object->slot);
 }

@@ -59,6 +59,8 @@ enum {
 #define X86_MAP_PRIVATE 0x02
 #define X86_MAP_ANONYMOUS 0x20
 #define X86_MAP_NORESERVE 0x4000
+#define X86_MAP_HUGETLB 0x40000
+#define X86_MAP_HUGE_SHIFT 26
 #define X86_MAP_FIXED_NOREPLACE 0x100000
 
 #define AUXV_MAX 52 /* words that every kernel takes */

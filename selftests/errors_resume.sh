@@ -183,6 +183,31 @@ END
 	rm -rf "$DIR/sysv"
 }
 
+# Pages of the machine's own: told before anything starts, and what can be done about it.
+resume_error_huge_pages() {
+	local pages=/proc/sys/vm/nr_hugepages
+	if ! { echo 10 >$pages && [ "$(<$pages)" = 10 ]; } 2>/dev/null; then
+		skip 'huge pages' 'this machine has none to spare'
+		return
+	fi
+	(cd "$DIR" && exec setsid "$TESTS/huge" 40) </dev/null >"$DIR/huge.out" 2>&1 9<&- &
+	STARTED+=("$!")
+	wait_for 60 has_lines "$DIR/huge.out" 5 || die "huge does not start: $(<"$DIR/huge.out")"
+	xckpt-dump -q -p "${STARTED[-1]}" -o "$DIR/huge.image" --kill
+	wait "${STARTED[-1]}" 2>/dev/null || true
+	wait_for 10 grep -q '^HugePages_Free: *10$' /proc/meminfo
+	echo 3 >$pages
+	resume_refused 'too few huge pages' \
+		'pages of 2048 kB: 10 of them are needed, 3 are free .sysctl vm.nr_hugepages=10, or --force' \
+		--engine native "$DIR/huge.image"
+	run qemu-resume --engine native --force "$DIR/huge.image"
+	result "$([ "$STATUS" -eq 0 ] && ! grep -q NO "$DIR/huge.out" && echo 0 || echo 1)" \
+		'ordinary ones, if that is forced' "status $STATUS: $(<"$DIR/err") $(<"$DIR/huge.out")"
+	result "$(grep -q 'warning: forced: .*2048 kB' "$DIR/err" && echo 0 || echo 1)" \
+		'which is told' "$(<"$DIR/err")"
+	echo 0 >$pages
+}
+
 resume_error_socket() {
 	if [ ! -d "$DIR/with-socket" ]; then
 		ticker socket

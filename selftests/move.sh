@@ -128,6 +128,10 @@ dump_stopped() {
 
 dump_victim() {
 	local name=$1
+	if ! victim_machine "$name"; then
+		skip "$name: dumped" 'this machine has no huge pages to spare'
+		return
+	fi
 	mkdir "$LOCAL/$name"
 	reference_run "$name"
 	dump_running "$name"
@@ -148,6 +152,10 @@ resume_victim() {
 	local engine=$1 name=$2 status=0 log=$LOCAL/$2/resume.log
 	if [ ! -e "$STORE/$name/image.tar.zst" ]; then
 		fail "$name: resumed $(where "$engine")" "no image of it in ${STORE#"$SHARE"/}"
+		return
+	fi
+	if [ "$engine" = native ] && ! victim_machine "$name"; then
+		skip "$name: resumed natively" 'this machine has no huge pages to spare'
 		return
 	fi
 	put_back "$name" "$STORE/$name"

@@ -6,6 +6,7 @@
 
 # The folders the victims work in: the same path when they are resumed.
 WORK_TOP=/tmp/xckpt-victims
+HUGEPAGES=/proc/sys/vm/nr_hugepages
 
 victim_names() {
 	sed -n 's/^\([a-z0-9]\+\) *|.*/\1/p' "$SELFTESTS/victims.list"
@@ -61,6 +62,12 @@ noise() {
 	{ seq 100000000 || true; } | head -c "$1M" | tr '0-9\n' '\200-\212' >noise
 }
 
+# The machine has N of them, and no more.
+hugepages() {
+	[ "$(<"$HUGEPAGES")" -eq "$1" ] || echo "$1" >"$HUGEPAGES"
+	[ "$(<"$HUGEPAGES")" -eq "$1" ]
+} 2>/dev/null
+
 # N C files that take a while to compile; "done" grows by half a KiB with each.
 project() {
 	local i
@@ -69,6 +76,15 @@ project() {
 		sed "s/@N@/$i/g" "$SELFTESTS/victims/project.c.in" >"part$i.c"
 	done
 	cp "$SELFTESTS/victims/project.mk" Makefile
+}
+
+# victim_machine NAME: gives this machine what it needs beside files
+victim_machine() {
+	local needs need
+	IFS=';' read -r -a needs <<<"$(victim_field "$1" 3)"
+	for need in "${needs[@]}"; do
+		[[ $need != hugepages* ]] || $need || return
+	done
 }
 
 # victim_prepare NAME: an empty folder with what it needs

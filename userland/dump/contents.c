@@ -100,15 +100,19 @@ static int consider(struct dump *d, struct open_file *f)
 	return 0;
 }
 
-static int read_seals(struct dump *d, struct open_file *f)
+/* What is to be known of one without a name, beside its contents. */
+static int look_at_nameless(struct dump *d, struct open_file *f)
 {
 	int fd = holder_reopen(d, f), seals;
+	struct statfs fs;
 
 	if (fd < 0)
 		return 0; /* nor can its contents be read */
-	seals = fcntl(fd, F_GET_SEALS);
-	close(fd);
+	seals = f->kind == FILE_MEMFD ? fcntl(fd, F_GET_SEALS) : 0;
 	f->seals = seals > 0 ? (uint32_t)seals : 0;
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC)
+		f->page_shift = (uint32_t)__builtin_ctzl((unsigned long)fs.f_bsize);
+	close(fd);
 	return 0;
 }
 
@@ -225,7 +229,7 @@ int capture_contents(struct dump *d)
 
 		if (!d->holders[i].process)
 			continue;
-		if ((f->kind == FILE_MEMFD && read_seals(d, f)) || consider(d, f))
+		if ((is_nameless(f) && look_at_nameless(d, f)) || consider(d, f))
 			return -1;
 	}
 	for (size_t i = 0; i < d->img.nr_processes; i++)

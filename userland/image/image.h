@@ -132,6 +132,7 @@ struct open_file {
 	uint32_t owner_type; /* F_OWNER_* */
 	uint32_t owner_signal; /* F_SETSIG */
 	uint32_t seals; /* F_SEAL_* of a memfd */
+	uint32_t page_shift; /* without a name, of huge pages of 1 << page_shift bytes; or 0 */
 	struct event_state event;
 	struct file_lock *locks;
 	size_t nr_locks;
@@ -343,7 +344,8 @@ static inline bool is_shared_memory(const struct segment *s)
 {
 	return s->vma.flags & XCKPT_VMA_SHARED &&
 	       (s->vma.kind == XCKPT_VMA_SHMEM ||
-		(s->vma.kind == XCKPT_VMA_FILE && s->vma.flags & XCKPT_VMA_DELETED));
+		((s->vma.kind == XCKPT_VMA_FILE || s->vma.kind == XCKPT_VMA_HUGETLB) &&
+		 s->vma.flags & XCKPT_VMA_DELETED));
 }
 
 /* The core has the file's pages; a file on a disk keeps to itself what may be written to it. */

@@ -190,6 +190,8 @@ void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 		read_owner(r, o, f);
 	if (json_object_get(o, "seals"))
 		f->seals = get_u32(r, o, "seals");
+	if (json_object_get(o, "page_shift"))
+		f->page_shift = (uint32_t)get_int(r, o, "page_shift", 12, 40);
 }
 
 static json_t *format_entries(const struct event_state *e)
@@ -314,5 +316,7 @@ json_t *manifest_format_file(const struct open_file *f)
 	}
 	if (f->kind == FILE_MEMFD)
 		json_object_set_new(o, "seals", json_number(f->seals));
+	if (f->page_shift)
+		json_object_set_new(o, "page_shift", json_number(f->page_shift));
 	return o;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define NOT_YET "cannot be resumed by this version"
@@ -15,7 +16,6 @@ static const char *const file_why[] = {
 };
 
 static const char *const vma_why[] = {
-	[XCKPT_VMA_HUGETLB] = "huge page mappings (hugetlb) " NOT_YET,
 	[XCKPT_VMA_SPECIAL] = "device memory and secret memory are not in an image",
 };
 
@@ -140,6 +140,20 @@ static bool is_lost(const struct image *img, const struct segment *s)
 	return true;
 }
 
+static const char *why_not_huge(const struct segment *s)
+{
+	if (!s->vma.page_shift)
+		return "huge pages of an image of that version " NOT_YET;
+	if (!(s->vma.flags & XCKPT_VMA_DELETED))
+		return "files on hugetlbfs " NOT_YET;
+	if (strncmp(s->path, "/SYSV", 5) == 0)
+		return vma_why[XCKPT_VMA_SYSV];
+	/* it has what is in the file, too, where nothing was written */
+	if (!(s->vma.flags & XCKPT_VMA_SHARED) && strncmp(s->path, "/anon_hugepage", 14) != 0)
+		return "a private mapping of a file of huge pages " NOT_YET;
+	return NULL;
+}
+
 static void walk_mappings(struct walk *w, const struct image_process *p)
 {
 	for (size_t i = 0; i < p->nr_segments; i++) {
@@ -150,6 +164,8 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 			why = vma_why[s->vma.kind];
 		if (is_sysv_memory(s) && !image_sysv_segment(&w->img->sysv, s->vma.ino))
 			why = "a System V segment that is not in the image " NOT_YET;
+		if (s->vma.kind == XCKPT_VMA_HUGETLB)
+			why = why_not_huge(s);
 		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))
 			why = "memory under a userfaultfd " NOT_YET;
 		if (!why && is_lost(w->img, s))

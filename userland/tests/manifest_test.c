@@ -48,7 +48,11 @@ static const struct open_file all[] = {
 	  .owner_signal = 64,
 	  .locks = locks,
 	  .nr_locks = 4 },
-	{ .id = 8, .kind = FILE_MEMFD, .path = "/memfd:x (deleted)", .seals = 0x1f },
+	{ .id = 8,
+	  .kind = FILE_MEMFD,
+	  .path = "/memfd:x (deleted)",
+	  .seals = 0x1f,
+	  .page_shift = 21 },
 	{ .id = 9,
 	  .kind = FILE_PIPE,
 	  .path = "pipe:[9]",
@@ -117,6 +121,7 @@ static void test_round_trip(void)
 	check(f->owner == 42 && f->owner_type == 2 && f->owner_signal == 64, "its owner");
 	check(f->nr_locks == 4 && !memcmp(f->locks, locks, sizeof(locks)), "its locks");
 	check(m.files[7].seals == 0x1f, "seals");
+	check(m.files[7].page_shift == 21 && !m.files[0].page_shift, "huge pages");
 	check(m.files[8].nr_packets == 2 && !memcmp(m.files[8].packets, packets, sizeof(packets)),
 	      "packets of a pipe");
 	arena_free(&arena);
