@@ -32,13 +32,14 @@ static int check_table(const struct notes *n, const struct note *note, uint32_t 
 	return 0;
 }
 
-/* Huge pages are whole ones. */
+/* Huge pages are whole ones; and only they have a size. */
 static bool is_aligned(const struct xckpt_vma *vma)
 {
-	uint64_t size = 1ull << (vma->page_shift & 63);
-
-	return vma->kind != XCKPT_VMA_HUGETLB || !vma->page_shift ||
-	       (vma->page_shift <= 40 && !((vma->start | vma->end | vma->pgoff) & (size - 1)));
+	if (!vma->page_shift)
+		return true;
+	if (vma->kind != XCKPT_VMA_HUGETLB || vma->page_shift <= 12 || vma->page_shift > 40)
+		return false;
+	return !((vma->start | vma->end | vma->pgoff) & ((1ull << vma->page_shift) - 1));
 }
 
 int take_vma(struct notes *n, const struct note *note)
