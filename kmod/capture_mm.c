@@ -71,6 +71,7 @@ static u32 vma_flags(struct vm_area_struct *vma)
 		{ VM_MAYWRITE, XCKPT_VMA_MAYWRITE },
 		{ VM_GROWSDOWN, XCKPT_VMA_GROWSDOWN },
 		{ VM_LOCKED, XCKPT_VMA_LOCKED },
+		{ VM_LOCKONFAULT, XCKPT_VMA_LOCKONFAULT },
 		{ VM_DONTCOPY, XCKPT_VMA_DONTFORK },
 		{ VM_WIPEONFORK, XCKPT_VMA_WIPEONFORK },
 		{ VM_DONTDUMP, XCKPT_VMA_DONTDUMP },
@@ -322,6 +323,10 @@ static void add_mm_note(struct capture *capture)
 	note.vdso = (unsigned long)mm->context.vdso;
 	if (test_bit(MMF_DISABLE_THP, &mm->flags))
 		note.flags |= XCKPT_MM_THP_DISABLED;
+	if (mm->def_flags & VM_LOCKED)
+		note.flags |= XCKPT_MM_LOCK_FUTURE;
+	if (mm->def_flags & VM_LOCKONFAULT)
+		note.flags |= XCKPT_MM_LOCK_ONFAULT;
 	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_MM, &note, sizeof(note));
 }
 

@@ -77,9 +77,9 @@ int check_frames(struct check *c);
 /* check_maps.c; @core is the name of the process's core in @maps */
 int check_maps(struct check *c, const char *core, const char *maps);
 
-/* check_huge.c: has the process any, and are those in @smaps of their size? */
-bool check_has_huge(const struct check *c);
-int check_huge(struct check *c, const char *smaps);
+/* check_smaps.c: is there anything that only @smaps tells, and is it so? */
+bool check_needs_smaps(const struct check *c);
+int check_smaps(struct check *c, const char *smaps);
 
 /* check_files.c: all descriptors of all processes */
 struct check_files *check_files_begin(const struct plan *plan);

@@ -226,10 +226,10 @@ static int check_mappings(struct check *c)
 		return seen;
 	if (check_maps(c, core, (const char *)c->text.bytes))
 		return -1;
-	if (!check_has_huge(c))
+	if (!check_needs_smaps(c))
 		return 0;
 	seen = check_read(c, "smaps");
-	return seen > 0 ? check_huge(c, (const char *)c->text.bytes) : seen;
+	return seen > 0 ? check_smaps(c, (const char *)c->text.bytes) : seen;
 }
 
 static int check_memory(struct check *c)

@@ -260,6 +260,8 @@ static const struct {
 	{ XCKPT_VMA_DONTFORK, 10, "MADV_DONTFORK", PROBE_DONTFORK },
 };
 
+#define MLOCK_ONFAULT 1
+
 /* MAP_DROPPABLE, the state of the vDSO's getrandom(), which nobody uses any more */
 #define DROPPABLE (XCKPT_VMA_WIPEONFORK | XCKPT_VMA_DONTDUMP | XCKPT_VMA_NORESERVE)
 
@@ -286,7 +288,9 @@ static void advise(const struct mapping *m)
 		}
 	}
 	if (flags & XCKPT_VMA_LOCKED) {
-		op = plan_syscall(m->plan, m->tid, NR_MLOCK, m->s->start, size, 0, 0);
+		op = plan_syscall(m->plan, m->tid,
+				  flags & XCKPT_VMA_LOCKONFAULT ? NR_MLOCK2 : NR_MLOCK, m->s->start,
+				  size, flags & XCKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0, 0);
 		op->optional = true;
 		op->object = m->name;
 	}
@@ -321,6 +325,21 @@ static uint64_t huge_flags(const struct plan *plan, const struct segment *s)
 	unsigned int shift = plan_huge_shift(plan, s->vma.page_shift);
 
 	return shift ? X86_MAP_HUGETLB | (uint64_t)shift << X86_MAP_HUGE_SHIFT : 0;
+}
+
+/* Memory that grows downwards: MAP_GROWSDOWN. The first stack has room instead. */
+static uint64_t growth(const struct mapping *m)
+{
+	uint32_t flags = m->s->vma.flags;
+
+	if (!(flags & XCKPT_VMA_GROWSDOWN) || flags & XCKPT_VMA_STACK)
+		return 0;
+	if (m->plan->engine->kind == ENGINE_NATIVE)
+		return X86_MAP_GROWSDOWN;
+	plan_warning(m->plan->group,
+		     "pid %d: %s does not let memory grow: that at %#llx (MAP_GROWSDOWN) will not",
+		     m->tid, m->plan->engine->name, (unsigned long long)m->s->start);
+	return 0;
 }
 
 static void plan_segment(struct process_plan *plan, const struct segment *s, uint64_t floor)
@@ -362,7 +381,7 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 		protect(&m, attached_prot(s)); /* it is attached already */
 		break;
 	default:
-		map_eagerly(&m, X86_MAP_PRIVATE);
+		map_eagerly(&m, X86_MAP_PRIVATE | growth(&m));
 	}
 	advise(&m);
 }

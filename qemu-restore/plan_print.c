@@ -35,6 +35,8 @@ static const struct {
 	{ NR_SETPRIORITY, "setpriority", { DEC, DEC, DEC } },
 	{ NR_SCHED_SETSCHEDULER, "sched_setscheduler", { DEC, DEC, REF } },
 	{ NR_MLOCK, "mlock", { HEX, DEC } },
+	{ NR_MLOCKALL, "mlockall", { DEC } },
+	{ NR_MLOCK2, "mlock2", { HEX, DEC, DEC } },
 	{ NR_PRCTL, "prctl", { DEC, HEX, HEX, HEX } },
 	{ NR_ARCH_PRCTL, "arch_prctl", { HEX, HEX } },
 	{ NR_SETGROUPS, "setgroups", { DEC, REF } },
@@ -113,8 +115,9 @@ static void add_arg(struct text *t, const struct plan *plan, const struct plan_o
 {
 	static const char *const prot[] = { "PROT_READ", "PROT_WRITE", "PROT_EXEC" };
 	static const char *const flags[21] = {
-		[0] = "MAP_SHARED",	[1] = "MAP_PRIVATE",  [5] = "MAP_ANONYMOUS",
-		[14] = "MAP_NORESERVE", [18] = "MAP_HUGETLB", [20] = "MAP_FIXED_NOREPLACE"
+		[0] = "MAP_SHARED",	     [1] = "MAP_PRIVATE",    [5] = "MAP_ANONYMOUS",
+		[8] = "MAP_GROWSDOWN",	     [14] = "MAP_NORESERVE", [18] = "MAP_HUGETLB",
+		[20] = "MAP_FIXED_NOREPLACE"
 	};
 	uint64_t v = op->arg[i];
 

@@ -7,6 +7,8 @@
 #define PR_SET_MM 35
 #define PR_SET_MM_MAP 14
 #define PR_SET_THP_DISABLE 41
+#define MCL_FUTURE 2
+#define MCL_ONFAULT 4
 #define X86_SIGCHLD 17
 #define RLIMIT_NOFILE_X86 7
 #define SIGSET_SIZE 8
@@ -144,6 +146,18 @@ static void plan_sigactions(struct process_plan *plan)
 	}
 }
 
+/* mlockall(2) for what is mapped from now on; the restorer has mapped all that it needs. */
+static void lock_future(struct process_plan *plan)
+{
+	uint32_t flags = plan->process->mm.flags;
+
+	if (flags & XCKPT_MM_LOCK_FUTURE)
+		plan_syscall(plan, plan->process->info.pid, NR_MLOCKALL,
+			     MCL_FUTURE | (flags & XCKPT_MM_LOCK_ONFAULT ? MCL_ONFAULT : 0), 0, 0,
+			     0)
+			->optional = true;
+}
+
 /* Late: the restorer itself needs memory and descriptors. */
 void plan_limits(struct process_plan *plan)
 {
@@ -151,6 +165,7 @@ void plan_limits(struct process_plan *plan)
 	struct plan_op *op;
 	size_t i, offset;
 
+	lock_future(plan);
 	if (!p->info.rlimit[RLIMIT_NOFILE_X86].max)
 		return; /* the image does not tell */
 	for (i = 0; i < XCKPT_NR_RLIMITS; i++) {

@@ -110,6 +110,8 @@ struct xckpt_note_mm {
 	__u64 vdso;		/* where its ELF header is mapped, 0: nowhere */
 };
 #define XCKPT_MM_THP_DISABLED	(1u << 0)	/* PR_SET_THP_DISABLE */
+#define XCKPT_MM_LOCK_FUTURE	(1u << 1)	/* mlockall(MCL_FUTURE) */
+#define XCKPT_MM_LOCK_ONFAULT	(1u << 2)	/* beside it: MCL_ONFAULT */
 
 /* What a mapping is made of. */
 enum xckpt_vma_kind {
@@ -142,6 +144,7 @@ enum xckpt_vma_kind {
 #define XCKPT_VMA_STACK		(1u << 15)	/* holds the first thread's stack */
 #define XCKPT_VMA_UFFD		(1u << 16)	/* registered with a userfaultfd */
 #define XCKPT_VMA_DELETED	(1u << 17)	/* the file has no name any more */
+#define XCKPT_VMA_LOCKONFAULT	(1u << 18)	/* MLOCK_ONFAULT; beside LOCKED */
 
 struct xckpt_vma {
 	__u64 start, end;	/* page-aligned; the n-th entry is the n-th PT_LOAD */

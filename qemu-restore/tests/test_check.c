@@ -261,6 +261,49 @@ static void test_maps(void)
 	end();
 }
 
+static const char *smaps_text(const char *size, const char *flags)
+{
+	static char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "00400000-00401000 rw-p 00000000 00:00 0 \nSize: 4 kB\nKernelPageSize: 4 kB\n"
+		 "VmFlags: rd wr mr lo \n40000000-40400000 rw-p 00000000 00:0f 9 "
+		 "/anon_hugepage (deleted)\nAnonymous: 0 kB\nKernelPageSize:     %s kB\n"
+		 "VmFlags: rd wr ht%s\n50000000-50001000 rw-p 00000000 00:00 0 \n"
+		 "KernelPageSize: 4 kB\nVmFlags: rd wr \n",
+		 size, flags);
+	return text;
+}
+
+static void test_smaps(void)
+{
+	static const struct huge_pages have = { .shift = 21, .free = 2 };
+	struct segment *seg;
+
+	begin(ENGINE_NATIVE);
+	look();
+	ok(!check_needs_smaps(&c), "a program without any needs no smaps");
+	plan_free(plan);
+	seg = synth_segment(&s, 0x40000000, 0x40400000, XCKPT_VMA_HUGETLB,
+			    XCKPT_VMA_READ | XCKPT_VMA_LOCKED | XCKPT_VMA_DONTFORK);
+	seg->vma.page_shift = 21;
+	s.host.huge = &have;
+	s.host.nr_huge = 1;
+	look();
+	ok(check_needs_smaps(&c) && !check_smaps(&c, smaps_text("2048", " dc lo ")),
+	   "pages of the same size, with what was told about them");
+	ok(differs(check_smaps(&c, smaps_text("4", " dc lo ")),
+		   "the page size (kB) of the mapping at 0x40000000 is 4, it was 2048"),
+	   "of another size");
+	ok(differs(check_smaps(&c, smaps_text("2048", " lo ")),
+		   "MADV_DONTFORK for the mapping at 0x40000000 is not there, it was there"),
+	   "without it");
+	ok(differs(check_smaps(&c, smaps_text("2048", " dc")),
+		   "mlock() for the mapping at 0x40000000 is not there, it was there"),
+	   "or not locked");
+	end();
+}
+
 static const char *fdinfo_text(unsigned int pos, unsigned int flags)
 {
 	static char text[128];
@@ -303,6 +346,7 @@ int main(void)
 	test_status_elsewhere();
 	test_stat();
 	test_maps();
+	test_smaps();
 	test_fdinfo();
 	return tap_end();
 }

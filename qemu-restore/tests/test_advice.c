@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the kernel is told about memory: locks, growth. */
+#include "synth.h"
+#include "tap.h"
+
+#define AT 0x10000000ull
+
+static struct synth s;
+
+static struct plan *make(enum engine_kind kind, uint32_t flags, uint32_t mm_flags)
+{
+	synth_init(&s, kind);
+	synth_program(&s);
+	synth_segment(&s, AT, AT + 8192, XCKPT_VMA_ANON, XCKPT_VMA_READ | flags);
+	s.p.mm.flags = mm_flags;
+	return plan_make(&s.img, &s.engine, &s.host);
+}
+
+static void test_locks(void)
+{
+	const struct plan_op *op;
+	struct plan *plan;
+
+	plan = make(ENGINE_NATIVE, XCKPT_VMA_LOCKED, 0);
+	op = find_call(plan, NR_MLOCK, AT);
+	ok(op && op->arg[1] == 8192 && op->optional, "locked again, if that may be");
+	ok(!find_call(plan, NR_MLOCKALL, 2), "but nothing of what comes");
+	plan_free(plan);
+	plan = make(ENGINE_NATIVE, XCKPT_VMA_LOCKED | XCKPT_VMA_LOCKONFAULT,
+		    XCKPT_MM_LOCK_FUTURE | XCKPT_MM_LOCK_ONFAULT);
+	op = find_call(plan, NR_MLOCK2, AT);
+	ok(op && op->arg[2] == 1 && !find_call(plan, NR_MLOCK, AT), "on fault: nothing is read");
+	op = find_call(plan, NR_MLOCKALL, 2 | 4);
+	ok(op && op > find_call(plan, NR_MLOCK2, AT) && op->optional,
+	   "what is mapped later, once all is mapped");
+	plan_free(plan);
+}
+
+static void test_growth(void)
+{
+	struct plan *plan;
+
+	plan = make(ENGINE_NATIVE, XCKPT_VMA_GROWSDOWN, 0);
+	ok(find_call(plan, NR_MMAP, AT)->arg[3] & X86_MAP_GROWSDOWN && !plan->nr_issues,
+	   "what grew can grow");
+	ok(!(find_call(plan, NR_MMAP, 0x7ffffffde000)->arg[3] & X86_MAP_GROWSDOWN),
+	   "the first stack has room");
+	plan_free(plan);
+	plan = make(ENGINE_QEMU, XCKPT_VMA_GROWSDOWN, 0);
+	ok(!(find_call(plan, NR_MMAP, AT)->arg[3] & X86_MAP_GROWSDOWN) &&
+		   has_issue(plan, "MAP_GROWSDOWN") && plan->issues[0].warning,
+	   "under an engine it cannot: a warning");
+	plan_free(plan);
+}
+
+int main(void)
+{
+	test_locks();
+	test_growth();
+	return tap_end();
+}
