@@ -222,6 +222,7 @@ static int walk_mappings(struct capture *capture, struct mapping *mappings, unsi
 		fill_segment(&core->segments[i], vma);
 		core->nr_segments++;
 		core->nr_shm += is_shm(vma, &mappings[i].vma);
+		core->segments[i].kind = mappings[i].vma.kind;
 		ret = choose_contents(capture, vma, &mappings[i].vma, &core->segments[i]);
 		if (ret)
 			return ret;

@@ -23,6 +23,7 @@
 
 struct clone {
 	struct work_struct work;
+	pid_t pid; /* whose memory it is, for trace events */
 	struct kref ref; /* the work's and the caller's */
 	struct mm_struct *mm; /* to be cloned, with a user reference */
 	struct mm_struct *copy;
@@ -130,7 +131,7 @@ static void clone_work(struct work_struct *work)
 	u64 start = ktime_get_ns();
 	pid_t pid;
 
-	trace_clone_begin(get_mm_rss(clone->mm));
+	trace_clone_begin(clone->pid, get_mm_rss(clone->mm));
 	kthread_use_mm(clone->mm);
 	pid = kernel_call(kernel_clone)(&args);
 	kthread_unuse_mm(clone->mm);
@@ -141,7 +142,7 @@ static void clone_work(struct work_struct *work)
 	else
 		clone->err = pid < 0 ? pid : -ENOMEM;
 	clone->ns = ktime_get_ns() - start;
-	trace_clone_end(get_mm_rss(clone->mm), clone->err);
+	trace_clone_end(clone->pid, get_mm_rss(clone->mm), clone->err);
 	mmput(clone->mm);
 	complete(&clone->done);
 
@@ -152,7 +153,7 @@ static void clone_work(struct work_struct *work)
 	kref_put(&clone->ref, clone_free);
 }
 
-struct clone *clone_begin(struct mm_struct *mm)
+struct clone *clone_begin(struct mm_struct *mm, pid_t pid)
 {
 	struct clone *clone = kzalloc(sizeof(*clone), GFP_KERNEL_ACCOUNT);
 
@@ -164,6 +165,7 @@ struct clone *clone_begin(struct mm_struct *mm)
 	init_completion(&clone->leave);
 	mmget(mm);
 	clone->mm = mm;
+	clone->pid = pid;
 	INIT_WORK(&clone->work, clone_work);
 	queue_work(clone_queue, &clone->work);
 	return clone;

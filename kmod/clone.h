@@ -12,7 +12,7 @@ struct clone;
  * it afterwards. clone_finish() waits and gives the clone, which the caller has to
  * mmput(), or an ERR_PTR: ENOMEM, EAGAIN (too many processes), EINTR (killed).
  */
-struct clone *clone_begin(struct mm_struct *mm);
+struct clone *clone_begin(struct mm_struct *mm, pid_t pid);
 struct mm_struct *clone_finish(struct clone *clone, u64 *ns);
 
 int clone_init(void);

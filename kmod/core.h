@@ -10,6 +10,7 @@
 #include "group.h"
 #include "store.h"
 #include "xckpt.h"
+#include "xckpt_image.h"
 
 /* How the pages of a mapping that have contents are found. */
 enum contents {
@@ -26,6 +27,7 @@ struct segment {
 	loff_t offset; /* there */
 	u32 flags; /* PF_* */
 	enum contents contents;
+	enum xckpt_vma_kind kind;
 	struct store *store; /* with a copy of the contents, or NULL */
 	pgoff_t store_first; /* index there of the page at @start */
 };

@@ -15,6 +15,7 @@
 #include "list.h"
 #include "snapshot.h"
 #include "task.h"
+#include "trace.h"
 
 union argument {
 	struct {
@@ -60,6 +61,7 @@ static int do_freeze(struct session *session, union argument *arg)
 	group = group_alloc();
 	if (!group)
 		return -ENOMEM;
+	group->session = session->nr;
 	ret = target_set(group, &arg->freeze, &refusal);
 	if (!ret)
 		ret = group_freeze(group, &arg->freeze, &refusal);
@@ -231,6 +233,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long user
 	return ret;
 }
 
+static atomic_t nr_sessions = ATOMIC_INIT(0);
+
 static int device_open(struct inode *inode, struct file *file)
 {
 	struct session *session;
@@ -252,6 +256,7 @@ static int device_open(struct inode *inode, struct file *file)
 		return ret;
 	}
 	mutex_init(&session->lock);
+	session->nr = atomic_inc_return(&nr_sessions);
 	file->private_data = session;
 	return nonseekable_open(inode, file);
 }
@@ -263,6 +268,7 @@ static int device_release(struct inode *inode, struct file *file)
 
 	session_thaw(session, 0);
 	session_forget(session);
+	trace_session_end(session->nr);
 	corefs_put();
 	mutex_destroy(&session->lock);
 	kfree(session);

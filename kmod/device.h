@@ -10,6 +10,7 @@ struct snapshot;
 
 /* One open file of /dev/xckpt. */
 struct session {
+	u32 nr; /* of all since the module was loaded */
 	struct mutex lock; /* one command at a time; guards what follows */
 	struct group *group; /* what is frozen, or NULL */
 	struct file *opened; /* by the command that runs, not yet the caller's */

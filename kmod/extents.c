@@ -10,6 +10,7 @@
 #include "core.h"
 #include "extents.h"
 #include "symbols.h"
+#include "trace.h"
 
 /* Page-table callbacks run under spinlocks: extents collect here, and move on between. */
 #define BUFFERED (PTRS_PER_PTE + 1)
@@ -323,6 +324,7 @@ static int find_in_segment(struct core *core, const struct segment *segment)
 
 static int find_all(struct core *core)
 {
+	u64 before, mapped = 0, bytes[XCKPT_VMA_SPECIAL + 1] = {};
 	unsigned int i;
 	int ret;
 
@@ -330,11 +332,16 @@ static int find_all(struct core *core)
 	if (ret)
 		return ret;
 	for (i = 0; i < core->nr_segments && !ret; i++) {
+		before = core->extents.bytes;
 		ret = find_in_segment(core, &core->segments[i]);
+		bytes[core->segments[i].kind] += core->extents.bytes - before;
+		mapped += core->segments[i].end - core->segments[i].start;
 		if (fatal_signal_pending(current))
 			ret = -EINTR;
 	}
 	mmap_read_unlock(core->mm);
+	if (!ret)
+		trace_core_found(core->pid, bytes, mapped - core->extents.bytes);
 	return ret;
 }
 

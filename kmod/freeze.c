@@ -297,6 +297,19 @@ static void group_count(struct group *group, struct xckpt_freeze *arg)
 	arg->out_skew_ns = last > first ? last - first : 0;
 }
 
+/* Tell of each held thread; who was asleep may have been killed since. */
+static void group_trace(struct group *group)
+{
+	struct member *member;
+
+	list_for_each_entry(member, &group->members, node) {
+		if (!member_held(READ_ONCE(member->state)) || !try_get_task_stack(member->task))
+			continue;
+		trace_freeze_thread(group, member, task_pt_regs(member->task));
+		kernel_call(put_task_stack)(member->task);
+	}
+}
+
 static int group_stop(struct group *group, bool again, struct refusal *refusal)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(group->timeout_ms) + 1;
@@ -332,8 +345,10 @@ int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *
 			ret = refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
 		else
 			ret = task_check_access(group, refusal);
+		if (!ret && trace_freeze_thread_enabled())
+			group_trace(group);
 	}
-	trace_freeze_end(group, ret);
+	trace_freeze_end(group, arg, ret);
 	if (ret)
 		group_thaw(group, 0);
 	return ret;

@@ -59,6 +59,7 @@ struct group {
 	struct kref ref;
 	struct list_head members;
 	bool holding; /* members shall park */
+	u32 session; /* the number of the one that holds it, for trace events */
 	unsigned int nr_members;
 	unsigned int nr_pending; /* of them PENDING or RETRY */
 	unsigned int nr_retry;

@@ -85,9 +85,9 @@ static bool park_held(struct member *member)
 {
 	struct group *group = member->group;
 
-	trace_park_begin(current);
+	trace_park_begin(group->session, current);
 	park_sleep(group);
-	trace_park_end(current);
+	trace_park_end(group->session, current);
 
 	if (!READ_ONCE(group->holding)) /* and never again: a group is thawed once */
 		return !fatal_signal_pending(current);

@@ -112,7 +112,7 @@ static int shot_begin(struct shot *shot, struct group *group, u32 flags, struct 
 	ret = capture_memory(capture);
 	if (ret || capture->core->uncloned)
 		return ret;
-	shot->clone = clone_begin(capture->mm);
+	shot->clone = clone_begin(capture->mm, capture->core->pid);
 	if (!shot->clone)
 		capture->core->uncloned = XCKPT_UNCLONED_MEMORY;
 	return 0;

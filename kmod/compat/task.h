@@ -34,6 +34,17 @@ static inline bool compat_cgroup_frozen(struct task_struct *task)
 #endif
 }
 
+/* How long @task has waited for a processor in its life, and how often it got one. */
+static inline void compat_sched_info(struct task_struct *task, u64 *delay_ns, u64 *switches)
+{
+#ifdef CONFIG_SCHED_INFO
+	*delay_ns = task->sched_info.run_delay;
+	*switches = task->sched_info.pcount;
+#else
+	*delay_ns = *switches = 0;
+#endif
+}
+
 static inline bool compat_uses_io_uring(struct task_struct *task)
 {
 #ifdef CONFIG_IO_URING
