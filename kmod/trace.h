@@ -51,8 +51,8 @@ TRACE_EVENT(freeze_thread,
 		__field(u64, parked_ns)	/* 0: it did not park */
 		__field(u64, delay_ns)	/* that it waited for a processor in all its life */
 		__field(u64, switches)	/* how often it got one */
-		__field(bool, slept)	/* it was asleep when it was to park */
-		__field(bool, cut)	/* its call was cut short, and will be finished */
+		__field(u32, slept)	/* it was asleep when it was to park */
+		__field(u32, cut)	/* its call was cut short, and will be finished */
 		__array(char, comm, TASK_COMM_LEN)
 	),
 	TP_fast_assign(
@@ -87,9 +87,9 @@ TRACE_EVENT(freeze_end,
 		__field(u32, mode)
 		__field(u32, nr_processes)
 		__field(u32, nr_rounds)
+		__field(int, ret)
 		__field(u64, latency_ns)
 		__field(u64, skew_ns)
-		__field(int, ret)
 	),
 	TP_fast_assign(
 		__entry->pid = pid_nr(group->pid);
@@ -145,8 +145,8 @@ TRACE_EVENT(snapshot_end,
 		__field(unsigned int, nr_processes)
 		__field(unsigned int, nr_uncloned)
 		__field(unsigned int, nr_attempts)
-		__field(u64, copied_bytes)
 		__field(int, ret)
+		__field(u64, copied_bytes)
 	),
 	TP_fast_assign(
 		__entry->pid = pid_nr(group->pid);
@@ -182,8 +182,8 @@ TRACE_EVENT(clone_end,
 	TP_ARGS(pid, pages, ret),
 	TP_STRUCT__entry(
 		__field(pid_t, pid)
-		__field(unsigned long, pages)
 		__field(int, ret)
+		__field(unsigned long, pages)
 	),
 	TP_fast_assign(
 		__entry->pid = pid;
@@ -208,8 +208,8 @@ TRACE_EVENT(capture_end,
 	TP_STRUCT__entry(
 		__field(pid_t, pid)
 		__field(unsigned int, nr_segments)
-		__field(u64, bytes)
 		__field(int, ret)
+		__field(u64, bytes)
 	),
 	TP_fast_assign(
 		__entry->pid = pid;
