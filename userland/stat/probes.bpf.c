@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The probes. Outside of a checkpoint those in hot places look at one number and
+ * leave; within one, only what the frozen group does is looked at further.
+ */
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "event.h"
+
+#define MAX_ANCESTORS 32
+#define FAULT_COW 3 /* page_fault_user: a write to a page that is there */
+
+/* Of the kernel's structures, what is read here; libbpf finds where it is. */
+#define KERNEL __attribute__((preserve_access_index))
+struct sched_entity {
+	__u64 sum_exec_runtime;
+} KERNEL;
+struct sched_info {
+	unsigned long pcount;
+	unsigned long long run_delay;
+} KERNEL;
+struct signal_struct {
+	unsigned long long sum_sched_runtime;
+} KERNEL;
+struct task_struct {
+	int pid, tgid;
+	struct task_struct *real_parent;
+	struct signal_struct *signal;
+	struct sched_entity se;
+	struct sched_info sched_info;
+} KERNEL;
+struct vm_fault;
+
+const volatile __s32 command; /* only checkpoints by this process or its descendants; 0: all */
+const volatile __u32 ring_bytes;
+
+/*
+ * Checkpoints that are looked at: until the tool has all of one, which takes that away
+ * again; and those of them whose session is not over, in which faults count.
+ */
+int windows, fault_windows;
+/* Records that had no room, threads and processes too many to keep account of. */
+__u64 dropped_records, dropped_sums;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_SESSIONS);
+	__type(key, __u32);
+	__type(value, __u32); /* 1: it is over */
+} sessions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_THREADS);
+	__type(key, __s32);
+	__type(value, struct thread_sums);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PROCESSES);
+	__type(key, __s32);
+	__type(value, struct process_sums);
+} processes SEC(".maps");
+
+/* By tid: since when it reads from a core. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_READERS);
+	__type(key, __s32);
+	__type(value, __u64);
+} readers SEC(".maps");
+
+static __s32 current_tid(void)
+{
+	return (__s32)bpf_get_current_pid_tgid();
+}
+
+/* Of this process, but for threads that run elsewhere at this moment. */
+static __u64 current_cpu_ns(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, se.sum_exec_runtime) +
+	       BPF_CORE_READ(task, signal, sum_sched_runtime);
+}
+
+static bool is_wanted(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (!command)
+		return true;
+	for (int i = 0; i < MAX_ANCESTORS && task; i++) {
+		if (BPF_CORE_READ(task, tgid) == command)
+			return true;
+		if (BPF_CORE_READ(task, pid) <= 1)
+			break;
+		task = BPF_CORE_READ(task, real_parent);
+	}
+	return false;
+}
+
+/* Whoever reads is not woken for each: when half of the room is used, or at the end. */
+static __u64 wakeup(__u32 type)
+{
+	bool now = type == RECORD_session_end ||
+		   bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > ring_bytes / 2;
+
+	return now ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+#define RECORD_SIZE(name) (offsetof(struct record, name) + sizeof(struct event_##name))
+
+static __always_inline struct record *record_begin(struct record *record, __u32 type, __u32 session)
+{
+	if (!record) {
+		__sync_fetch_and_add(&dropped_records, 1);
+		return NULL;
+	}
+	record->ns = bpf_ktime_get_ns();
+	record->type = type;
+	record->session = session;
+	return record;
+}
+
+static void record_holder(struct record *record)
+{
+	record->holder = bpf_get_current_pid_tgid() >> 32;
+	record->cpu_ns = current_cpu_ns();
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+}
+
+#define reserve(name, session)                                                                     \
+	record_begin(bpf_ringbuf_reserve(&ring, RECORD_SIZE(name), 0), RECORD_##name, session)
+
+/* By a helper: compilers read from the context what and how the verifier forbids. */
+#define copy_event(to, ctx) bpf_probe_read_kernel(&(to), sizeof(to), &(ctx)->event)
+
+/* Hand on the event as it is. */
+#define relay(name, nr, ctx)                                                                       \
+	({                                                                                         \
+		struct record *__record = reserve(name, nr);                                       \
+                                                                                                   \
+		if (__record) {                                                                    \
+			copy_event(__record->name, ctx);                                           \
+			bpf_ringbuf_submit(__record, wakeup(RECORD_##name));                       \
+		}                                                                                  \
+		0;                                                                                 \
+	})
+
+static bool session_known(__u32 session)
+{
+	return windows && bpf_map_lookup_elem(&sessions, &session);
+}
+
+SEC("tp/xckpt/freeze_begin")
+int freeze_begin(struct ctx_freeze_begin *ctx)
+{
+	__u32 session = ctx->event.session, over = 0;
+	struct record *record;
+
+	if (!bpf_map_lookup_elem(&sessions, &session)) {
+		if (!is_wanted())
+			return 0;
+		if (bpf_map_update_elem(&sessions, &session, &over, BPF_ANY)) {
+			__sync_fetch_and_add(&dropped_sums, 1);
+			return 0;
+		}
+		__sync_fetch_and_add(&windows, 1);
+		__sync_fetch_and_add(&fault_windows, 1);
+	}
+	record = reserve(freeze_begin, session);
+	if (!record)
+		return 0;
+	record_holder(record);
+	copy_event(record->freeze_begin, ctx);
+	bpf_ringbuf_submit(record, wakeup(RECORD_freeze_begin));
+	return 0;
+}
+
+SEC("tp/xckpt/session_end")
+int session_end(struct ctx_session_end *ctx)
+{
+	__u32 session = ctx->event.session, *over = bpf_map_lookup_elem(&sessions, &session);
+	struct record *record;
+
+	if (!over || *over)
+		return 0;
+	*over = 1;
+	__sync_fetch_and_add(&fault_windows, -1);
+	record = reserve(session_end, session);
+	if (!record)
+		return 0;
+	record_holder(record);
+	copy_event(record->session_end, ctx);
+	bpf_ringbuf_submit(record, wakeup(RECORD_session_end));
+	return 0;
+}
+
+static void keep_account(__u32 session, __s32 pid, __s32 tid)
+{
+	struct process_sums *process = bpf_map_lookup_elem(&processes, &pid);
+	struct process_sums new_process = { .session = session };
+	struct thread_sums thread = { .session = session, .pid = pid };
+
+	if ((!process || process->session != session) &&
+	    bpf_map_update_elem(&processes, &pid, &new_process, BPF_ANY))
+		__sync_fetch_and_add(&dropped_sums, 1);
+	if (bpf_map_update_elem(&threads, &tid, &thread, BPF_ANY))
+		__sync_fetch_and_add(&dropped_sums, 1);
+}
+
+SEC("tp/xckpt/freeze_thread")
+int freeze_thread(struct ctx_freeze_thread *ctx)
+{
+	if (!session_known(ctx->event.session))
+		return 0;
+	keep_account(ctx->event.session, ctx->event.pid, ctx->event.tid);
+	return relay(freeze_thread, ctx->event.session, ctx);
+}
+
+/* Those of a session that is known, ... */
+#define RELAY_SESSION(name)                                                                        \
+	SEC("tp/xckpt/" #name)                                                                     \
+	int name(struct ctx_##name *ctx)                                                           \
+	{                                                                                          \
+		if (!session_known(ctx->event.session))                                            \
+			return 0;                                                                  \
+		return relay(name, ctx->event.session, ctx);                                       \
+	}
+RELAY_SESSION(freeze_end)
+RELAY_SESSION(park_begin)
+RELAY_SESSION(park_end)
+RELAY_SESSION(snapshot_begin)
+RELAY_SESSION(snapshot_end)
+RELAY_SESSION(thaw_begin)
+RELAY_SESSION(thaw_end)
+
+/* ... and of a process that is held, or was. */
+static struct process_sums *process_known(__s32 pid)
+{
+	return windows ? bpf_map_lookup_elem(&processes, &pid) : NULL;
+}
+
+#define RELAY_PROCESS(name)                                                                        \
+	SEC("tp/xckpt/" #name)                                                                     \
+	int name(struct ctx_##name *ctx)                                                           \
+	{                                                                                          \
+		struct process_sums *process = process_known(ctx->event.pid);                      \
+                                                                                                   \
+		return process ? relay(name, process->session, ctx) : 0;                           \
+	}
+RELAY_PROCESS(capture_begin)
+RELAY_PROCESS(capture_end)
+RELAY_PROCESS(clone_begin)
+RELAY_PROCESS(clone_end)
+RELAY_PROCESS(core_found)
+
+static int read_begin(__s32 pid)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__s32 tid = current_tid();
+
+	if (process_known(pid) && bpf_map_update_elem(&readers, &tid, &now, BPF_ANY))
+		__sync_fetch_and_add(&dropped_sums, 1);
+	return 0;
+}
+
+static int read_end(__s32 pid, __s64 ret)
+{
+	struct process_sums *process = process_known(pid);
+	__u64 now = bpf_ktime_get_ns(), *start;
+	__s32 tid = current_tid();
+
+	start = process ? bpf_map_lookup_elem(&readers, &tid) : NULL;
+	if (!start)
+		return 0;
+	if (!process->first_ns)
+		process->first_ns = *start;
+	process->last_ns = now;
+	__sync_fetch_and_add(&process->reads, 1);
+	__sync_fetch_and_add(&process->read_ns, now - *start);
+	if (ret > 0)
+		__sync_fetch_and_add(&process->bytes, ret);
+	return 0;
+}
+
+SEC("tp/xckpt/core_begin")
+int core_begin(struct ctx_core_begin *ctx)
+{
+	return read_begin(ctx->event.pid);
+}
+
+SEC("tp/xckpt/core_end")
+int core_end(struct ctx_core_end *ctx)
+{
+	return read_end(ctx->event.pid, ctx->event.ret);
+}
+
+/* The same by a shorter way, where the module's types are known. */
+SEC("tp_btf/core_begin")
+int BPF_PROG(core_begin_btf, int pid)
+{
+	return read_begin(pid);
+}
+
+SEC("tp_btf/core_end")
+int BPF_PROG(core_end_btf, int pid, long ret)
+{
+	return read_end(pid, ret);
+}
+
+/* park_begin and park_end have the same fields. */
+static __always_inline int parked(__u32 type, __u32 session, struct task_struct *task)
+{
+	struct record *record;
+
+	/* it never is NULL, but the verifier does not know */
+	if (!task || !session_known(session))
+		return 0;
+	record =
+		record_begin(bpf_ringbuf_reserve(&ring, RECORD_SIZE(park_begin), 0), type, session);
+	if (!record)
+		return 0;
+	record->park_begin.pid = task->tgid;
+	record->park_begin.tid = task->pid;
+	record->park_begin.session = session;
+	record->park_begin.delay_ns = record->park_begin.switches = 0;
+	if (bpf_core_field_exists(task->sched_info)) {
+		record->park_begin.delay_ns = task->sched_info.run_delay;
+		record->park_begin.switches = task->sched_info.pcount;
+	}
+	bpf_ringbuf_submit(record, wakeup(type));
+	return 0;
+}
+
+SEC("tp_btf/park_begin")
+int BPF_PROG(park_begin_btf, unsigned int session, struct task_struct *task)
+{
+	return parked(RECORD_park_begin, session, task);
+}
+
+SEC("tp_btf/park_end")
+int BPF_PROG(park_end_btf, unsigned int session, struct task_struct *task)
+{
+	return parked(RECORD_park_end, session, task);
+}
+
+/* A thread of a held process; one that was born since gets an account of its own. */
+static struct thread_sums *current_sums(void)
+{
+	__u64 both = bpf_get_current_pid_tgid();
+	__s32 tid = (__s32)both, pid = both >> 32;
+	struct thread_sums *sums = bpf_map_lookup_elem(&threads, &tid);
+	struct thread_sums thread = { .pid = pid };
+	struct process_sums *process;
+
+	if (sums)
+		return sums;
+	process = bpf_map_lookup_elem(&processes, &pid);
+	if (!process)
+		return NULL;
+	thread.session = process->session;
+	if (bpf_map_update_elem(&threads, &tid, &thread, BPF_NOEXIST))
+		__sync_fetch_and_add(&dropped_sums, 1);
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+static int fault_begin(void)
+{
+	struct thread_sums *sums = fault_windows ? current_sums() : NULL;
+
+	if (sums)
+		sums->started_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __u64 fault_end(struct thread_sums **sums)
+{
+	__s32 tid = current_tid();
+	__u64 ns;
+
+	*sums = fault_windows ? bpf_map_lookup_elem(&threads, &tid) : NULL;
+	if (!*sums || !(*sums)->started_ns)
+		return 0;
+	ns = bpf_ktime_get_ns() - (*sums)->started_ns;
+	(*sums)->started_ns = 0;
+	return ns;
+}
+
+/* A write to a page that is shared with the clone: it is copied, or turns out to be its own. */
+SEC("fentry/do_wp_page")
+int BPF_PROG(cow_begin, struct vm_fault *vmf)
+{
+	return fault_begin();
+}
+
+SEC("fexit/do_wp_page")
+int BPF_PROG(cow_end, struct vm_fault *vmf)
+{
+	struct thread_sums *sums;
+	__u64 ns = fault_end(&sums);
+
+	if (!ns)
+		return 0;
+	sums->cow++;
+	sums->cow_ns += ns;
+	if (ns > sums->cow_max_ns)
+		sums->cow_max_ns = ns;
+	return 0;
+}
+
+/* A huge page is split first; the write to a small one of it follows. */
+SEC("fentry/do_huge_pmd_wp_page")
+int BPF_PROG(huge_begin, struct vm_fault *vmf)
+{
+	return fault_begin();
+}
+
+SEC("fexit/do_huge_pmd_wp_page")
+int BPF_PROG(huge_end, struct vm_fault *vmf)
+{
+	struct thread_sums *sums;
+	__u64 ns = fault_end(&sums);
+
+	if (!ns)
+		return 0;
+	sums->huge++;
+	sums->huge_ns += ns;
+	return 0;
+}
+
+/* Where those functions cannot be probed: how many such faults, but not their time. */
+struct ctx_page_fault {
+	__u64 common;
+	__u64 address, ip, error_code;
+};
+
+SEC("tp/exceptions/page_fault_user")
+int cow_count(struct ctx_page_fault *ctx)
+{
+	struct thread_sums *sums;
+
+	if (!fault_windows || (ctx->error_code & FAULT_COW) != FAULT_COW)
+		return 0;
+	sums = current_sums();
+	if (sums)
+		sums->cow++;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
