@@ -17,7 +17,7 @@ VM := $(TOP)/selftests/vm
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9 -]*\):.*## /\1\t/p' $(TOP)/Makefile | expand -t 16
 
-tools: deps ## xckpt-dump, xckpt-info and qemu-resume for this machine, in $(O)/bin
+tools: deps ## xckpt-dump, xckpt-info, xckpt-stat and qemu-resume for this machine, in $(O)/bin
 	$(Q)$(MAKE) -C userland O=$(O)
 	$(Q)$(MAKE) -C qemu-restore O=$(O)
 
