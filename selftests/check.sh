@@ -83,7 +83,7 @@ trixie_amd64() {
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native" "$IN/move.sh resume qemu $programs")"
 	in_vm trixie-stream '--suite trixie' \
 		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh" \
-			"$IN/groups.sh" "$IN/files.sh" "$IN/sysv.sh" "$IN/terminal.sh" "$RESUME dump")"
+			"$IN/groups.sh" "$IN/files.sh" "$IN/sysv.sh" "$IN/terminal.sh" "$IN/stat.sh" "$RESUME dump")"
 	: >"$LOGS/images-ready"
 	in_vm trixie-errors '--suite trixie --mem 3072' \
 		"$(run "$IN/errors.sh" "$RESUME resume native")"
@@ -93,7 +93,8 @@ bookworm_amd64() {
 	in_vm bookworm-kernel '--suite bookworm' "$(run "$load" "${kernel_tests[@]}")"
 	in_vm bookworm-move '--suite bookworm --mem 3072' \
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native")"
-	in_vm bookworm-errors '--suite bookworm --mem 3072' "$(run "$IN/errors.sh" "$IN/groups.sh" "$IN/chain.sh 6")"
+	in_vm bookworm-errors '--suite bookworm --mem 3072' \
+		"$(run "$IN/errors.sh" "$IN/groups.sh" "$IN/chain.sh 6" "$IN/stat.sh threads cow killed errors")"
 }
 
 trixie_kernel() {

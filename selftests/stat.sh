@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# stat.sh   what xckpt-stat tells of a checkpoint, held against what others know of
-# it: /proc, the kernel's own trace, the image. In a VM with the module.
+# stat.sh [CASE...]   what xckpt-stat tells of a checkpoint, held against what others
+# know of it: /proc, the kernel's own trace, the image. In a VM with the module.
 
 . "$(dirname "$0")/lib.sh"
 . "$SELFTESTS/victim.sh"
@@ -34,22 +34,27 @@ dump() {
 		2>"$DIR/err" || die "cannot dump pid $PID: $(<"$DIR/err")"
 }
 
-# figure EXPRESSION: of d, the last one of the reports
-figure() {
-	python3 -c 'import json, sys
+# agree DESCRIPTION EXPRESSION ...: each is true of d, the last one of the reports
+agree() {
+	local name value n=0
+	while IFS=$'\t' read -r value name; do
+		n=$((n + 1))
+		result "$([ "$value" = True ] && echo 0 || echo 1)" "$name" "$value
+$(head -c 1500 "$DIR/json")"
+	done < <(python3 - "$DIR/json" "$@" <<'END'
+import json, sys
 reports = [json.loads(line) for line in open(sys.argv[1])]
 d = reports[-1]
 threads = [t for p in d["processes"] for t in p["threads"]]
 contents = sum(v["bytes"] for k, v in d["memory"].items() if k != "untouched")
-print(eval(sys.argv[2]))' "$DIR/json" "$1"
-}
-
-# agree DESCRIPTION EXPRESSION: it is true of the report
-agree() {
-	local value
-	value=$(figure "$2" 2>&1) || true
-	result $((1 - (${#value} == 4))) "$1" "$2: $value
-$(head -c 1500 "$DIR/json")"
+for name, expression in zip(sys.argv[2::2], sys.argv[3::2]):
+    value = eval(expression)
+    print(value if value is True else f"{expression}: {value}", name, sep="\t")
+END
+		)
+	# of a report that is none there is not even one
+	[ "$n" -eq $(($# / 2)) ] || fail 'a report that has all that is asked for' \
+		"$(head -c 1500 "$DIR/json")"
 }
 
 # What the kernel's own trace of the same events says: the last value of FIELD.
@@ -60,36 +65,35 @@ traced() {
 stat_threads() {
 	local tids frozen
 	start_program threads 100000
-	wait_for 60 has_lines "$DIR/threads.out" 3
 	: >"$TRACING/trace"
 	echo 1 >"$TRACING/events/xckpt/enable"
 	dump --svg "$DIR/svg"
 	echo 0 >"$TRACING/events/xckpt/enable"
 	tids=$(cd "/proc/$PID/task" && printf '%s\n' * | sort -n | paste -sd,)
 	frozen=$(sed -n 's/.*frozen \([0-9.]*\) ms.*/\1/p' "$DIR/err")
-	agree 'threads: those of /proc' "sorted(t['tid'] for t in threads) == [$tids]"
-	agree 'threads: counted' "d['nr_threads'] == 9 and d['parked'] + d['asleep'] == 9"
-	agree 'freeze: the latency that the module tells' \
-		"d['freeze']['latency_ns'] == $(traced freeze_end latency_ns)"
-	agree 'freeze: the skew that the module tells' \
-		"d['freeze']['skew_ns'] == $(traced freeze_end skew_ns)"
-	agree "held: within the $frozen ms that xckpt-dump tells" \
-		"0.3 * $frozen < d['group_held_ns'] / 1e6 <= $frozen + 0.06"
-	agree 'held: each thread that parked, no longer than the group' \
-		"d['held']['threads'] >= d['parked'] and 0 < d['held']['max_ns'] < 1.5 * d['group_held_ns'] + 1e8"
-	agree 'held: the histogram has all of them' \
-		"sum(b['threads'] for b in d['held']['histogram']) == d['held']['threads']"
-	agree 'what they did: asleep in poll, read, futex and a sleep' \
-		"{'asleep in ' + call for call in ('poll', 'read', 'futex', 'clock_nanosleep')} <= {t['was'] for t in threads}"
-	agree 'calls: the sleep goes on, once' \
-		"sum(t['call'] != 'none' for t in threads) == sum(d['restarts'].values()) >= 1"
-	agree 'nothing was dropped' \
-		"d['overhead']['dropped_records'] == d['overhead']['dropped_sums'] == d['overhead']['missed_runs'] == 0"
-	agree 'its own cost is told' "d['overhead']['runs'] > 30 and d['overhead']['ns'] > 0 < d['overhead']['cpu_ns']"
-	agree 'the dumper: its pid and time' \
-		"d['dumper']['comm'] == 'xckpt-dump' and d['dumper']['cpu_ns'] > 0"
-	agree 'probes as the module has types or not' \
-		"d['overhead']['probes'] == '$([ -e /sys/kernel/btf/xckpt ] && echo tp_btf || echo tp)'"
+	agree 'threads: those of /proc' "sorted(t['tid'] for t in threads) == [$tids]" \
+		'threads: counted' "d['nr_threads'] == 9 and d['parked'] + d['asleep'] == 9" \
+		'freeze: the latency that the module tells' \
+			"d['freeze']['latency_ns'] == $(traced freeze_end latency_ns)" \
+		'freeze: the skew that the module tells' \
+			"d['freeze']['skew_ns'] == $(traced freeze_end skew_ns)" \
+		"held: within the $frozen ms that xckpt-dump tells" \
+			"0.3 * $frozen < d['group_held_ns'] / 1e6 <= $frozen + 0.06" \
+		'held: each thread that parked, no longer than the group' \
+			"d['held']['threads'] >= d['parked'] and 0 < d['held']['max_ns'] < 1.5 * d['group_held_ns'] + 1e8" \
+		'held: the histogram has all of them' \
+			"sum(b['threads'] for b in d['held']['histogram']) == d['held']['threads']" \
+		'what they did: asleep in poll, read, futex and a sleep' \
+			"{'asleep in ' + call for call in ('poll', 'read', 'futex', 'clock_nanosleep')} <= {t['was'] for t in threads}" \
+		'calls: the sleep goes on, once' \
+			"sum(t['call'] != 'none' for t in threads) == sum(d['restarts'].values()) >= 1" \
+		'nothing was dropped' \
+			"d['overhead']['dropped_records'] == d['overhead']['dropped_sums'] == d['overhead']['missed_runs'] == 0" \
+		'its own cost is told' "d['overhead']['runs'] > 30 and d['overhead']['ns'] > 0 < d['overhead']['cpu_ns']" \
+		'the dumper: its pid and time' \
+			"d['dumper']['comm'] == 'xckpt-dump' and d['dumper']['cpu_ns'] > 0" \
+		'probes as the module has types or not' \
+			"d['overhead']['probes'] == '$([ -e /sys/kernel/btf/xckpt ] && echo tp_btf || echo tp)'"
 	stat_svg
 	end_program
 }
@@ -102,18 +106,25 @@ print(sum(g.get("class") == "thread" for g in x.parse(sys.argv[1]).iter("{http:/
 	result "$([ "$lanes" = 9 ] && echo 0 || echo 1)" 'svg: well-formed, a lane for each thread' "$lanes"
 }
 
+# has_children PID N: that are asleep by now
+has_children() {
+	[ "$(tree_of "$1" | while read -r pid; do state_of "$pid"; done | grep -c S)" -gt "$2" ]
+}
+
 # Several processes: each by itself, and in sum.
 stat_family() {
 	local pids
-	start_program family 100000
-	wait_for 60 has_lines "$DIR/family.out" 3
+	setsid sh -c 'sleep 1000 & sleep 1000 & wait' </dev/null >/dev/null 2>&1 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	wait_for 60 has_children "$PID" 2
 	dump
 	pids=$(cd "$DIR/image" && printf '%s\n' *.core | sed 's/\.core//' | sort -n | paste -sd,)
-	agree 'processes: those of the image' "sorted(p['pid'] for p in d['processes']) == [$pids]"
-	agree 'processes: their sums are the sum' \
-		"all(sum(p[k] for p in d['processes']) == d[k] for k in ('nr_threads', 'parked', 'clone_pages', 'capture_ns'))"
-	agree 'processes: each was captured, cloned and read' \
-		"all(p['capture']['ns'] and p['clone']['ns'] and p['copy']['bytes'] for p in d['processes'])"
+	agree 'processes: those of the image' "sorted(p['pid'] for p in d['processes']) == [$pids]" \
+		'processes: their sums are the sum' \
+			"all(sum(p[k] for p in d['processes']) == d[k] for k in ('nr_threads', 'parked', 'clone_pages', 'capture_ns'))" \
+		'processes: each was captured, cloned and read' \
+			"all(p['capture']['ns'] and p['clone']['ns'] and p['copy']['bytes'] for p in d['processes'])"
 	end_program
 }
 
@@ -123,11 +134,11 @@ stat_memory() {
 	dump
 	size=$(du -s -B1 "$DIR/image/$PID.core" | cut -f1)
 	agree "memory: what the core of $((size >> 10)) KiB holds" \
-		"abs(contents - $size) < 65536 + $size / 50"
-	agree 'memory: 24 MiB of it anonymous' \
-		"24 << 20 <= d['memory']['anonymous']['bytes'] < 26 << 20"
-	agree 'memory: bytes and pages' "all(m['bytes'] == m['pages'] * 4096 for m in d['memory'].values())"
-	agree 'copy: all of it was read' "d['copy']['bytes'] >= contents and d['copy']['time']['ns'] > 0"
+		"abs(contents - $size) < 65536 + $size / 50" \
+		'memory: 24 MiB of it anonymous' \
+			"24 << 20 <= d['memory']['anonymous']['bytes'] < 26 << 20" \
+		'memory: bytes and pages' "all(m['bytes'] == m['pages'] * 4096 for m in d['memory'].values())" \
+		'copy: all of it was read' "d['copy']['bytes'] >= contents and d['copy']['time']['ns'] > 0"
 	end_program
 }
 
@@ -146,10 +157,10 @@ stat_cow() {
 	: >"$DIR/go"
 	wait "$stat" || die "cannot dump pages: $(<"$DIR/err")"
 	agree "COW faults: $pages pages written to, and few others" \
-		"$pages <= d['cow']['faults'] <= $pages + 60"
-	agree 'COW faults: their time' \
-		"d['overhead']['fault_times'] and 0 < d['cow']['max_ns'] < d['cow']['ns'] < d['ns']"
-	agree 'COW faults: of the thread that wrote' "threads[0]['cow'] == d['cow']['faults']"
+		"$pages <= d['cow']['faults'] <= $pages + 60" \
+		'COW faults: their time' \
+			"d['overhead']['fault_times'] and 0 < d['cow']['max_ns'] < d['cow']['ns'] < d['ns']" \
+		'COW faults: of the thread that wrote' "threads[0]['cow'] == d['cow']['faults']"
 	end_program
 }
 
@@ -171,7 +182,7 @@ stat_watch() {
 	local status=0 other
 	start_program pages 10
 	other=$PID
-	start_program threads 100000
+	start_program pages 11
 	watch_start -p "$PID" --watch
 	plain_dump "$PID"
 	plain_dump "$other"
@@ -195,7 +206,7 @@ stat_watch() {
 stat_drops() {
 	watch_start --watch --buffer 4
 	kill -STOP "$WATCH"
-	for _ in 1 2 3; do plain_dump "$PID"; done
+	for _ in 1 2 3 4 5 6; do plain_dump "$PID"; done
 	kill -CONT "$WATCH"
 	wait_for 20 has_lines "$DIR/json" 1 || echo null >"$DIR/json"
 	agree 'drops are counted' "reports[0]['overhead']['dropped_records'] > 0"
@@ -257,4 +268,5 @@ stat_errors() {
 }
 
 load_module
-tap_main stat_threads stat_family stat_memory stat_cow stat_watch stat_killed stat_errors
+[ $# -gt 0 ] || set -- threads family memory cow watch killed errors
+tap_main "${@/#/stat_}"

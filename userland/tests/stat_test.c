@@ -50,7 +50,7 @@ static struct checkpoint *make_checkpoint(void)
 
 	holder.freeze_begin.pid = 42;
 	take(holder, RECORD_freeze_begin, 0);
-	take_thread(42, 42, THREAD_PARKED, -1, 0, 1, "a<b>&\"\001\377");
+	take_thread(42, 42, THREAD_PARKED, -1, 0, 1, "a<b>&\"\001z\377");
 	take_thread(42, 43, THREAD_PARKED, SYS_nanosleep, -516, 2, "sleeper");
 	take_thread(42, 44, THREAD_ASLEEP, SYS_poll, -38, 0, "poller");
 	take_thread(50, 50, THREAD_PARKED, SYS_read, -512, 3, "child");
@@ -136,8 +136,9 @@ static void test_text(const struct checkpoint *c)
 {
 	char *text = report(c, 0);
 
-	check(strstr(text, "checkpoint of pid 42 (a<b>&\"\?\?) by xckpt-dump, pid 99: 2 processes, 6 "
-			   "threads, 100.000 ms\n"),
+	check(strstr(text,
+		     "checkpoint of pid 42 (a<b>&\"?z?) by xckpt-dump, pid 99: 2 processes, 6 "
+		     "threads, 100.000 ms\n"),
 	      "text: its head, without what steers a terminal");
 	check(strstr(text, "latency 3.000 ms, skew 2.000 ms"), "text: the freeze");
 	check(strstr(text, "dropped 2 records") && strstr(text, "larger --buffer"),

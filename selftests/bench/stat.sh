@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# stat.sh [RUNS]   in a VM with the module: what it costs to be looked at by
+# xckpt-stat: the time of a dump, and what a busy program gets done while its
+# probes wait for a checkpoint that does not come. With and without take turns.
+# Lines of JSON; what the medians say at the end, held against the limits.
+
+. "$(dirname "$0")/../lib.sh"
+
+RUNS=${1:-9}
+MIB=${STAT_MIB-512}
+BUSY_MS=${STAT_BUSY_MS-1000}
+DIR=/dev/shm/xckpt-bench
+CONTROL=/tmp/xckpt-bench-control
+REPORT=/tmp/xckpt-bench-report
+
+trap 'end_started; rm -rf "$DIR" "$CONTROL" "$CONTROL.out" "$REPORT" "$REPORT.err"' EXIT
+
+look() {
+	xckpt-stat --watch --json -o "$REPORT" 2>"$REPORT.err" 9<&- &
+	WATCH=$!
+	STARTED+=("$WATCH")
+	wait_for 60 grep -q waiting "$REPORT.err" || die "xckpt-stat: $(<"$REPORT.err")"
+}
+
+look_away() {
+	kill -TERM "$WATCH"
+	wait "$WATCH" 2>/dev/null || true
+}
+
+# Microseconds of one dump, once nothing is left of the one before.
+dump() {
+	local start
+	rm -rf "$DIR"
+	nap 0.3
+	start=$EPOCHREALTIME
+	xckpt-dump -q -p "$PID" -o "$DIR"
+	echo $((${EPOCHREALTIME/./} - ${start/./}))
+}
+
+# once WITH: one measurement of each kind
+once() {
+	printf '{"part":"stat","with":%d,"mib":%d,"dump_us":%d,%s' "$1" "$MIB" "$(dump)" \
+		"$("$TESTS/bench_busy" "$BUSY_MS")"
+	if [ "$1" -eq 1 ]; then
+		wait_for 30 has_lines "$REPORT" 1
+		python3 -c 'import json, sys
+o = json.loads(open(sys.argv[1]).readline())["overhead"]
+print(",\"probe_runs\":%d,\"probe_ns\":%d,\"own_cpu_ns\":%d" % (o["runs"], o["ns"], o["cpu_ns"]), end="")' "$REPORT"
+	fi
+	echo '}'
+}
+
+# Who is first takes turns, too.
+measure() {
+	local run with
+	for ((run = 0; run < RUNS; run++)); do
+		for with in $((run % 2)) $((1 - run % 2)); do
+			[ "$with" -eq 0 ] || look
+			once "$with"
+			[ "$with" -eq 0 ] || look_away
+		done
+	done
+}
+
+verdict() {
+	python3 -c 'import json, statistics, sys
+lines = [json.loads(line) for line in sys.stdin]
+def ratio(name):
+    median = [statistics.median(r[name] for r in lines if r["with"] == w) for w in (0, 1)]
+    spread = [r[name] for r in lines if r["with"] == 0]
+    return median[1] / median[0], (max(spread) - min(spread)) / median[0]
+for name, limit in ("dump_us", 1.02), ("compute_per_s", 0.99), ("touch_per_s", 0.99), \
+        ("cow_per_s", 0.99), ("wake_per_s", 0.99):
+    r, spread = ratio(name)
+    good = r <= limit if limit > 1 else r >= limit
+    print("# %s: with / without %.4f (limit %.2f; without alone spreads over %.1f %%): %s" %
+          (name, r, limit, 100 * spread, "kept" if good else "NOT KEPT"))
+probes = [r["probe_ns"] / 1000 / r["dump_us"] for r in lines if r["with"]]
+print("# the probes own time: %.2f %% of the dump" % (100 * statistics.median(probes)))'
+}
+
+load_module
+mount -o remount,size=80% /dev/shm
+(exec "$TESTS/bench_memory" "$CONTROL" "$MIB" 4k idle) </dev/null >"$CONTROL.out" 2>&1 9<&- &
+PID=$!
+STARTED+=("$PID")
+wait_for 300 has_lines "$CONTROL.out" 1 || die "no program with $MIB MiB"
+measure | tee "$REPORT.lines"
+verdict <"$REPORT.lines"
