@@ -261,6 +261,9 @@ stat_errors() {
 	refused 'a report that cannot be written' 'cannot write /none/x: No such file' 125 \
 		xckpt-stat -o /none/x -- true
 	refused "the command's status" '^$' 7 xckpt-stat -- sh -c 'exit 7'
+	timeout --foreground 3 xckpt-stat -- sleep 600 >/dev/null 2>&1 || true
+	result "$(pgrep -x sleep -a | grep -q ' 600$' && echo 1 || echo 0)" \
+		'error: SIGTERM ends its command, too'
 	unload_module
 	refused 'the module is not loaded' '^xckpt-stat: .*the module is not loaded \(insmod' 125 \
 		xckpt-stat -- touch "$DIR/ran"

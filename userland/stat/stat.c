@@ -31,7 +31,7 @@ struct run {
 	int gate; /* when it is closed the command starts */
 	int child_fd, target_fd;
 	int status; /* the command's, as wait(2) has it */
-	bool child_ended, target_ended;
+	bool child_ended, target_ended, passed;
 	unsigned int reported;
 	char *svg_tmp;
 };
@@ -210,6 +210,16 @@ static bool is_settling(const struct run *run)
 	return false;
 }
 
+/* The terminal's own signals go to the command as well; of others it would not hear. */
+static void pass_signal(struct run *run)
+{
+	if (run->child_ended || run->passed || !interrupted || interrupted == SIGINT ||
+	    interrupted == SIGQUIT)
+		return;
+	run->passed = true;
+	kill(run->child, interrupted);
+}
+
 static int look(struct run *run)
 {
 	struct pollfd fds[] = {
@@ -221,6 +231,8 @@ static int look(struct run *run)
 
 	if (n > 0 && fds[1].revents && waitpid(run->child, &run->status, 0) == run->child)
 		run->child_ended = true;
+	if (run->opt.command)
+		pass_signal(run);
 	if (n > 0 && fds[2].revents)
 		run->target_ended = true;
 	if (tracer_consume(&run->tracer))
@@ -293,7 +305,6 @@ int main(int argc, char **argv)
 	run.tracer.model = &run.model;
 	run.tracer.stats_fd = -1;
 	ret = start(&run);
-	/* the command gets signals of the terminal, too, and ends by them or not */
 	interrupt_catch();
 	if (!ret)
 		ret = watch(&run);
