@@ -30,7 +30,7 @@ command_of() {
 
 waits_for_input() {
 	local call
-	read -r call _ <"/proc/$1/syscall" && [ "$call" = 0 ]
+	read -r call _ <"/proc/$1/syscall" && [[ $call = 0 || $call = 7 ]] # read(), poll()
 } 2>/dev/null
 
 # What a run from the start needs on a machine that is none of this kind.
