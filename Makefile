@@ -53,6 +53,12 @@ check-debug: deps ## the module's tests under a kernel with KASAN, lockdep and k
 bench-freeze: deps ## freeze and pause against cgroup.freeze, CRIU and fork(), in a VM: build/bench/freeze.md
 	$(Q)$(TOP)/selftests/bench/freeze.sh
 
+bench: deps ## every benchmark (an hour and more): build/bench/bench.md
+	$(Q)$(TOP)/selftests/bench/all.sh
+
+bench-translate: deps ## natively, under qemu-user, resumed under it: build/bench/translate.md
+	$(Q)$(TOP)/selftests/bench/translate.sh
+
 lint: ## style: SPDX lines, shellcheck, clang-format, no warning from gcc and clang
 	$(Q)$(TOP)/selftests/lint.sh
 
@@ -65,4 +71,4 @@ clean: ## remove build products, but not the cached VM roots
 distclean: clean ## remove the cached VM roots too
 	rm -rf $(TOP)/.cache
 
-.PHONY: help tools module suite suite-cross deps demo check check-debug bench-freeze lint vm clean distclean
+.PHONY: help tools module suite suite-cross deps demo check check-debug bench bench-freeze bench-translate lint vm clean distclean

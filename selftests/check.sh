@@ -106,6 +106,15 @@ trixie_arm64() {
 		"$(run "$IN/move.sh resume qemu" "$IN/move.sh stream qemu" "$RESUME resume qemu")"
 }
 
+# Emulated machines have simple processors: what they dumped goes on here as well.
+host_native() {
+	local names as_root=()
+	[ "$EUID" -eq 0 ] || as_root=(sudo)
+	read -r -a names <<<"$programs"
+	suite host-move "${as_root[@]}" env "PATH=$O/bin:$PATH" XCKPT_IMAGES=trixie \
+		"$SELFTESTS/move.sh" resume native "${names[@]}"
+}
+
 # The machines are prepared one after the other, so that two suites do not build
 # the same thing at once.
 prepare() {
@@ -117,6 +126,7 @@ prepare() {
 	done >"$LOGS/prepare.log" 2>&1
 }
 
+make -s -C "$TOP" tools O="$O"
 unit_tests userland
 unit_tests qemu-restore
 prepare || { tail -n 5 "$LOGS/prepare.log"; die 'no machines'; }
@@ -128,7 +138,7 @@ export XCKPT_NO_BUILD=1
 trixie=$!
 (
 	bookworm_amd64
-	wait_for 1800 test -e "$LOGS/images-ready" && trixie_arm64
+	wait_for 1800 test -e "$LOGS/images-ready" && host_native && trixie_arm64
 ) &
 bookworm=$!
 wait "$trixie" || true
@@ -136,7 +146,7 @@ wait "$bookworm" || true
 
 # One count for each suite there is; a missing one is a failure.
 suites=(unit-userland unit-qemu-restore trixie-move trixie-stream trixie-errors trixie-kernel
-	bookworm-kernel bookworm-move bookworm-errors arm64-move)
+	bookworm-kernel bookworm-move bookworm-errors host-move arm64-move)
 passed=0 failed=0
 for name in "${suites[@]}"; do
 	if read -r p f 2>/dev/null <"$LOGS/$name.count"; then

@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# all.sh   every benchmark there is, one machine after the other, with what each tells in
+# build/bench/*.md, *.json and *.svg, and all of it in build/bench/bench.md. RUNS (5).
+
+. "$(dirname "$0")/../lib.sh"
+
+BENCH=$SELFTESTS/bench
+OUT=$TOP/build/bench
+RUNS=${RUNS:-5}
+export RUNS XCKPT_SHARE=$OUT/share PYTHONDONTWRITEBYTECODE=1
+
+in_vm() {
+	"$SELFTESTS/vm/run.sh" --suite trixie --mem "$1" --timeout 2700 -- "$2"
+}
+
+machine() {
+	printf '# Benchmarks\n\n'
+	printf 'On %s, %s processors, Linux %s; virtual machines by QEMU without KVM, Debian trixie.\n\n' \
+		"$(sed -n 's/^model name\t*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$(uname -r)"
+}
+
+mkdir -p "$OUT" "$XCKPT_SHARE"
+"$SELFTESTS/vm/deps.sh" gnuplot-nox python3
+"$BENCH/freeze.sh"
+in_vm 5120 "selftests/bench/resume.sh $RUNS" >"$OUT/resume.jsonl"
+"$BENCH/resume.py" "$OUT/resume.jsonl" "$OUT"
+{
+	printf '# What shared objects cost\n\n'
+	in_vm 3072 "selftests/bench/objects.sh $RUNS"
+} >"$OUT/objects.md"
+{
+	printf '# What it costs to be looked at by xckpt-stat\n\n'
+	in_vm 3072 "selftests/bench/stat.sh" | sed -n 's/^# /- /p'
+} >"$OUT/stat.md"
+"$BENCH/translate.sh"
+{
+	machine
+	for part in freeze resume objects stat translate; do
+		sed 's/^#/##/' "$OUT/$part.md"
+		echo
+	done
+} >"$OUT/bench.md"
+echo "bench: see $OUT/bench.md"
