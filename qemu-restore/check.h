@@ -22,6 +22,8 @@ struct check {
 	int mem; /* the program's memory; -1: it is not seen at its own addresses */
 	bool blind; /* something may not be looked at, which was told */
 	char root[PATH_MAX]; /* as world_enter() gives it: files that were opened outside show it */
+	struct memory_met *memory; /* of all processes: check_maps.c */
+	size_t nr_memory;
 	struct buffer text; /* what was read last, NUL-terminated */
 	char difference[1024];
 };

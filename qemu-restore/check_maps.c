@@ -19,6 +19,7 @@ struct span {
 	bool shared;
 	uint64_t offset; /* in the file */
 	uint64_t id; /* tells files of the same name from each other */
+	const struct xckpt_vma *memory; /* the image's mapping of a memory object, or NULL */
 	const char *file; /* "": anonymous; ANY_FILE */
 	int len; /* of its name */
 };
@@ -26,6 +27,11 @@ struct span {
 struct spans {
 	struct span *all;
 	size_t nr, room;
+};
+
+/* A memory object of the image, and the inode that it was found to have. */
+struct memory_met {
+	uint64_t dev, ino, found;
 };
 
 /* shared memory has a file, but what its name is does not matter */
@@ -95,6 +101,7 @@ static void expect(const struct check *c, const struct segment *s, const char *c
 		span = from(s, is_shared_memory(s) ? any_file : "", s->vma.pgoff);
 	span.shared = s->vma.flags & XCKPT_VMA_SHARED;
 	span.id = is_shared_memory(s) || is_sysv_memory(s) ? s->vma.ino : 0;
+	span.memory = is_shared_memory(s) ? &s->vma : NULL;
 	/* the kernel makes a file for each mapping of huge pages */
 	if (!span.shared && plan_huge_shift(c->plan, s->vma.page_shift)) {
 		span = from(s, any_file, 0);
@@ -246,6 +253,34 @@ static int differ(struct check *c, const struct span *found, const struct span *
 	return check_differs(c, object, a, b);
 }
 
+/* What was one object, in whatever process, is one; and what was two are two. */
+static int check_memory(struct check *c, const struct span *found, const struct span *want)
+{
+	const struct xckpt_vma *vma = want->memory;
+	struct memory_met *m;
+	char object[64];
+
+	for (m = c->memory; vma && m < c->memory + c->nr_memory; m++) {
+		bool same = m->dev == vma->dev && m->ino == vma->ino;
+
+		if (same && m->found == found->id)
+			return 0;
+		snprintf(object, sizeof(object), "the mapping at %#llx",
+			 (unsigned long long)want->start);
+		if (same)
+			return check_differs(c, object, "of memory of its own",
+					     "of memory that other mappings have, too");
+		if (m->found == found->id)
+			return check_differs(c, object, "of memory that other mappings have, too",
+					     "of memory of its own");
+	}
+	if (!vma)
+		return 0;
+	c->memory = plan_must(realloc(c->memory, (c->nr_memory + 1) * sizeof(*c->memory)));
+	c->memory[c->nr_memory++] = (struct memory_met){ vma->dev, vma->ino, found->id };
+	return 0;
+}
+
 static int compare(struct check *c, const struct spans *found, const struct spans *want)
 {
 	size_t i;
@@ -256,6 +291,8 @@ static int compare(struct check *c, const struct spans *found, const struct span
 
 		if (!f || !w || !is_same(c, f, w))
 			return differ(c, f, w);
+		if (check_memory(c, f, w))
+			return -1;
 	}
 	return 0;
 }
@@ -281,6 +318,8 @@ static int covered(struct check *c, const struct spans *found, const struct span
 			     (!is_same_segment(f, w) ||
 			      f->offset - w->offset != f->start - w->start)))
 				return differ(c, f, w);
+			if (check_memory(c, f, w))
+				return -1;
 			at = f->end;
 		}
 	}
