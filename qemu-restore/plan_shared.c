@@ -18,9 +18,11 @@ struct view {
 
 static int compare_objects(const struct xckpt_vma *x, const struct xckpt_vma *y)
 {
-	/* of one file system, and with numbers of their own */
-	if (x->kind != y->kind)
-		return x->kind < y->kind ? -1 : 1;
+	/* segments are of one file system, and have numbers of their own */
+	int order = (x->kind == XCKPT_VMA_SYSV) - (y->kind == XCKPT_VMA_SYSV);
+
+	if (order)
+		return order;
 	if (x->dev != y->dev)
 		return x->dev < y->dev ? -1 : 1;
 	return x->ino < y->ino ? -1 : x->ino > y->ino;

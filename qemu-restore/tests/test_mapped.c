@@ -155,6 +155,16 @@ static void test_removed(void)
 		   !is_from_core(plan) && !synth_looks,
 	   "a removed file is the one that is open");
 	plan_free(plan);
+	/* of a tmpfs: it is a kind of its own where it is written to */
+	seg = synth_segment(&s, AT + 8192, AT + 12288, XCKPT_VMA_SHMEM,
+			    XCKPT_VMA_READ | XCKPT_VMA_WRITE | XCKPT_VMA_SHARED |
+				    XCKPT_VMA_DELETED);
+	seg->path = "/srv/data (deleted)";
+	seg->vma.ino = 9;
+	seg->vma.file_size = 4000;
+	plan = make();
+	ok(count_ops(plan, OP_MEMORY) == 1, "whether it is mapped to be read or to be written to");
+	plan_free(plan);
 }
 
 int main(void)
