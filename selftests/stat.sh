@@ -166,10 +166,11 @@ stat_cow() {
 
 # watch_start OPTION...: xckpt-stat in the background, ready; sets WATCH
 watch_start() {
+	rm -f "$DIR/json" "$DIR/err"
 	xckpt-stat --json -o "$DIR/json" "$@" 2>"$DIR/err" 9<&- &
 	WATCH=$!
 	STARTED+=("$WATCH")
-	wait_for 60 grep -q '^xckpt-stat: waiting for a checkpoint$' "$DIR/err" ||
+	wait_for 60 grep -qs '^xckpt-stat: waiting for a checkpoint$' "$DIR/err" ||
 		die "xckpt-stat does not start: $(<"$DIR/err")"
 }
 

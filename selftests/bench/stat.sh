@@ -15,13 +15,14 @@ DIR=/dev/shm/xckpt-bench
 CONTROL=/tmp/xckpt-bench-control
 REPORT=/tmp/xckpt-bench-report
 
-trap 'end_started; rm -rf "$DIR" "$CONTROL" "$CONTROL.out" "$REPORT" "$REPORT.err"' EXIT
+trap 'end_started; rm -rf "$DIR" "$CONTROL" "$CONTROL.out" "$REPORT" "$REPORT.err" "$REPORT.lines"' EXIT
 
 look() {
+	rm -f "$REPORT" "$REPORT.err"
 	xckpt-stat --watch --json -o "$REPORT" 2>"$REPORT.err" 9<&- &
 	WATCH=$!
 	STARTED+=("$WATCH")
-	wait_for 60 grep -q waiting "$REPORT.err" || die "xckpt-stat: $(<"$REPORT.err")"
+	wait_for 60 grep -qs waiting "$REPORT.err" || die "xckpt-stat: $(<"$REPORT.err")"
 }
 
 look_away() {

@@ -134,9 +134,6 @@ int tracer_attach(struct tracer *t, const struct options *opt, pid_t command)
 	struct own_cost none;
 
 	libbpf_set_print(keep_warning);
-	t->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	if (t->stats_fd < 0)
-		return attach_failed("measure what the probes cost", -errno);
 	if (open_and_load(t, opt, command) || attach_all(t->probes))
 		return -1;
 	tracer_cost(t, &none);
@@ -147,8 +144,6 @@ void tracer_detach(struct tracer *t)
 {
 	ring_buffer__free(t->ring);
 	probes__destroy(t->probes);
-	if (t->stats_fd >= 0)
-		close(t->stats_fd);
 }
 
 int tracer_fd(const struct tracer *t)
@@ -181,10 +176,10 @@ static void total_cost(const struct tracer *t, struct own_cost *cost)
 
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 			continue;
-		cost->runs += info.run_cnt;
-		cost->ns += info.run_time_ns;
 		cost->missed_runs += info.recursion_misses;
 	}
+	cost->runs = t->probes->bss->own_runs;
+	cost->ns = t->probes->bss->own_ns;
 	cost->dropped_records = t->probes->bss->dropped_records;
 	cost->dropped_sums = t->probes->bss->dropped_sums;
 	getrusage(RUSAGE_SELF, &usage);

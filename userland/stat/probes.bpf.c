@@ -47,6 +47,8 @@ const volatile __u32 ring_bytes;
 int windows, fault_windows;
 /* Records that had no room, threads and processes too many to keep account of. */
 __u64 dropped_records, dropped_sums;
+/* What the probes cost while they look. */
+__u64 own_runs, own_ns;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -160,38 +162,66 @@ static void record_holder(struct record *record)
 		0;                                                                                 \
 	})
 
+/*
+ * Look only within a checkpoint, and measure that. The kernel's own measure of probes
+ * would cost the same again, and outside of checkpoints, too.
+ */
+#define measured(look)                                                                             \
+	({                                                                                         \
+		__u64 __start = windows ? bpf_ktime_get_ns() : 0;                                  \
+                                                                                                   \
+		if (__start) {                                                                     \
+			(void)(look);                                                              \
+			__sync_fetch_and_add(&own_runs, 1);                                        \
+			__sync_fetch_and_add(&own_ns, bpf_ktime_get_ns() - __start);               \
+		}                                                                                  \
+		0;                                                                                 \
+	})
+
 static bool session_known(__u32 session)
 {
-	return windows && bpf_map_lookup_elem(&sessions, &session);
+	return bpf_map_lookup_elem(&sessions, &session);
+}
+
+/* A checkpoint begins, unless nobody wants to see it. */
+static bool session_begin(__u32 session)
+{
+	__u32 over = 0;
+
+	if (session_known(session))
+		return true;
+	if (!is_wanted())
+		return false;
+	if (bpf_map_update_elem(&sessions, &session, &over, BPF_ANY)) {
+		__sync_fetch_and_add(&dropped_sums, 1);
+		return false;
+	}
+	__sync_fetch_and_add(&windows, 1);
+	__sync_fetch_and_add(&fault_windows, 1);
+	return true;
 }
 
 SEC("tp/xckpt/freeze_begin")
 int freeze_begin(struct ctx_freeze_begin *ctx)
 {
-	__u32 session = ctx->event.session, over = 0;
+	__u32 session = ctx->event.session;
+	__u64 start = bpf_ktime_get_ns();
 	struct record *record;
 
-	if (!bpf_map_lookup_elem(&sessions, &session)) {
-		if (!is_wanted())
-			return 0;
-		if (bpf_map_update_elem(&sessions, &session, &over, BPF_ANY)) {
-			__sync_fetch_and_add(&dropped_sums, 1);
-			return 0;
-		}
-		__sync_fetch_and_add(&windows, 1);
-		__sync_fetch_and_add(&fault_windows, 1);
-	}
+	if (!session_begin(session))
+		return 0;
 	record = reserve(freeze_begin, session);
 	if (!record)
 		return 0;
 	record_holder(record);
 	copy_event(record->freeze_begin, ctx);
 	bpf_ringbuf_submit(record, wakeup(RECORD_freeze_begin));
+	__sync_fetch_and_add(&own_runs, 1);
+	__sync_fetch_and_add(&own_ns, bpf_ktime_get_ns() - start);
 	return 0;
 }
 
-SEC("tp/xckpt/session_end")
-int session_end(struct ctx_session_end *ctx)
+static __always_inline int session_over(struct ctx_session_end *ctx)
 {
 	__u32 session = ctx->event.session, *over = bpf_map_lookup_elem(&sessions, &session);
 	struct record *record;
@@ -209,6 +239,12 @@ int session_end(struct ctx_session_end *ctx)
 	return 0;
 }
 
+SEC("tp/xckpt/session_end")
+int session_end(struct ctx_session_end *ctx)
+{
+	return measured(session_over(ctx));
+}
+
 static void keep_account(__u32 session, __s32 pid, __s32 tid)
 {
 	struct process_sums *process = bpf_map_lookup_elem(&processes, &pid);
@@ -222,8 +258,7 @@ static void keep_account(__u32 session, __s32 pid, __s32 tid)
 		__sync_fetch_and_add(&dropped_sums, 1);
 }
 
-SEC("tp/xckpt/freeze_thread")
-int freeze_thread(struct ctx_freeze_thread *ctx)
+static __always_inline int thread_held(struct ctx_freeze_thread *ctx)
 {
 	if (!session_known(ctx->event.session))
 		return 0;
@@ -231,14 +266,20 @@ int freeze_thread(struct ctx_freeze_thread *ctx)
 	return relay(freeze_thread, ctx->event.session, ctx);
 }
 
+SEC("tp/xckpt/freeze_thread")
+int freeze_thread(struct ctx_freeze_thread *ctx)
+{
+	return measured(thread_held(ctx));
+}
+
 /* Those of a session that is known, ... */
 #define RELAY_SESSION(name)                                                                        \
 	SEC("tp/xckpt/" #name)                                                                     \
 	int name(struct ctx_##name *ctx)                                                           \
 	{                                                                                          \
-		if (!session_known(ctx->event.session))                                            \
-			return 0;                                                                  \
-		return relay(name, ctx->event.session, ctx);                                       \
+		return measured(session_known(ctx->event.session)                                  \
+					? relay(name, ctx->event.session, ctx)                     \
+					: 0);                                                      \
 	}
 RELAY_SESSION(freeze_end)
 RELAY_SESSION(park_begin)
@@ -251,16 +292,18 @@ RELAY_SESSION(thaw_end)
 /* ... and of a process that is held, or was. */
 static struct process_sums *process_known(__s32 pid)
 {
-	return windows ? bpf_map_lookup_elem(&processes, &pid) : NULL;
+	return bpf_map_lookup_elem(&processes, &pid);
 }
 
 #define RELAY_PROCESS(name)                                                                        \
 	SEC("tp/xckpt/" #name)                                                                     \
 	int name(struct ctx_##name *ctx)                                                           \
 	{                                                                                          \
-		struct process_sums *process = process_known(ctx->event.pid);                      \
+		struct process_sums *process;                                                      \
                                                                                                    \
-		return process ? relay(name, process->session, ctx) : 0;                           \
+		return measured((process = process_known(ctx->event.pid))                          \
+					? relay(name, process->session, ctx)                       \
+					: 0);                                                      \
 	}
 RELAY_PROCESS(capture_begin)
 RELAY_PROCESS(capture_end)
@@ -300,26 +343,26 @@ static int read_end(__s32 pid, __s64 ret)
 SEC("tp/xckpt/core_begin")
 int core_begin(struct ctx_core_begin *ctx)
 {
-	return read_begin(ctx->event.pid);
+	return measured(read_begin(ctx->event.pid));
 }
 
 SEC("tp/xckpt/core_end")
 int core_end(struct ctx_core_end *ctx)
 {
-	return read_end(ctx->event.pid, ctx->event.ret);
+	return measured(read_end(ctx->event.pid, ctx->event.ret));
 }
 
 /* The same by a shorter way, where the module's types are known. */
 SEC("tp_btf/core_begin")
 int BPF_PROG(core_begin_btf, int pid)
 {
-	return read_begin(pid);
+	return measured(read_begin(pid));
 }
 
 SEC("tp_btf/core_end")
 int BPF_PROG(core_end_btf, int pid, long ret)
 {
-	return read_end(pid, ret);
+	return measured(read_end(pid, ret));
 }
 
 /* park_begin and park_end have the same fields. */
@@ -349,13 +392,13 @@ static __always_inline int parked(__u32 type, __u32 session, struct task_struct 
 SEC("tp_btf/park_begin")
 int BPF_PROG(park_begin_btf, unsigned int session, struct task_struct *task)
 {
-	return parked(RECORD_park_begin, session, task);
+	return measured(parked(RECORD_park_begin, session, task));
 }
 
 SEC("tp_btf/park_end")
 int BPF_PROG(park_end_btf, unsigned int session, struct task_struct *task)
 {
-	return parked(RECORD_park_end, session, task);
+	return measured(parked(RECORD_park_end, session, task));
 }
 
 /* A thread of a held process; one that was born since gets an account of its own. */
@@ -380,7 +423,7 @@ static struct thread_sums *current_sums(void)
 
 static int fault_begin(void)
 {
-	struct thread_sums *sums = fault_windows ? current_sums() : NULL;
+	struct thread_sums *sums = current_sums();
 
 	if (sums)
 		sums->started_ns = bpf_ktime_get_ns();
@@ -392,7 +435,7 @@ static __u64 fault_end(struct thread_sums **sums)
 	__s32 tid = current_tid();
 	__u64 ns;
 
-	*sums = fault_windows ? bpf_map_lookup_elem(&threads, &tid) : NULL;
+	*sums = bpf_map_lookup_elem(&threads, &tid);
 	if (!*sums || !(*sums)->started_ns)
 		return 0;
 	ns = bpf_ktime_get_ns() - (*sums)->started_ns;
@@ -404,11 +447,10 @@ static __u64 fault_end(struct thread_sums **sums)
 SEC("fentry/do_wp_page")
 int BPF_PROG(cow_begin, struct vm_fault *vmf)
 {
-	return fault_begin();
+	return fault_windows ? measured(fault_begin()) : 0;
 }
 
-SEC("fexit/do_wp_page")
-int BPF_PROG(cow_end, struct vm_fault *vmf)
+static int cow_add(void)
 {
 	struct thread_sums *sums;
 	__u64 ns = fault_end(&sums);
@@ -422,15 +464,20 @@ int BPF_PROG(cow_end, struct vm_fault *vmf)
 	return 0;
 }
 
+SEC("fexit/do_wp_page")
+int BPF_PROG(cow_end, struct vm_fault *vmf)
+{
+	return fault_windows ? measured(cow_add()) : 0;
+}
+
 /* A huge page is split first; the write to a small one of it follows. */
 SEC("fentry/do_huge_pmd_wp_page")
 int BPF_PROG(huge_begin, struct vm_fault *vmf)
 {
-	return fault_begin();
+	return fault_windows ? measured(fault_begin()) : 0;
 }
 
-SEC("fexit/do_huge_pmd_wp_page")
-int BPF_PROG(huge_end, struct vm_fault *vmf)
+static int huge_add(void)
 {
 	struct thread_sums *sums;
 	__u64 ns = fault_end(&sums);
@@ -440,6 +487,12 @@ int BPF_PROG(huge_end, struct vm_fault *vmf)
 	sums->huge++;
 	sums->huge_ns += ns;
 	return 0;
+}
+
+SEC("fexit/do_huge_pmd_wp_page")
+int BPF_PROG(huge_end, struct vm_fault *vmf)
+{
+	return fault_windows ? measured(huge_add()) : 0;
 }
 
 /* Where those functions cannot be probed: how many such faults, but not their time. */

@@ -303,7 +303,6 @@ int main(int argc, char **argv)
 	if (ret)
 		return ret - 1;
 	run.tracer.model = &run.model;
-	run.tracer.stats_fd = -1;
 	ret = start(&run);
 	interrupt_catch();
 	if (!ret)

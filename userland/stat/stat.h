@@ -42,7 +42,6 @@ struct tracer {
 	struct ring_buffer *ring;
 	struct model *model;
 	bool out_of_memory;
-	int stats_fd; /* as long as it is open, the kernel counts what probes cost */
 	struct own_cost before; /* what was known at the last report */
 	bool types, fault_times;
 };

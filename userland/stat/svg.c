@@ -11,7 +11,7 @@
 
 #define LEFT 250
 #define WIDTH 1000
-#define RIGHT 20
+#define RIGHT 40
 #define TOP 78
 #define LANE 18
 #define BAR_HEIGHT 12
@@ -231,7 +231,7 @@ void print_svg(FILE *to, const struct checkpoint *c)
 	else
 		fprintf(to, "a group (");
 	text(to, c->nr_processes ? c->processes[0].comm : "?");
-	fprintf(to, "): frozen in %.3f ms, %u threads held for up to %.3f ms</text>\n",
+	fprintf(to, "): frozen in %.3f ms, threads held: %u, for up to %.3f ms</text>\n",
 		(double)c->latency_ns / 1e6, sums.nr_held, (double)sums.held_max_ns / 1e6);
 	draw_legend(&p);
 	draw_axis(&p, height);
