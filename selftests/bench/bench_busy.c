@@ -2,7 +2,8 @@
 /*
  * bench_busy MS   how much a program gets done in MS milliseconds of each: computing;
  * touching new memory; writing to memory that it shares with a forked child; waking
- * another process and waiting for it. Prints members of a JSON object.
+ * another process and waiting for it. All on one processor: to wake another one takes
+ * as long as that happens to sleep. Prints members of a JSON object.
  */
 #include <sys/wait.h>
 
@@ -81,6 +82,7 @@ int main(int argc, char **argv)
 	if (shared == MAP_FAILED || madvise(shared, PAGES * PAGE, MADV_NOHUGEPAGE) || pipe(ping) ||
 	    pipe(pong))
 		return 1;
+	pin_to(0);
 	if (!fork())
 		answer();
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -4,7 +4,7 @@
 # stat.sh [RUNS]   in a VM with the module: what it costs to be looked at by
 # xckpt-stat: the time of a dump, and what a busy program gets done while its
 # probes wait for a checkpoint that does not come. With and without take turns.
-# Lines of JSON; what the medians say at the end, held against the limits.
+# Lines of JSON; what the medians of the ratios say at the end, held against the limits.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -68,10 +68,11 @@ measure() {
 verdict() {
 	python3 -c 'import json, statistics, sys
 lines = [json.loads(line) for line in sys.stdin]
+# each with the one without that came just before or after it: a machine has moods
 def ratio(name):
-    median = [statistics.median(r[name] for r in lines if r["with"] == w) for w in (0, 1)]
-    spread = [r[name] for r in lines if r["with"] == 0]
-    return median[1] / median[0], (max(spread) - min(spread)) / median[0]
+    without = [r[name] for r in lines if not r["with"]]
+    ratios = [r[name] / w for r, w in zip((r for r in lines if r["with"]), without)]
+    return statistics.median(ratios), (max(without) - min(without)) / statistics.median(without)
 for name, limit in ("dump_us", 1.02), ("compute_per_s", 0.99), ("touch_per_s", 0.99), \
         ("cow_per_s", 0.99), ("wake_per_s", 0.99):
     r, spread = ratio(name)
