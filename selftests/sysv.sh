@@ -82,20 +82,22 @@ choice() {
 
 # That the victim's lines are those of an undisturbed run.
 again() {
-	local pid status=0 round
+	local pid status=0 round seen=20
 	cp "$TESTS/sysv" "$DIR"
 	cd "$DIR"
-	./sysv 120 >ref </dev/null 9<&- || fail 'an undisturbed run' "$(grep NO ref)"
-	./sysv 120 >out </dev/null 2>err 9<&- &
+	./sysv 240 >ref </dev/null 9<&- || fail 'an undisturbed run' "$(grep NO ref)"
+	./sysv 240 >out </dev/null 2>err 9<&- &
 	pid=$!
 	STARTED+=("$pid")
 	for round in 1 2 3; do
-		wait_for 60 has_lines out $((round * 25))
+		wait_for 60 has_lines out "$seen" || die "it stands in round $round: $(<err)"
 		xckpt-dump -q -p "$pid" -o "$IMAGE.$round" --kill
 		wait "${STARTED[-1]}" 2>/dev/null || true
+		seen=$(($(wc -l <out) + 5))
 		qemu-resume --engine native "$IMAGE.$round" </dev/null >>err 2>&1 9<&- &
 		STARTED+=("$!")
-		wait_for 60 has_lines out $((round * 25 + 5))
+		# it runs, and so is there to be found
+		wait_for 60 has_lines out "$seen" || die "not resumed: $(<err)"
 		pid=$(pgrep -x -P "${STARTED[-1]}" sysv | head -n 1)
 	done
 	wait "${STARTED[-1]}" || status=$?
