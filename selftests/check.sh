@@ -75,9 +75,25 @@ load='insmod $XCKPT_KO'
 # shellcheck disable=SC2016
 mapfile -t kernel_tests < <(kernel_test_names | sed 's|^|$XCKPT_TOP/build/$XCKPT_SUITE-amd64/tests/|')
 
+# What was dumped in a machine goes on here, on a real processor: it has more than an
+# emulated one. But make goes on to start compilers, which are others here, and huge
+# would take memory for good.
+mapfile -t movable < <(sed -n '/| stays$/!s/^\([a-z0-9]\+\) *|.*/\1/p' "$SELFTESTS/victims.list" |
+	grep -vxE 'make|huge')
+
+# on_host NAME SUITE COMMAND...: with the images of SUITE, and trixie's QEMU, which needs
+# nothing of its root. One at a time: the folders of the programs are the same.
+on_host() {
+	local name=$1 images=$2 as_root=()
+	shift 2
+	[ "$EUID" -eq 0 ] || as_root=(sudo)
+	suite "$name" flock /tmp/xckpt-victims.lock "${as_root[@]}" env "PATH=$LOGS/qemu:$O/bin:$PATH" "XCKPT_IMAGES=$images" "$@"
+}
+
 trixie_amd64() {
 	in_vm trixie-move '--suite trixie --mem 3072' "$IN/move.sh dump || status=1;"
-	host_moves
+	on_host host-trixie trixie "$SELFTESTS/move.sh" resume native "${movable[@]}"
+	on_host host-qemu trixie "$SELFTESTS/move.sh" resume qemu
 	in_vm trixie-stream '--suite trixie' \
 		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh" \
 			"$IN/groups.sh" "$IN/files.sh" "$IN/sysv.sh" "$IN/terminal.sh" "$IN/stat.sh" "$RESUME dump")"
@@ -89,7 +105,8 @@ trixie_amd64() {
 bookworm_amd64() {
 	in_vm bookworm-kernel '--suite bookworm' "$(run "$load" "${kernel_tests[@]}")"
 	in_vm bookworm-move '--suite bookworm --mem 3072' \
-		"$(run "$IN/move.sh dump" "$IN/move.sh resume native")"
+		"$(run "$IN/move.sh dump" "$IN/move.sh resume native make huge")"
+	on_host host-bookworm bookworm "$SELFTESTS/move.sh" resume native "${movable[@]}"
 	in_vm bookworm-errors '--suite bookworm --mem 3072' \
 		"$(run "$IN/errors.sh" "$IN/groups.sh" "$IN/chain.sh 6" "$IN/stat.sh threads cow killed errors")"
 }
@@ -103,27 +120,6 @@ trixie_arm64() {
 		"$(run "$IN/move.sh resume qemu" "$IN/move.sh stream qemu" "$RESUME resume qemu")"
 }
 
-# What trixie's machine dumped goes on here, on a real processor: it has more than an
-# emulated one. With trixie's QEMU, which needs nothing else of its root. (make goes on
-# to start compilers, which are others here; huge would take memory for good.)
-host_moves() {
-	local root names
-	root=$("$SELFTESTS/vm/root.sh" trixie amd64)
-	mkdir -p "$LOGS/qemu"
-	ln -sf "$root/usr/bin/qemu-x86_64" "$LOGS/qemu/"
-	mapfile -t names < <(sed -n 's/^\([a-z0-9]\+\) *|.*/\1/p' "$SELFTESTS/victims.list" |
-		grep -vxE 'make|database|huge')
-	on_host host-native "$SELFTESTS/move.sh" resume native "${names[@]}"
-	on_host host-qemu "$SELFTESTS/move.sh" resume qemu
-}
-
-on_host() {
-	local name=$1 as_root=()
-	shift
-	[ "$EUID" -eq 0 ] || as_root=(sudo)
-	suite "$name" "${as_root[@]}" env "PATH=$LOGS/qemu:$O/bin:$PATH" XCKPT_IMAGES=trixie "$@"
-}
-
 # The machines are prepared one after the other, so that two suites do not build
 # the same thing at once.
 prepare() {
@@ -133,6 +129,8 @@ prepare() {
 		"$VM" --timeout 300 "${options[@]}" -- true ||
 			die "cannot boot a machine: run.sh ${options[*]} -- true"
 	done >"$LOGS/prepare.log" 2>&1
+	mkdir "$LOGS/qemu"
+	ln -s "$("$SELFTESTS/vm/root.sh" trixie amd64)/usr/bin/qemu-x86_64" "$LOGS/qemu/"
 }
 
 make -s -C "$TOP" tools O="$O"
@@ -155,7 +153,7 @@ wait "$bookworm" || true
 
 # One count for each suite there is; a missing one is a failure.
 suites=(unit-userland unit-qemu-restore trixie-move trixie-stream trixie-errors trixie-kernel
-	bookworm-kernel bookworm-move bookworm-errors host-native host-qemu arm64-move)
+	bookworm-kernel bookworm-move bookworm-errors host-trixie host-bookworm host-qemu arm64-move)
 passed=0 failed=0
 for name in "${suites[@]}"; do
 	if read -r p f 2>/dev/null <"$LOGS/$name.count"; then
