@@ -53,10 +53,10 @@ dump() {
 	load_module
 	for program in "${PROGRAMS[@]}"; do
 		command_of "$program"
-		coproc { exec env -i PATH=/usr/bin LC_ALL=C "${command[@]}" 2>"/tmp/$program.err" 9<&-; }
+		coproc { exec env -i PATH=/usr/bin LC_ALL=C "${command[@]}" 2>/dev/null 9<&-; }
 		pid=$COPROC_PID
 		STARTED+=("$pid")
-		wait_for 100 waits_for_input "$pid" || die "$program: $(<"/tmp/$program.err")"
+		wait_for 100 waits_for_input "$pid" || die "$program does not wait for its input"
 		xckpt-dump -q -p "$pid" --kill -o - | zstd -q -1 >"$SHARE/$program.tar.zst"
 		wait "$pid" 2>/dev/null || true
 	done
