@@ -3,9 +3,8 @@
 #
 # translate.sh   what it costs to run translated: three operations, python3 and xz,
 # natively, under qemu-user from the start, and resumed under it from an image; on this
-# machine with every qemu-user there is, and in an ARM64 machine whose clock counts
-# instructions: build/bench/translate.{md,json}. RUNS (5), for this machine;
-# QEMUS, more emulators to try: paths of qemu-x86_64.
+# machine with its own QEMU, trixie's and sid's, and in an ARM64 machine whose clock
+# counts instructions: build/bench/translate.{md,json}. RUNS (5), for this machine.
 #
 # `translate.sh dump` and `translate.sh count` are the parts of the two VMs.
 
@@ -152,7 +151,7 @@ build_for_arm64() {
 
 main() {
 	local vm=$SELFTESTS/vm/run.sh qemus
-	read -r -a qemus <<<"${QEMUS-$(emulators)}"
+	mapfile -t qemus < <(emulators)
 	"$SELFTESTS/vm/deps.sh" python3
 	make -s -C "$TOP" tools
 	mkdir -p "$SHARE"
@@ -168,11 +167,13 @@ main() {
 	echo "translate.sh: see $OUT/translate.md"
 }
 
-# Of this machine's suite and of trixie.
+# This machine's, and those of suites where they need nothing else of their root.
 emulators() {
-	local root
-	root=$("$SELFTESTS/vm/root.sh" trixie amd64)
-	echo "$(command -v qemu-x86_64) $root/usr/bin/qemu-x86_64"
+	local suite
+	command -v qemu-x86_64
+	for suite in trixie sid; do
+		echo "$("$SELFTESTS/vm/root.sh" "$suite" amd64)/usr/bin/qemu-x86_64"
+	done
 }
 
 ROUNDS=3
