@@ -231,14 +231,22 @@ static int verifier_begin(struct verifier *v, struct image *img)
 /* Nothing of the program runs before this has told that its memory is what it was. */
 static int verifier_tell(struct verifier *v)
 {
+	int status = 0;
 	char left = 0;
-	int ret = read(v->verdict, &left, 1) == 1 ? 0 : -1;
+	ssize_t n;
 
-	if (!left) {
-		waitpid(v->pid, NULL, 0);
-		v->pid = -1;
-	}
-	return ret;
+	do
+		n = read(v->verdict, &left, 1);
+	while (n < 0 && errno == EINTR);
+	close(v->verdict);
+	if (n == 1 && left)
+		return 0;
+	while (waitpid(v->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	v->pid = -1;
+	if (WIFSIGNALED(status))
+		return fail("cannot check the image: killed by signal %d", WTERMSIG(status));
+	return n == 1 ? 0 : -1; /* it has said what is wrong */
 }
 
 static void verifier_end(struct verifier *v)

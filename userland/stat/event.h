@@ -3,7 +3,7 @@
  * What the probes see and what they tell, for both sides: probes.bpf.c and the tool.
  *
  * The module's trace events (kmod/trace.h) are declared here once more, because a
- * program is built without that kernel's headers. events_check() compares each field
+ * program is built without that kernel's headers. check_events() compares each field
  * with what the running kernel says before anything is attached. No structure has
  * padding at its end: the kernel lets a probe read up to the last field only.
  */
