@@ -29,6 +29,7 @@ enum op_kind {
 	/* carried out by the launcher, before the engine is started */
 	OP_NAMESPACES, /* [0]: CLONE_NEW* */
 	OP_CLOCKS, /* [0]: monotonic, [1]: boottime, ns */
+	/* System V IPC: OP_IPC_LIMIT to OP_MSG */
 	OP_IPC_LIMIT, /* [0] to [3]: numbers, [4]: of those; path */
 	OP_SHM, /* [0]: id, [1]: key, [2]: size, [3]: mode, [4]: locked, [5]: removed; value: index
 		 */
@@ -123,6 +124,11 @@ struct plan_op {
 	uint8_t refs; /* bit n: arg[n] is an offset in plan.data */
 	bool optional; /* failure is a warning */
 };
+
+static inline bool is_sysv_op(enum op_kind kind)
+{
+	return kind >= OP_IPC_LIMIT && kind <= OP_MSG;
+}
 
 struct issue {
 	bool forceable;

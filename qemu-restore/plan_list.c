@@ -114,15 +114,11 @@ void plan_warning(struct plan *plan, const char *fmt, ...)
 /* Within what is for all, and within what is for one process. */
 static unsigned int phase_of(const struct plan_op *op)
 {
+	if (is_sysv_op(op->kind))
+		return 1;
 	switch (op->kind) {
 	case OP_NAMESPACES:
 	case OP_CLOCKS:
-	case OP_IPC_LIMIT:
-	case OP_SHM:
-	case OP_SHM_COPY:
-	case OP_SHM_FILL:
-	case OP_SEM:
-	case OP_MSG:
 		return 1;
 	case OP_FORK:
 	case OP_SUBREAPER:
