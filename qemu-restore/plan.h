@@ -335,6 +335,8 @@ unsigned int plan_huge_shift(const struct plan *plan, unsigned int shift);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */
+/* Of a mapping that is there, @name for people: plan_advise.c */
+void plan_advise(struct process_plan *plan, const struct segment *s, const char *name);
 bool plan_is_skipped(const struct process_plan *plan,
 		     const struct segment *s); /* not mapped at all */
 /* Where the room for the stack @s to grow begins; @floor is the end of what lies below. */

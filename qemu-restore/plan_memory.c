@@ -246,56 +246,6 @@ static void reserve_stack(const struct mapping *m, uint64_t floor)
 			      X86_MAP_PRIVATE | X86_MAP_NORESERVE);
 }
 
-/* What children inherit matters; the rest are hints. */
-static const struct {
-	uint32_t flag, advice;
-	const char *name; /* of what matters */
-	uint32_t probe;
-} advices[] = {
-	{ XCKPT_VMA_HUGEPAGE, 14, NULL, 0 },
-	{ XCKPT_VMA_NOHUGEPAGE, 15, NULL, 0 },
-	{ XCKPT_VMA_MERGEABLE, 12, NULL, 0 },
-	{ XCKPT_VMA_DONTDUMP, 16, NULL, 0 },
-	{ XCKPT_VMA_WIPEONFORK, 18, "MADV_WIPEONFORK", PROBE_WIPEONFORK },
-	{ XCKPT_VMA_DONTFORK, 10, "MADV_DONTFORK", PROBE_DONTFORK },
-};
-
-#define MLOCK_ONFAULT 1
-
-/* MAP_DROPPABLE, the state of the vDSO's getrandom(), which nobody uses any more */
-#define DROPPABLE (XCKPT_VMA_WIPEONFORK | XCKPT_VMA_DONTDUMP | XCKPT_VMA_NORESERVE)
-
-static void advise(const struct mapping *m)
-{
-	uint32_t flags = m->s->vma.flags;
-	uint64_t size = m->s->end - m->s->start;
-	struct plan_op *op;
-	size_t i;
-
-	for (i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
-		if (!(flags & advices[i].flag))
-			continue;
-		if (!(advices[i].probe & ~m->plan->engine->can.flags)) {
-			op = plan_syscall(m->plan, m->tid, NR_MADVISE, m->s->start, size,
-					  advices[i].advice, 0);
-			op->want = advices[i].name ? WANT_OK : WANT_ANY;
-		} else if ((flags & DROPPABLE) != DROPPABLE) {
-			plan_warning(
-				m->plan->group,
-				"pid %d: %s has no %s: children will inherit the memory at %#llx",
-				m->tid, m->plan->engine->name, advices[i].name,
-				(unsigned long long)m->s->start);
-		}
-	}
-	if (flags & XCKPT_VMA_LOCKED) {
-		op = plan_syscall(m->plan, m->tid,
-				  flags & XCKPT_VMA_LOCKONFAULT ? NR_MLOCK2 : NR_MLOCK, m->s->start,
-				  size, flags & XCKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0, 0);
-		op->optional = true;
-		op->object = m->name;
-	}
-}
-
 static const char *name_of(const struct segment *s)
 {
 	if (*s->path)
@@ -383,7 +333,7 @@ static void plan_segment(struct process_plan *plan, const struct segment *s, uin
 	default:
 		map_eagerly(&m, X86_MAP_PRIVATE | growth(&m));
 	}
-	advise(&m);
+	plan_advise(plan, s, m.name);
 }
 
 bool plan_is_skipped(const struct process_plan *plan, const struct segment *s)

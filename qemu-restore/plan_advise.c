@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the program has told the kernel about its memory: madvise(), mlock(). */
+#include "plan.h"
+#include "x86.h"
+
+/* What children inherit matters; the rest are hints. */
+static const struct {
+	uint32_t flag, advice;
+	const char *name; /* of what matters */
+	uint32_t probe;
+} advices[] = {
+	{ XCKPT_VMA_HUGEPAGE, 14, NULL, 0 },
+	{ XCKPT_VMA_NOHUGEPAGE, 15, NULL, 0 },
+	{ XCKPT_VMA_MERGEABLE, 12, NULL, 0 },
+	{ XCKPT_VMA_DONTDUMP, 16, NULL, 0 },
+	{ XCKPT_VMA_WIPEONFORK, 18, "MADV_WIPEONFORK", PROBE_WIPEONFORK },
+	{ XCKPT_VMA_DONTFORK, 10, "MADV_DONTFORK", PROBE_DONTFORK },
+};
+
+#define MLOCK_ONFAULT 1
+
+/* MAP_DROPPABLE, the state of the vDSO's getrandom(), which nobody uses any more */
+#define DROPPABLE (XCKPT_VMA_WIPEONFORK | XCKPT_VMA_DONTDUMP | XCKPT_VMA_NORESERVE)
+
+void plan_advise(struct process_plan *plan, const struct segment *s, const char *name)
+{
+	uint32_t flags = s->vma.flags;
+	uint64_t size = s->end - s->start;
+	int pid = plan->process->info.pid;
+	struct plan_op *op;
+	size_t i;
+
+	for (i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
+		if (!(flags & advices[i].flag))
+			continue;
+		if (!(advices[i].probe & ~plan->engine->can.flags)) {
+			op = plan_syscall(plan, pid, NR_MADVISE, s->start, size, advices[i].advice,
+					  0);
+			op->want = advices[i].name ? WANT_OK : WANT_ANY;
+		} else if ((flags & DROPPABLE) != DROPPABLE) {
+			plan_warning(
+				plan->group,
+				"pid %d: %s has no %s: children will inherit the memory at %#llx",
+				pid, plan->engine->name, advices[i].name,
+				(unsigned long long)s->start);
+		}
+	}
+	if (flags & XCKPT_VMA_LOCKED) {
+		op = plan_syscall(plan, pid, flags & XCKPT_VMA_LOCKONFAULT ? NR_MLOCK2 : NR_MLOCK,
+				  s->start, size, flags & XCKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0,
+				  0);
+		op->optional = true;
+		op->object = name;
+	}
+}
