@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "dump.h"
+#include "number.h"
 #include "report.h"
 #include "version.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -78,19 +78,6 @@ static const struct option longs[] = {
 
 #define EXIT_USAGE 2
 
-/* A number from @min to @max, or -1 after one line on stderr. */
-static long number(const char *what, const char *text, long min, long max)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || end == text || *end || n < min || n > max)
-		return fail("%s must be a number from %ld to %ld, not '%s'", what, min, max, text);
-	return n;
-}
-
 static int usage(void)
 {
 	fprintf(stderr, "Try 'xckpt-dump --help'.\n");
@@ -110,7 +97,7 @@ static int take_target(struct options *opt, enum xckpt_target target)
 
 static int add_pid(struct options *opt, const char *text)
 {
-	long pid = number("the pid", text, 1, INT_MAX);
+	long pid = parse_number("the pid", text, 1, INT_MAX);
 	int *more;
 
 	if (pid < 0 || take_target(opt, XCKPT_TARGET_TREE))
@@ -130,7 +117,7 @@ static int add_pid(struct options *opt, const char *text)
 
 static int take_id(struct options *opt, enum xckpt_target target, const char *what)
 {
-	long id = number(what, optarg, 1, INT_MAX);
+	long id = parse_number(what, optarg, 1, INT_MAX);
 
 	opt->id = (int)id;
 	return id < 0 ? -1 : take_target(opt, target);
@@ -153,7 +140,7 @@ static int take_mode(struct options *opt)
 
 static long take_number(const char *what, long max, unsigned int *to)
 {
-	long n = number(what, optarg, 1, max);
+	long n = parse_number(what, optarg, 1, max);
 
 	*to = (unsigned int)n;
 	return n;

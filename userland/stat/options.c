@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "number.h"
 #include "report.h"
 #include "stat.h"
 #include "version.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -48,20 +48,6 @@ static const struct option longs[] = {
 #define EXIT_USAGE 2
 #define BUFFER_MAX_KIB 1048576
 
-/* A number from @min to @max, or -1 after one line on stderr. */
-static long number(const char *what, long min, long max)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(optarg, &end, 10);
-	if (errno || end == optarg || *end || n < min || n > max)
-		return fail("%s must be a number from %ld to %ld, not '%s'", what, min, max,
-			    optarg);
-	return n;
-}
-
 static int usage(void)
 {
 	fprintf(stderr, "Try 'xckpt-stat --help'.\n");
@@ -70,7 +56,7 @@ static int usage(void)
 
 static long take_buffer(struct options *opt)
 {
-	long kib = number("the buffer", 4, BUFFER_MAX_KIB);
+	long kib = parse_number("the buffer", optarg, 4, BUFFER_MAX_KIB);
 
 	if (kib > 0 && (kib & (kib - 1)))
 		return fail("the buffer must be a power of 2, not '%s'", optarg);
@@ -83,7 +69,7 @@ static long take_value(int c, struct options *opt)
 {
 	switch (c) {
 	case 'p':
-		return opt->pid = (int)number("the pid", 1, INT_MAX);
+		return opt->pid = (int)parse_number("the pid", optarg, 1, INT_MAX);
 	case OPT_BUFFER:
 		return take_buffer(opt);
 	case OPT_SVG:
