@@ -53,7 +53,7 @@ check-debug: deps ## the module's tests under a kernel with KASAN, lockdep and k
 bench-freeze: deps ## freeze and pause against cgroup.freeze, CRIU and fork(), in a VM: build/bench/freeze.md
 	$(Q)$(TOP)/selftests/bench/freeze.sh
 
-bench: deps ## every benchmark (an hour and more): build/bench/bench.md
+bench: deps ## every benchmark, which takes long: build/bench/bench.md
 	$(Q)$(TOP)/selftests/bench/all.sh
 
 bench-translate: deps ## natively, under qemu-user, resumed under it: build/bench/translate.md
