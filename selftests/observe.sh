@@ -18,7 +18,7 @@ begin() {
 }
 
 end() {
-	kill -KILL "$PID"
+	kill -KILL "$PID" 2>/dev/null || true # or it has ended by itself
 	wait "$PID" 2>/dev/null || true
 }
 
