@@ -256,8 +256,19 @@ void image_close(struct image *img);
 #define VERIFY_CORES 1u
 #define VERIFY_FILES 2u /* those of files/ */
 #define VERIFY_ALL (VERIFY_CORES | VERIFY_FILES)
-int image_verify(struct image *img, unsigned int what, unsigned int jobs, uint64_t lazy_from,
+int image_verify(const struct image *img, unsigned int what, unsigned int jobs, uint64_t lazy_from,
 		 uint64_t *left);
+
+/*
+ * image_verify() of the cores that hands out what it reads: @len bytes at @offset
+ * (bytes) of @p's core, each piece once, holes left out, by several threads and before
+ * it is known whether they are right. So what was made of them counts only if this
+ * returns 0.
+ */
+typedef void image_take_fn(void *ctx, const struct image_process *p, uint64_t offset,
+			   const void *data, size_t len);
+int image_take(const struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left,
+	       image_take_fn *take, void *ctx);
 
 /* Memory that is shared and has no file with a name: MAP_SHARED of a memfd, a removed file. */
 static inline bool is_shared_memory(const struct segment *s)

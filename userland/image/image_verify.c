@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Contents against the manifest's checksums, by several threads. */
+/* Contents against the manifest's checksums, by several threads, and out to who loads them. */
 #include "checksum.h"
 #include "image_priv.h"
 #include "report.h"
@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* One block that has data, or should have. */
@@ -17,6 +18,13 @@ struct verify_block {
 	size_t file; /* index among the manifest's checksums */
 	uint64_t offset, hash;
 	bool expected; /* the manifest has an entry for it */
+	bool whole; /* it has no hole */
+};
+
+/* What one thread needs. */
+struct verify_worker {
+	struct checksum_state *state;
+	char *buf; /* CHECKSUM_CHUNK bytes, for who cannot be mapped */
 };
 
 struct verify {
@@ -27,6 +35,8 @@ struct verify {
 	struct verify_block *blocks;
 	size_t nr_blocks, room;
 	uint64_t lazy_from, lazy_seen, left;
+	image_take_fn *take; /* or NULL */
+	void *ctx;
 	atomic_size_t next;
 	atomic_bool failed;
 };
@@ -110,17 +120,20 @@ static int add_block(struct verify *v, size_t file, const struct image_process *
 	return 0;
 }
 
-/* All blocks below @limit with data in the file or an entry in the manifest. */
+/*
+ * All blocks below @limit with data in the file or an entry in the manifest. Where
+ * data ends is asked for once for each piece of it: a tmpfs looks at every page.
+ */
 static int list_blocks(struct verify *v, size_t file, uint64_t limit)
 {
 	const struct manifest_file *f = &v->m->sums[file];
 	const struct image_process *p = process_of(v->img, f->name);
-	uint64_t pos = 0;
+	uint64_t pos = 0, hole = 0;
 	size_t entry = 0;
 
 	while (pos < f->size || entry < f->nr_blocks) {
-		struct verify_block b = { .file = file };
-		int64_t data = next_data(v->fds[file], pos, f->size);
+		struct verify_block b = { .file = file, .whole = pos < hole };
+		int64_t data = b.whole ? (int64_t)pos : next_data(v->fds[file], pos, f->size);
 
 		if (data < 0)
 			return fail("%s: cannot read %s: %s", action(v->img), f->name,
@@ -128,6 +141,8 @@ static int list_blocks(struct verify *v, size_t file, uint64_t limit)
 		b.offset = (uint64_t)data < f->size
 				   ? (uint64_t)data / CHECKSUM_BLOCK * CHECKSUM_BLOCK
 				   : UINT64_MAX;
+		if (b.offset != UINT64_MAX && (uint64_t)data >= hole)
+			hole = next_hole(v->fds[file], (uint64_t)data, f->size);
 		if (entry < f->nr_blocks && f->blocks[entry].offset <= b.offset) {
 			b.offset = f->blocks[entry].offset;
 			b.hash = f->blocks[entry++].hash;
@@ -135,35 +150,133 @@ static int list_blocks(struct verify *v, size_t file, uint64_t limit)
 		}
 		if (b.offset >= limit)
 			break;
+		pos = b.offset + CHECKSUM_BLOCK;
+		b.whole = b.offset >= (uint64_t)data && hole >= (pos < f->size ? pos : f->size);
 		if (add_block(v, file, p, &b))
 			return -1;
-		pos = b.offset + CHECKSUM_BLOCK;
 	}
 	return 0;
 }
 
-static int check_block(const struct verify *v, const struct verify_block *b,
-		       struct checksum_worker *w)
+static int read_failed(const struct verify *v, const struct verify_block *b, int error,
+		       uint64_t offset)
+{
+	return fail("%s: cannot read %s at offset %" PRIu64 ": %s", action(v->img),
+		    v->m->sums[b->file].name, offset, strerror(error));
+}
+
+static const char *read_piece(struct verify_worker *w, int fd, size_t len, uint64_t offset)
+{
+	size_t done = 0;
+
+	if (!w->buf && !(w->buf = malloc(CHECKSUM_CHUNK)))
+		return NULL;
+	while (done < len) {
+		ssize_t n = pread(fd, w->buf + done, len - done, (off_t)(offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n ? errno : ENODATA;
+			return NULL;
+		}
+		done += (size_t)n;
+	}
+	memset(w->buf + len, 0, CHECKSUM_CHUNK - len);
+	return w->buf;
+}
+
+/*
+ * @len bytes at @offset, and zeros to the end of their page, or NULL with errno: of
+ * the file's pages themselves, in @map of the block, where there is one.
+ */
+static const char *find_piece(struct verify_worker *w, char *map, int fd, size_t len,
+			      uint64_t offset)
+{
+	char *piece = map + offset % CHECKSUM_BLOCK;
+
+	if (map == MAP_FAILED)
+		return read_piece(w, fd, len, offset);
+	/* an error of the file system is to be one, and no signal; unknown before Linux 5.14 */
+	if (!madvise(piece, len, MADV_POPULATE_READ) || errno == EINVAL)
+		return piece;
+	errno = errno == EFAULT ? EIO : errno;
+	return NULL;
+}
+
+/* Data from @from to @end, of pages that the file has. */
+static int take_extent(const struct verify *v, const struct verify_block *b,
+		       struct verify_worker *w, char *map, uint64_t from, uint64_t end)
 {
 	const struct manifest_file *f = &v->m->sums[b->file];
-	struct checksum_copy c = { .in_fd = v->fds[b->file], .out_fd = -1, .size = f->size };
-	uint64_t hash = 0;
-	int n = checksum_one(&c, b->offset, w, &hash);
+	const struct image_process *p = v->take ? process_of(v->img, f->name) : NULL;
 
-	if (n < 0)
-		return fail("%s: cannot read %s at offset %" PRIu64 ": %s", action(v->img), f->name,
-			    c.error_offset, strerror(c.error));
-	if ((n > 0) != b->expected || (n > 0 && hash != b->hash))
-		return mismatch(v->img, f->name, b->offset);
+	while (from < end) {
+		size_t len = end - from < CHECKSUM_CHUNK ? end - from : CHECKSUM_CHUNK;
+		const char *data = find_piece(w, map, v->fds[b->file], len, from);
+
+		if (!data)
+			return read_failed(v, b, errno, from);
+		for (size_t at = 0; at < len; at += IMAGE_PAGE_SIZE)
+			checksum_page(w->state, from + at, data + at);
+		if (p)
+			v->take(v->ctx, p, from, data, len);
+		from += len;
+	}
 	return 0;
+}
+
+static int take_block(const struct verify *v, const struct verify_block *b, struct verify_worker *w,
+		      char *map)
+{
+	uint64_t size = v->m->sums[b->file].size, pos = b->offset;
+	uint64_t end = size - pos < CHECKSUM_BLOCK ? size : pos + CHECKSUM_BLOCK;
+	int fd = v->fds[b->file], ret = 0;
+
+	if (b->whole)
+		return take_extent(v, b, w, map, pos, end);
+	while (pos < end && !ret) {
+		int64_t data = next_data(fd, pos, end);
+
+		if (data < 0)
+			return read_failed(v, b, errno, pos);
+		if ((uint64_t)data >= end)
+			break;
+		/* file systems may have smaller blocks than pages */
+		pos = next_hole(fd, (uint64_t)data, end) + IMAGE_PAGE_SIZE - 1;
+		pos &= ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
+		if (pos > end)
+			pos = end;
+		ret = take_extent(v, b, w, map, (uint64_t)data & ~(uint64_t)(IMAGE_PAGE_SIZE - 1),
+				  pos);
+	}
+	return ret;
+}
+
+static int check_block(const struct verify *v, const struct verify_block *b,
+		       struct verify_worker *w)
+{
+	const struct manifest_file *f = &v->m->sums[b->file];
+	uint64_t hash = 0;
+	char *map = mmap(NULL, CHECKSUM_BLOCK, PROT_READ, MAP_PRIVATE, v->fds[b->file],
+			 (off_t)b->offset);
+	int ret;
+
+	checksum_reset(w->state);
+	ret = take_block(v, b, w, map);
+	if (map != MAP_FAILED)
+		munmap(map, CHECKSUM_BLOCK);
+	if (!ret && (checksum_end(w->state, &hash) != b->expected || hash != b->hash))
+		return mismatch(v->img, f->name, b->offset);
+	return ret;
 }
 
 static void *verify_worker(void *ctx)
 {
 	struct verify *v = ctx;
-	struct checksum_worker w;
+	struct verify_worker w = { .state = checksum_begin() };
 
-	if (checksum_worker_begin(&w)) {
+	if (!w.state) {
 		if (!atomic_exchange(&v->failed, true))
 			fail("%s: out of memory", action(v->img));
 	}
@@ -175,7 +288,8 @@ static void *verify_worker(void *ctx)
 		if (check_block(v, &v->blocks[i], &w))
 			v->failed = true;
 	}
-	checksum_worker_end(&w);
+	checksum_free(w.state);
+	free(w.buf);
 	return NULL;
 }
 
@@ -204,28 +318,47 @@ static int open_files(struct verify *v)
 	return 0;
 }
 
-int image_verify(struct image *img, unsigned int what, unsigned int jobs, uint64_t lazy_from,
+static int verify(struct verify *v, unsigned int jobs, uint64_t *left)
+{
+	int ret = open_files(v);
+
+	if (!ret) {
+		if (jobs > v->nr_blocks)
+			jobs = (unsigned int)v->nr_blocks;
+		run_parallel(jobs ? jobs : 1, verify_worker, v);
+		ret = v->failed ? -1 : 0;
+	}
+	if (left)
+		*left = ret ? 0 : v->left;
+	for (size_t i = 0; v->fds && i < v->m->nr_sums; i++)
+		if (v->fds[i] >= 0)
+			close(v->fds[i]);
+	free(v->fds);
+	free(v->blocks);
+	return ret;
+}
+
+int image_verify(const struct image *img, unsigned int what, unsigned int jobs, uint64_t lazy_from,
 		 uint64_t *left)
 {
 	struct verify v = {
 		.img = img, .m = image_manifest(img), .what = what, .lazy_from = lazy_from
 	};
-	int ret = open_files(&v);
 
-	if (!ret) {
-		if (jobs > v.nr_blocks)
-			jobs = (unsigned int)v.nr_blocks;
-		run_parallel(jobs ? jobs : 1, verify_worker, &v);
-		ret = v.failed ? -1 : 0;
-	}
-	if (left)
-		*left = ret ? 0 : v.left;
-	for (size_t i = 0; v.fds && i < v.m->nr_sums; i++)
-		if (v.fds[i] >= 0)
-			close(v.fds[i]);
-	free(v.fds);
-	free(v.blocks);
-	return ret;
+	return verify(&v, jobs, left);
+}
+
+int image_take(const struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left,
+	       image_take_fn *take, void *ctx)
+{
+	struct verify v = { .img = img,
+			    .m = image_manifest(img),
+			    .what = VERIFY_CORES,
+			    .lazy_from = lazy_from,
+			    .take = take,
+			    .ctx = ctx };
+
+	return verify(&v, jobs, left);
 }
 
 /* The blocks with the ELF headers and notes, which core_read() believed. */
