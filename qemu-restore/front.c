@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "launch.h"
+#include "load.h"
 #include "report.h"
 
 static sigset_t waited;
@@ -198,8 +199,8 @@ struct watch {
 	struct launched *l;
 	const struct plan *plan;
 	int status; /* of the main process */
-	pid_t verifier;
-	int verifier_status;
+	pid_t loader; /* it checks what is left of the image */
+	int loader_status;
 };
 
 static bool is_ours(const struct watch *w, unsigned int i)
@@ -240,9 +241,9 @@ static void look(struct watch *w)
 		if (WIFSTOPPED(status)) {
 			if (pid == w->l->all[w->l->main].pid)
 				stop_like(pid);
-		} else if (pid == w->verifier) {
-			w->verifier_status = status;
-			w->verifier = -1;
+		} else if (pid == w->loader) {
+			w->loader_status = status;
+			w->loader = -1;
 		} else {
 			note_end(w, pid, status);
 		}
@@ -265,17 +266,14 @@ void front_begin(const struct launched *l)
 	give_terminal(l->all[l->main].pid);
 }
 
-int front(struct launched *l, const struct plan *plan, int go_verifier, pid_t verifier)
+int front(struct launched *l, const struct plan *plan, struct loader *loader)
 {
-	struct watch w = { .l = l, .plan = plan, .verifier = verifier };
+	struct watch w = { .l = l, .plan = plan, .loader = loader->pid };
 	siginfo_t info;
 
-	if (verifier > 0) {
-		(void)!write(go_verifier, "g", 1);
-		close(go_verifier);
-	}
+	loader_release(loader);
 	for (look(&w); is_alive(&w); look(&w)) {
-		if (w.verifier_status) { /* it has said what is wrong */
+		if (w.loader_status) { /* it has said what is wrong */
 			launch_abort(l, plan);
 			front_end();
 			return RECORD_EXIT_FAILURE;
@@ -284,8 +282,8 @@ int front(struct launched *l, const struct plan *plan, int go_verifier, pid_t ve
 		    info.si_pid != waker.pid)
 			pass_on(&w, &info);
 	}
-	if (w.verifier > 0)
-		kill(w.verifier, SIGKILL);
+	if (w.loader > 0)
+		kill(w.loader, SIGKILL);
 	take_terminal();
 	front_end();
 	world_leave(&l->world);

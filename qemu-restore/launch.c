@@ -12,6 +12,7 @@
 #include "launch.h"
 #include "launch_cover.h"
 #include "launch_tree.h"
+#include "load.h"
 #include "pack.h"
 #include "report.h"
 
@@ -21,7 +22,7 @@
 #define X86_ENOMEM 12
 #define X86_EINVAL 22
 
-enum outcome { STARTED, FAILED, COLLISION };
+enum outcome { READY, FAILED, COLLISION };
 
 static const struct plan_op *operation(const struct plan *plan, uint32_t index)
 {
@@ -91,8 +92,9 @@ static enum outcome listen_to(struct launched *l, const struct plan *plan, unsig
 
 	while ((heard = tree_listen(l, birth, &status)) > 0) {
 		switch (status.kind) {
+		case STATUS_MAPPED:
 		case STATUS_STARTED:
-			return STARTED;
+			return READY;
 		case STATUS_WARNING:
 			tell_failure(plan, pid, &status);
 			if (status.index < plan->nr_ops)
@@ -117,30 +119,72 @@ static enum outcome listen_to(struct launched *l, const struct plan *plan, unsig
 	return FAILED;
 }
 
-/*
- * One after the other: each needs the next free thread ids for itself, and where
- * they are the same program, its path.
- */
-static enum outcome attempt(struct launched *l, struct nursery *nursery, bool last)
+/* One after the other: where they are the same program, each needs its path for itself. */
+static enum outcome map_all(struct launched *l, const struct nursery *nursery, bool last)
 {
 	const struct plan *plan = nursery->plan;
-	enum outcome outcome = STARTED;
+	enum outcome outcome = READY;
 	unsigned int i;
 
-	memset(l->told, 0, plan->nr_ops * sizeof(*l->told));
-	if (sysv_set_values(plan) || tree_make(l, nursery))
-		return FAILED;
-	for (i = 0; i < l->nr && outcome == STARTED; i++) {
+	for (i = 0; i < l->nr && outcome == READY; i++) {
 		int process = plan->births[i].process;
 
 		if (process < 0)
 			continue;
-		tree_word(l, i);
+		tree_word(l, i, WORD_GO);
 		outcome = listen_to(l, plan, i, last);
 		if (*nursery->files[process].cover)
 			world_uncover(&l->world, process);
 	}
 	return outcome;
+}
+
+/* One after the other: each needs the next free thread ids for itself. */
+static enum outcome finish_all(struct launched *l, const struct plan *plan, bool loaded, bool last)
+{
+	enum outcome outcome = READY;
+	unsigned int i;
+
+	for (i = 0; i < l->nr && outcome == READY; i++) {
+		if (plan->births[i].process < 0)
+			continue;
+		tree_word(l, i, loaded ? WORD_LOADED : WORD_GO);
+		outcome = listen_to(l, plan, i, last);
+	}
+	return outcome;
+}
+
+static int load_all(const struct launched *l, const struct plan *plan, struct loader *loader,
+		    bool *loaded)
+{
+	pid_t *pids = calloc(plan->nr_processes, sizeof(*pids));
+	unsigned int i;
+	int ret;
+
+	if (!pids)
+		return fail("cannot load the image: %s", strerror(ENOMEM));
+	for (i = 0; i < l->nr; i++)
+		if (plan->births[i].process >= 0)
+			pids[plan->births[i].process] = l->all[i].pid;
+	ret = loader_load(loader, pids, loaded);
+	free(pids);
+	return ret;
+}
+
+static enum outcome attempt(struct launched *l, struct nursery *nursery, struct loader *loader,
+			    bool last)
+{
+	const struct plan *plan = nursery->plan;
+	enum outcome outcome;
+	bool loaded;
+
+	memset(l->told, 0, plan->nr_ops * sizeof(*l->told));
+	if (sysv_set_values(plan) || tree_make(l, nursery))
+		return FAILED;
+	outcome = map_all(l, nursery, last);
+	if (outcome == READY && load_all(l, plan, loader, &loaded))
+		outcome = FAILED;
+	return outcome == READY ? finish_all(l, plan, loaded, last) : outcome;
 }
 
 /* Natively the kernel is told which file the program is; an engine goes by the path. */
@@ -192,7 +236,7 @@ static unsigned int main_birth(const struct plan *plan)
 }
 
 /* Again and again, as long as it is for a reason that chance may remove. */
-static enum outcome attempts(struct launched *l, struct nursery *nursery)
+static enum outcome attempts(struct launched *l, struct nursery *nursery, struct loader *loader)
 {
 	const struct plan *plan = nursery->plan;
 	enum outcome outcome;
@@ -200,8 +244,8 @@ static enum outcome attempts(struct launched *l, struct nursery *nursery)
 	size_t j;
 
 	for (i = 1;; i++) {
-		outcome = attempt(l, nursery, i == ATTEMPTS);
-		if (outcome == STARTED)
+		outcome = attempt(l, nursery, loader, i == ATTEMPTS);
+		if (outcome == READY)
 			return outcome;
 		tree_end(l, plan);
 		if (outcome == FAILED)
@@ -216,7 +260,7 @@ static enum outcome attempts(struct launched *l, struct nursery *nursery)
 	}
 }
 
-int launch(struct launched *l, struct plan *plan, const struct slots *slots)
+int launch(struct launched *l, struct plan *plan, const struct slots *slots, struct loader *loader)
 {
 	struct launch_files *files = calloc(plan->nr_processes, sizeof(*files));
 	struct cover *covers = calloc(plan->nr_processes, sizeof(*covers));
@@ -237,15 +281,15 @@ int launch(struct launched *l, struct plan *plan, const struct slots *slots)
 		ret = prepare_files(&files[i], &covers[i], &plan->processes[i]);
 	if (!ret && !world_open(&l->world, plan, covers)) {
 		if (!slots_start_timers(slots, plan) && !sysv_make(plan))
-			outcome = attempts(l, &nursery);
-		if (outcome != STARTED)
+			outcome = attempts(l, &nursery, loader);
+		if (outcome != READY)
 			world_kill(&l->world);
 	}
 	if (files)
 		close_files(files, nr);
 	free(files);
 	free(covers);
-	return outcome == STARTED ? 0 : -1;
+	return outcome == READY ? 0 : -1;
 }
 
 int launch_go(struct launched *l, const struct plan *plan)
@@ -256,7 +300,7 @@ int launch_go(struct launched *l, const struct plan *plan)
 	for (i = 0; i < l->nr; i++) {
 		if (l->all[i].status < 0)
 			continue;
-		ret |= tree_word(l, i);
+		ret |= tree_word(l, i, WORD_GO);
 		close(l->all[i].status);
 		l->all[i].status = -1;
 	}

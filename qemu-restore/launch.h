@@ -76,15 +76,17 @@ struct launched {
 	bool *told; /* as plan->ops: it could not be done, and that was told */
 };
 
+struct loader;
+
 /* Returns 0, or -1 after one line on stderr and with nothing left behind. */
-int launch(struct launched *l, struct plan *plan, const struct slots *slots);
+int launch(struct launched *l, struct plan *plan, const struct slots *slots, struct loader *loader);
 /* Let it run. */
 int launch_go(struct launched *l, const struct plan *plan);
 /* End it, and all that it has started. */
 void launch_abort(struct launched *l, const struct plan *plan);
 
 /* Stay in front of the program until it ends; returns what to exit with. front.c */
-int front(struct launched *l, const struct plan *plan, int go_verifier, pid_t verifier);
+int front(struct launched *l, const struct plan *plan, struct loader *loader);
 /* Before the program runs: it gets the terminal if that is ours to give. */
 void front_begin(const struct launched *l);
 /* Block the signals that front() waits for. */

@@ -73,9 +73,9 @@ int tree_listen(struct launched *l, unsigned int birth, struct record_status *st
 	return receive(&l->all[birth], status);
 }
 
-int tree_word(const struct launched *l, unsigned int birth)
+int tree_word(const struct launched *l, unsigned int birth, char word)
 {
-	return send(l->all[birth].status, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+	return send(l->all[birth].status, &word, 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
 /* Wait until all that have not ended are there. */
@@ -108,7 +108,7 @@ static void words(struct launched *l)
 	unsigned int i;
 
 	for (i = 0; i < l->nr; i++)
-		tree_word(l, i);
+		tree_word(l, i, WORD_GO);
 }
 
 /* Those that do not stay have nothing more to say. */

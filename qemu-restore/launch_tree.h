@@ -21,8 +21,8 @@ struct nursery {
  * engine. Returns 0, or -1 after one line on stderr; then tree_end() is due.
  */
 int tree_make(struct launched *l, struct nursery *nursery);
-/* Give a process the word to go on. */
-int tree_word(const struct launched *l, unsigned int birth);
+/* Give a process the word to go on, WORD_*. */
+int tree_word(const struct launched *l, unsigned int birth, char word);
 /* Kill them and reap those that are our children. Namespaces stay. */
 void tree_end(struct launched *l, const struct plan *plan);
 

@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -21,13 +19,11 @@
 #include "huge.h"
 #include "image.h"
 #include "launch.h"
+#include "load.h"
 #include "mapped.h"
 #include "options.h"
 #include "report.h"
 #include "space.h"
-
-#define VERIFY_FIRST                                                                               \
-	(64ull << 20) /* bytes of file-backed contents that are checked before the start */
 
 struct objections {
 	const struct options *options;
@@ -184,79 +180,6 @@ static void tell_warnings(const struct plan *plan)
 	}
 }
 
-/* A process that checks what cores contain: beside the launch, and the rest of it later. */
-struct verifier {
-	pid_t pid; /* -1: there is nothing left to check */
-	int verdict, go;
-};
-
-static _Noreturn void verify(struct image *img, int verdict, int go)
-{
-	uint64_t left = 0;
-	char c = 0;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (image_verify(img, VERIFY_CORES, nr_cpus(), VERIFY_FIRST, &left))
-		_exit(1);
-	c = left != 0;
-	if (write(verdict, &c, 1) != 1)
-		_exit(1);
-	if (!left)
-		_exit(0);
-	if (nice(19) == -1)
-		errno = 0;
-	if (read(go, &c, 1) != 1)
-		_exit(0);
-	_exit(image_verify(img, VERIFY_CORES, 1, 0, NULL) ? 1 : 0);
-}
-
-static int verifier_begin(struct verifier *v, struct image *img)
-{
-	int verdict[2], go[2];
-
-	if (pipe2(verdict, O_CLOEXEC) || pipe2(go, O_CLOEXEC))
-		return fail("cannot check the image: %s", strerror(errno));
-	v->pid = fork();
-	if (!v->pid) {
-		close(go[1]);
-		verify(img, verdict[1], go[0]);
-	}
-	close(verdict[1]);
-	close(go[0]);
-	v->verdict = verdict[0];
-	v->go = go[1];
-	return v->pid < 0 ? fail("cannot check the image: %s", strerror(errno)) : 0;
-}
-
-/* Nothing of the program runs before this has told that its memory is what it was. */
-static int verifier_tell(struct verifier *v)
-{
-	int status = 0;
-	char left = 0;
-	ssize_t n;
-
-	do
-		n = read(v->verdict, &left, 1);
-	while (n < 0 && errno == EINTR);
-	close(v->verdict);
-	if (n == 1 && left)
-		return 0;
-	while (waitpid(v->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	v->pid = -1;
-	if (WIFSIGNALED(status))
-		return fail("cannot check the image: killed by signal %d", WTERMSIG(status));
-	return n == 1 ? 0 : -1; /* it has said what is wrong */
-}
-
-static void verifier_end(struct verifier *v)
-{
-	if (v->pid < 0)
-		return;
-	kill(v->pid, SIGKILL);
-	waitpid(v->pid, NULL, 0);
-}
-
 /* Files may be put in the place of others: that cannot be taken back. */
 static bool unpacks(const struct plan *plan)
 {
@@ -269,19 +192,17 @@ static bool unpacks(const struct plan *plan)
 }
 
 /* Check the image and make the program stand before its first instruction. */
-static int start(struct launched *l, struct plan *plan, struct image *img, struct verifier *v)
+static int start(struct launched *l, struct plan *plan, struct image *img, struct loader *loader)
 {
 	struct slots slots = { 0 };
-	bool first = unpacks(plan);
 	int ret = -1;
 
-	if (image_verify(img, VERIFY_FILES, nr_cpus(), 0, NULL) || verifier_begin(v, img) ||
-	    (first && verifier_tell(v)))
+	if (image_verify(img, VERIFY_FILES, nr_cpus(), 0, NULL) || loader_begin(loader, plan) ||
+	    (unpacks(plan) && loader_check(loader)))
 		return -1;
 	if (!slots_make_room(plan) && !slots_open(&slots, plan))
-		ret = launch(l, plan, &slots);
-	if (!ret && (slots_seal(&slots, plan) || sysv_finish(plan) ||
-		     (!first && verifier_tell(v)) || check(l, plan))) {
+		ret = launch(l, plan, &slots, loader);
+	if (!ret && (slots_seal(&slots, plan) || sysv_finish(plan) || check(l, plan))) {
 		launch_abort(l, plan);
 		ret = -1;
 	}
@@ -293,11 +214,11 @@ static int start(struct launched *l, struct plan *plan, struct image *img, struc
 static int run(struct plan *plan, struct image *img, const struct options *options)
 {
 	struct launched l = { 0 };
-	struct verifier verifier = { .pid = -1 };
+	struct loader loader = { .pid = -1 };
 	int ret;
 
 	front_prepare();
-	ret = start(&l, plan, img, &verifier);
+	ret = start(&l, plan, img, &loader);
 	if (options->received)
 		image_remove(options->received);
 	if (!ret)
@@ -305,10 +226,10 @@ static int run(struct plan *plan, struct image *img, const struct options *optio
 	if (!ret) {
 		front_begin(&l);
 		if (!launch_go(&l, plan))
-			return front(&l, plan, verifier.go, verifier.pid);
+			return front(&l, plan, &loader);
 	}
 	front_end();
-	verifier_end(&verifier);
+	loader_end(&loader);
 	return RECORD_EXIT_FAILURE;
 }
 

@@ -93,7 +93,9 @@ static struct record make_record(const struct process_plan *plan, const struct l
 	} else if (op->kind == OP_START) {
 		r.arg[0] += l->keep;
 		r.arg[1] += l->keep;
-	} else if (op->kind == OP_READ && (int)op->arg[0] == plan->fds.restorer) {
+	} else if (op->kind == OP_READ && (int)op->arg[0] == plan->fds.core) {
+		r.flags |= RECORD_FROM_CORE;
+	} else if (op->kind == OP_READ) {
 		r.arg[3] += l->vdso - plan->hole;
 	}
 	return r;

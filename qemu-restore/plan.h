@@ -86,6 +86,7 @@ enum op_kind {
 	OP_RESTORER,
 	OP_SYSCALL = OP_RESTORER,
 	OP_SWEEP,
+	OP_LOAD, /* wait until the loader has read what it can */
 	OP_READ,
 	OP_POKE4,
 	OP_POKE8,

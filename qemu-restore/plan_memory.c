@@ -4,7 +4,8 @@
  * mapping comes from the image. Private anonymous memory is copied, because a
  * private mapping of the core would show the core again after MADV_DONTNEED and
  * its neighbours after mremap(); everything else is mapped from the core and
- * read when it is touched.
+ * read when it is touched. What is copied is writable until all is mapped and the
+ * loader (load.c) has filled it, or the restorer itself.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,49 @@
 #define STACK_GAP (1ull << 20)
 #define RLIMIT_STACK_X86 3
 
+/* Where a mapping's contents come from. */
+enum how {
+	EAGER, /* copied */
+	LAZY, /* mapped from the core */
+	OBJECT, /* shared memory, which the launcher has made */
+	THE_FILE,
+	ATTACHED, /* System V's: it is there already */
+	PATCHED, /* the vDSO */
+	NOWHERE,
+};
+
 struct mapping {
 	struct process_plan *plan;
 	const struct segment *s;
+	enum how how;
 	const char *name; /* for messages */
 	int tid;
 	uint64_t prot;
 };
+
+/* What is written to it must be seen by others. */
+static bool is_writable_file(const struct segment *s)
+{
+	return s->vma.flags & XCKPT_VMA_SHARED && s->vma.flags & XCKPT_VMA_MAYWRITE;
+}
+
+static enum how how_to_map(const struct process_plan *plan, const struct segment *s)
+{
+	if (is_shared_memory(s))
+		return OBJECT;
+	switch (s->vma.kind) {
+	case XCKPT_VMA_VDSO:
+		return PATCHED;
+	case XCKPT_VMA_VVAR:
+		return NOWHERE;
+	case XCKPT_VMA_FILE:
+		return !is_writable_file(s) && plan_is_from_core(plan, s) ? LAZY : THE_FILE;
+	case XCKPT_VMA_SYSV:
+		return ATTACHED;
+	default:
+		return EAGER;
+	}
+}
 
 static struct plan_op *map(const struct mapping *m, uint64_t start, uint64_t end, uint64_t prot,
 			   uint64_t flags, int fd, uint64_t offset)
@@ -62,62 +99,59 @@ static void read_into(const struct mapping *m, int fd, uint64_t addr, uint64_t l
 /* What of the core's [offset, end) is data and no hole. */
 static void read_extents(const struct mapping *m, uint64_t offset, uint64_t end)
 {
-	int fd = m->plan->process->core_fd;
+	const struct data_map *data = &m->plan->process->data;
+	size_t i;
 
-	while (offset < end) {
-		off_t data = lseek(fd, offset, SEEK_DATA), hole;
+	for (i = data_map_find(data, offset); i < data->nr && data->ranges[i].from < end; i++) {
+		const struct data_range *r = &data->ranges[i];
+		uint64_t from = r->from > offset ? r->from : offset;
 
-		if (data < 0)
-			return;
-		if ((uint64_t)data >= end)
-			return;
-		hole = lseek(fd, data, SEEK_HOLE);
-		if (hole < 0 || (uint64_t)hole > end)
-			hole = end;
-		/* page by page is what memory is; a smaller hole is not worth a call */
-		data = PAGE_DOWN(data) < offset ? offset : PAGE_DOWN(data);
-		read_into(m, m->plan->fds.core, m->s->start + (data - m->s->offset), hole - data,
-			  data);
-		offset = hole;
+		read_into(m, m->plan->fds.core, m->s->start + (from - m->s->offset),
+			  (r->end < end ? r->end : end) - from, from);
 	}
 }
 
-static void protect(const struct mapping *m, uint64_t now)
+static void protect(const struct mapping *m, uint64_t from, uint64_t now)
 {
 	if (now != m->prot)
-		plan_syscall(m->plan, m->tid, NR_MPROTECT, m->s->start, m->s->end - m->s->start,
-			     m->prot, 0)
+		plan_syscall(m->plan, m->tid, NR_MPROTECT, from, m->s->end - from, m->prot, 0)
 			->object = m->name;
 }
 
-static void map_eagerly(const struct mapping *m, uint64_t sharing)
+/* Is it to be filled, from @from on? Then it is writable first. */
+static bool is_filled(const struct mapping *m, uint64_t *from)
 {
-	uint64_t prot = m->prot;
+	*from = m->how == EAGER ? m->s->start : m->s->start + PAGE_DOWN(m->s->filesz);
+	return (m->how == EAGER || m->how == LAZY) && m->s->start + m->s->filesz > *from;
+}
 
-	if (m->s->filesz)
-		prot |= X86_PROT_READ | X86_PROT_WRITE;
-	map_anonymous(m, m->s->start, m->s->end, prot, sharing);
-	read_extents(m, m->s->offset, m->s->offset + m->s->filesz);
-	protect(m, prot);
+static uint64_t first_prot(const struct mapping *m)
+{
+	uint64_t from;
+
+	return is_filled(m, &from) ? m->prot | X86_PROT_READ | X86_PROT_WRITE : m->prot;
 }
 
 /* The whole pages from the core, the rest anonymous; a partial page is copied. */
-static void map_lazily(const struct mapping *m, uint64_t sharing)
+static void map_lazily(const struct mapping *m)
 {
 	uint64_t whole = m->s->start + PAGE_DOWN(m->s->filesz);
-	uint64_t rest = m->s->filesz - PAGE_DOWN(m->s->filesz);
-	uint64_t prot = m->prot | (rest ? X86_PROT_READ | X86_PROT_WRITE : 0);
+	uint64_t sharing = m->s->vma.flags & XCKPT_VMA_SHARED ? X86_MAP_SHARED : X86_MAP_PRIVATE;
 
 	if (whole > m->s->start)
 		map(m, m->s->start, whole, m->prot, sharing, m->plan->fds.core, m->s->offset);
-	map_anonymous(m, whole, m->s->end, prot, X86_MAP_PRIVATE);
-	if (rest) {
-		read_into(m, m->plan->fds.core, whole, rest, m->s->offset + (whole - m->s->start));
-		if (prot != m->prot)
-			plan_syscall(m->plan, m->tid, NR_MPROTECT, whole, m->s->end - whole,
-				     m->prot, 0)
-				->object = m->name;
-	}
+	map_anonymous(m, whole, m->s->end, first_prot(m), X86_MAP_PRIVATE);
+}
+
+/* The second half of it: contents, then what may be done with them. */
+static void fill(const struct mapping *m)
+{
+	uint64_t from, now = first_prot(m);
+
+	if (!is_filled(m, &from))
+		return;
+	read_extents(m, m->s->offset + (from - m->s->start), m->s->offset + m->s->filesz);
+	protect(m, from, now);
 }
 
 /* Map what the launcher has in @slot. */
@@ -152,8 +186,9 @@ static void map_object(const struct mapping *m)
 }
 
 /* Map the file itself: what is written to it must be seen by others, or it is not in the image. */
-static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t sharing, bool unchanged)
+static void map_file(const struct mapping *m, uint64_t x86_flags, bool unchanged)
 {
+	uint64_t sharing = m->s->vma.flags & XCKPT_VMA_SHARED ? X86_MAP_SHARED : X86_MAP_PRIVATE;
 	struct process_plan *plan = m->plan;
 	const struct xckpt_vma *vma = &m->s->vma;
 	unsigned int slot = plan->group->nr_slots++;
@@ -177,14 +212,12 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, uint64_t shari
 	map_slot(m, slot, sharing);
 }
 
-/* What may be written through it is the process's own. */
-static void map_read_file(const struct mapping *m)
+static void map_the_file(const struct mapping *m)
 {
-	uint64_t sharing = m->s->vma.flags & XCKPT_VMA_SHARED ? X86_MAP_SHARED : X86_MAP_PRIVATE;
 	bool thin = m->plan->img->thin && m->s->filesz < m->s->end - m->s->start;
 
-	if (plan_is_from_core(m->plan, m->s)) {
-		map_lazily(m, sharing);
+	if (is_writable_file(m->s)) {
+		map_file(m, 2, false); /* O_RDWR */
 		return;
 	}
 	/* a thin image has at most the first page, the ELF header, and that is the file's */
@@ -193,7 +226,7 @@ static void map_read_file(const struct mapping *m)
 			   "cannot resume pid %d: %s at %#llx is partly in the thin image "
 			   "(make one without --thin)",
 			   m->tid, m->s->path, (unsigned long long)m->s->start);
-	map_file(m, 0, sharing, thin);
+	map_file(m, 0, thin);
 }
 
 static void map_vdso(const struct mapping *m)
@@ -222,7 +255,7 @@ static void map_vdso(const struct mapping *m)
 	map_anonymous(m, m->s->start, m->s->end, X86_PROT_READ | X86_PROT_WRITE, X86_MAP_PRIVATE);
 	/* the file offset is known when the file is laid out: pack.c adds it */
 	read_into(m, plan->fds.restorer, m->s->start, size, offset);
-	protect(m, X86_PROT_READ | X86_PROT_WRITE);
+	protect(m, m->s->start, X86_PROT_READ | X86_PROT_WRITE);
 }
 
 uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s, uint64_t floor)
@@ -292,47 +325,54 @@ static uint64_t growth(const struct mapping *m)
 	return 0;
 }
 
-static void plan_segment(struct process_plan *plan, const struct segment *s, uint64_t floor)
+static struct mapping mapping_of(struct process_plan *plan, const struct segment *s)
 {
-	struct mapping m = { plan, s, name_of(s), plan->process->info.pid,
-			     s->vma.flags & (X86_PROT_READ | X86_PROT_WRITE | X86_PROT_EXEC) };
-	uint32_t flags = s->vma.flags;
+	return (struct mapping){ plan,
+				 s,
+				 how_to_map(plan, s),
+				 name_of(s),
+				 plan->process->info.pid,
+				 s->vma.flags & (X86_PROT_READ | X86_PROT_WRITE | X86_PROT_EXEC) };
+}
 
-	if (flags & XCKPT_VMA_STACK)
+static void map_segment(struct process_plan *plan, const struct segment *s, uint64_t floor)
+{
+	struct mapping m = mapping_of(plan, s);
+
+	if (s->vma.flags & XCKPT_VMA_STACK)
 		reserve_stack(&m, floor);
-	switch (s->vma.kind) {
-	case XCKPT_VMA_VDSO:
+	switch (m.how) {
+	case EAGER:
+		map_anonymous(&m, s->start, s->end, first_prot(&m),
+			      X86_MAP_PRIVATE | huge_flags(plan->group, s) | growth(&m));
+		break;
+	case LAZY:
+		map_lazily(&m);
+		break;
+	case OBJECT:
+		map_object(&m);
+		break;
+	case THE_FILE:
+		map_the_file(&m);
+		break;
+	case PATCHED:
 		map_vdso(&m);
 		break;
-	case XCKPT_VMA_VVAR:
+	case NOWHERE:
 		map_anonymous(&m, s->start, s->end, m.prot, X86_MAP_PRIVATE);
 		break;
-	case XCKPT_VMA_FILE:
-		if (is_shared_memory(s))
-			map_object(&m);
-		else if (flags & XCKPT_VMA_SHARED && flags & XCKPT_VMA_MAYWRITE)
-			map_file(&m, 2, X86_MAP_SHARED, false); /* O_RDWR */
-		else
-			map_read_file(&m);
+	case ATTACHED:
 		break;
-	case XCKPT_VMA_HUGETLB:
-		if (is_shared_memory(s))
-			map_object(&m);
-		else
-			map_eagerly(&m, X86_MAP_PRIVATE | huge_flags(plan->group, s));
-		break;
-	case XCKPT_VMA_SHMEM:
-		if (is_shared_memory(s))
-			map_object(&m);
-		else
-			map_eagerly(&m, X86_MAP_PRIVATE);
-		break;
-	case XCKPT_VMA_SYSV:
-		protect(&m, attached_prot(s)); /* it is attached already */
-		break;
-	default:
-		map_eagerly(&m, X86_MAP_PRIVATE | growth(&m));
 	}
+}
+
+static void finish_segment(struct process_plan *plan, const struct segment *s)
+{
+	struct mapping m = mapping_of(plan, s);
+
+	fill(&m);
+	if (m.how == ATTACHED)
+		protect(&m, s->start, attached_prot(s));
 	plan_advise(plan, s, m.name);
 }
 
@@ -374,7 +414,11 @@ void plan_memory(struct process_plan *plan)
 	for (i = 0; i < p->nr_segments; i++) {
 		if (plan_is_skipped(plan, &p->segments[i]))
 			continue;
-		plan_segment(plan, &p->segments[i], floor);
+		map_segment(plan, &p->segments[i], floor);
 		floor = p->segments[i].end;
 	}
+	plan_add(plan, OP_LOAD, p->info.pid);
+	for (i = 0; i < p->nr_segments; i++)
+		if (!plan_is_skipped(plan, &p->segments[i]))
+			finish_segment(plan, &p->segments[i]);
 }

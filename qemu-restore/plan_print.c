@@ -149,6 +149,9 @@ static void add_restorer(struct text *t, const struct plan *plan, const struct p
 	case OP_SWEEP:
 		text_add(t, "munmap(everything)");
 		break;
+	case OP_LOAD:
+		text_add(t, "load(core)");
+		break;
 	case OP_READ:
 		text_add(t, "pread(");
 		add_fd(t, plan, op, a[0]);

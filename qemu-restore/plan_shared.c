@@ -6,7 +6,6 @@
  * plan_sysv.c makes, are filled in the same way.
  */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "plan.h"
 
@@ -50,26 +49,23 @@ static void fill(struct plan *plan, const struct view *view, enum op_kind kind, 
 		 uint64_t done)
 {
 	const struct segment *s = view->segment;
+	const struct data_map *data = &view->plan->process->data;
 	uint64_t skip = done > s->vma.pgoff ? done - s->vma.pgoff : 0;
 	uint64_t at = s->offset + skip, end = s->offset + s->filesz;
-	int fd = view->plan->process->core_fd;
+	size_t i;
 
-	while (at < end) {
-		off_t data = lseek(fd, at, SEEK_DATA), hole;
-		struct plan_op *op;
+	if (at >= end)
+		return;
+	for (i = data_map_find(data, at); i < data->nr && data->ranges[i].from < end; i++) {
+		const struct data_range *r = &data->ranges[i];
+		uint64_t from = r->from > at ? r->from : at;
+		struct plan_op *op = plan_add_shared(plan, kind, 0);
 
-		if (data < 0 || (uint64_t)data >= end)
-			return;
-		hole = lseek(fd, data, SEEK_HOLE);
-		if (hole < 0 || (uint64_t)hole > end)
-			hole = end;
-		op = plan_add_shared(plan, kind, 0);
 		op->arg[0] = object;
 		op->arg[1] = view->plan->index;
-		op->arg[2] = data;
-		op->arg[3] = hole - data;
-		op->arg[4] = s->vma.pgoff + (data - s->offset);
-		at = hole;
+		op->arg[2] = from;
+		op->arg[3] = (r->end < end ? r->end : end) - from;
+		op->arg[4] = s->vma.pgoff + (from - s->offset);
 	}
 }
 

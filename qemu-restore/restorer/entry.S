@@ -79,6 +79,7 @@ start_thread:
 handlers:
 	.long	do_syscall - handlers
 	.long	do_sweep - handlers
+	.long	do_load - handlers
 	.long	do_read - handlers
 	.long	do_poke4 - handlers
 	.long	do_poke8 - handlers

@@ -5,6 +5,16 @@
 #define USER_END 0x800000000000ull /* above: the vsyscall page */
 #define PAGE_MASK (~0xfffull)
 
+int64_t do_load(struct record_head *head, const struct record *r)
+{
+	int64_t word;
+
+	report(head, STATUS_MAPPED, r->index, 0);
+	word = await_word(head);
+	head->loaded = word == WORD_LOADED;
+	return word < 0 ? word : 0;
+}
+
 int64_t do_read(struct record_head *head, const struct record *r)
 {
 	uint64_t addr = r->arg[1], left = r->arg[2], offset = r->arg[3];

@@ -27,18 +27,19 @@
 /* kinds of records; the order is that of the table in entry.S */
 #define RECORD_SYSCALL 0 /* nr(arg[0] .. arg[5]) */
 #define RECORD_SWEEP 1 /* unmap everything but the hole */
-#define RECORD_READ 2 /* fd, address, length, offset: pread() until complete */
-#define RECORD_POKE4 3 /* address, value */
-#define RECORD_POKE8 4 /* address, value */
-#define RECORD_LEFT 5 /* address, clock, ns on it, divisor: write what is left until then */
-#define RECORD_CLONE 6 /* stack, flags, child_tid, tls, first record, tid */
-#define RECORD_TIMER 7 /* clock, sigevent, id: timer_create() until it has that id */
-#define RECORD_BARRIER 8 /* the first thread: wait for the others, report, await "go" */
-#define RECORD_WAIT 9 /* the others: arrive, wait for RECORD_GO */
-#define RECORD_GO 10 /* the first thread: open the barrier */
-#define RECORD_END 11 /* of this thread */
-#define RECORD_START 12 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
-#define RECORD_KINDS 13
+#define RECORD_LOAD 2 /* all is mapped: report, await whether qemu-resume has filled it */
+#define RECORD_READ 3 /* fd, address, length, offset: pread() until complete */
+#define RECORD_POKE4 4 /* address, value */
+#define RECORD_POKE8 5 /* address, value */
+#define RECORD_LEFT 6 /* address, clock, ns on it, divisor: write what is left until then */
+#define RECORD_CLONE 7 /* stack, flags, child_tid, tls, first record, tid */
+#define RECORD_TIMER 8 /* clock, sigevent, id: timer_create() until it has that id */
+#define RECORD_BARRIER 9 /* the first thread: wait for the others, report, await "go" */
+#define RECORD_WAIT 10 /* the others: arrive, wait for RECORD_GO */
+#define RECORD_GO 11 /* the first thread: open the barrier */
+#define RECORD_END 12 /* of this thread */
+#define RECORD_START 13 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
+#define RECORD_KINDS 14
 
 /* what the result must be */
 #define WANT_ANY 0
@@ -46,10 +47,16 @@
 #define WANT_VALUE 2 /* equal to value */
 
 #define RECORD_OPTIONAL (1 << 0) /* failure is reported, then the next record is taken */
+#define RECORD_FROM_CORE (1 << 1) /* not needed if RECORD_LOAD was told so */
+
+/* words of qemu-resume */
+#define WORD_GO 'g'
+#define WORD_LOADED 'l' /* and what is RECORD_FROM_CORE is done */
 
 #define STATUS_STARTED 1
 #define STATUS_FAILED 2
 #define STATUS_WARNING 3
+#define STATUS_MAPPED 6 /* it waits at RECORD_LOAD */
 /* of a process before it is the engine */
 #define STATUS_MET 4 /* it waits for the others */
 #define STATUS_TOLD 5 /* it ends, and has told why */
@@ -78,7 +85,8 @@ struct record_head {
 	uint64_t first; /* address of the first thread's first record */
 	uint64_t stack; /* top of its stack */
 	/* written by the restorer, on a cache line of its own */
-	uint32_t reserved[2];
+	uint32_t loaded; /* by qemu-resume */
+	uint32_t reserved;
 	uint32_t arrived; /* threads at the barrier */
 	uint32_t open;
 	uint32_t left; /* threads that need their stacks and records no more */

@@ -16,6 +16,7 @@ void start_thread(struct record_head *head, uint64_t frame, uint64_t xsave, uint
 
 int64_t do_syscall(struct record_head *head, const struct record *r);
 int64_t do_sweep(struct record_head *head, const struct record *r);
+int64_t do_load(struct record_head *head, const struct record *r);
 int64_t do_read(struct record_head *head, const struct record *r);
 int64_t do_poke4(struct record_head *head, const struct record *r);
 int64_t do_poke8(struct record_head *head, const struct record *r);
@@ -30,6 +31,8 @@ int64_t do_start(struct record_head *head, const struct record *r);
 
 /* send one message to qemu-resume */
 void report(const struct record_head *head, uint32_t kind, uint32_t index, int64_t result);
+/* the next word from there, or a negative error number */
+int64_t await_word(const struct record_head *head);
 
 extern const int32_t handlers[RECORD_KINDS];
 

@@ -58,17 +58,14 @@ int64_t do_wait(struct record_head *head, const struct record *r)
 int64_t do_barrier(struct record_head *head, const struct record *r)
 {
 	uint32_t arrived;
-	int64_t n;
-	char go;
+	int64_t word;
 
 	while ((arrived = __atomic_load_n(&head->arrived, __ATOMIC_SEQ_CST)) !=
 	       head->nr_threads - 1)
 		wait_while(&head->arrived, arrived);
 	report(head, STATUS_STARTED, r->index, 0);
-	do
-		n = syscall3(SYS_READ, head->status_fd, (uint64_t)&go, 1);
-	while (n == -X86_EINTR);
-	return n == 1 ? 0 : -X86_ESRCH;
+	word = await_word(head);
+	return word < 0 ? word : 0;
 }
 
 int64_t do_go(struct record_head *head, const struct record *r)

@@ -63,6 +63,9 @@ static inline void synth_contents(struct synth *s, struct segment *seg, const vo
 	if (ftruncate(s->p.core_fd, s->p.core_size) ||
 	    pwrite(s->p.core_fd, bytes, len, seg->offset) != (ssize_t)len)
 		abort();
+	data_map_free(&s->p.data);
+	if (data_map_make(&s->p.data, s->p.core_fd, s->p.core_size))
+		abort();
 }
 
 static inline struct image_thread *synth_thread(struct synth *s, int tid)

@@ -173,7 +173,11 @@ static int open_process(struct image *img, struct image_priv *priv,
 		return fail("%s: cannot open %s: %s", priv->action, mp->core, strerror(errno));
 	p->core_fd = fd;
 	img->nr_processes++; /* image_close() closes it from here on */
-	if (core_read(fd, &at, &priv->arena, p, &files) || image_check_head(img, p))
+	if (core_read(fd, &at, &priv->arena, p, &files))
+		return -1;
+	if (data_map_make(&p->data, fd, p->core_size))
+		return fail("%s: cannot read %s: %s", priv->action, mp->core, strerror(errno));
+	if (image_check_head(img, p))
 		return -1;
 	if (p->info.pid != mp->pid)
 		return fail("%s: %s is not the core of pid %d but of pid %d", priv->action,
@@ -322,8 +326,10 @@ void image_close(struct image *img)
 	if (!img)
 		return;
 	priv = img->priv;
-	for (size_t i = 0; i < img->nr_processes; i++)
+	for (size_t i = 0; i < img->nr_processes; i++) {
 		close(img->processes[i].core_fd);
+		data_map_free(&img->processes[i].data);
+	}
 	if (img->dir_fd >= 0)
 		close(img->dir_fd);
 	arena_free(&priv->arena);

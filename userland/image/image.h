@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "data_map.h"
 #include "image_sysv.h"
 #include "xckpt_image.h"
 
@@ -195,6 +196,7 @@ struct image_process {
 	size_t nr_fds;
 	int core_fd; /* read-only; owned by the image */
 	uint64_t core_size;
+	struct data_map data; /* where the core has any; not during a dump */
 	const char *core_name; /* "42.core" */
 	int outer_pid; /* during a dump: its pid for the dumper, who may see another number */
 	const uint32_t *groups; /* supplementary ones */

@@ -18,7 +18,6 @@ struct verify_block {
 	size_t file; /* index among the manifest's checksums */
 	uint64_t offset, hash;
 	bool expected; /* the manifest has an entry for it */
-	bool whole; /* it has no hole */
 };
 
 /* What one thread needs. */
@@ -32,6 +31,7 @@ struct verify {
 	const struct manifest *m;
 	unsigned int what; /* VERIFY_* */
 	int *fds; /* per file */
+	struct data_map *maps; /* as well; of cores they are the image's */
 	struct verify_block *blocks;
 	size_t nr_blocks, room;
 	uint64_t lazy_from, lazy_seen, left;
@@ -120,29 +120,25 @@ static int add_block(struct verify *v, size_t file, const struct image_process *
 	return 0;
 }
 
-/*
- * All blocks below @limit with data in the file or an entry in the manifest. Where
- * data ends is asked for once for each piece of it: a tmpfs looks at every page.
- */
+/* All blocks below @limit with data in the file or an entry in the manifest. */
 static int list_blocks(struct verify *v, size_t file, uint64_t limit)
 {
 	const struct manifest_file *f = &v->m->sums[file];
 	const struct image_process *p = process_of(v->img, f->name);
-	uint64_t pos = 0, hole = 0;
-	size_t entry = 0;
+	const struct data_map *map = &v->maps[file];
+	size_t range = 0, entry = 0;
+	uint64_t pos = 0;
 
-	while (pos < f->size || entry < f->nr_blocks) {
-		struct verify_block b = { .file = file, .whole = pos < hole };
-		int64_t data = b.whole ? (int64_t)pos : next_data(v->fds[file], pos, f->size);
+	for (;;) {
+		struct verify_block b = { .file = file, .offset = UINT64_MAX };
 
-		if (data < 0)
-			return fail("%s: cannot read %s: %s", action(v->img), f->name,
-				    strerror(errno));
-		b.offset = (uint64_t)data < f->size
-				   ? (uint64_t)data / CHECKSUM_BLOCK * CHECKSUM_BLOCK
-				   : UINT64_MAX;
-		if (b.offset != UINT64_MAX && (uint64_t)data >= hole)
-			hole = next_hole(v->fds[file], (uint64_t)data, f->size);
+		while (range < map->nr && map->ranges[range].end <= pos)
+			range++;
+		if (range < map->nr) {
+			uint64_t from = map->ranges[range].from;
+
+			b.offset = (from > pos ? from : pos) / CHECKSUM_BLOCK * CHECKSUM_BLOCK;
+		}
 		if (entry < f->nr_blocks && f->blocks[entry].offset <= b.offset) {
 			b.offset = f->blocks[entry].offset;
 			b.hash = f->blocks[entry++].hash;
@@ -150,10 +146,9 @@ static int list_blocks(struct verify *v, size_t file, uint64_t limit)
 		}
 		if (b.offset >= limit)
 			break;
-		pos = b.offset + CHECKSUM_BLOCK;
-		b.whole = b.offset >= (uint64_t)data && hole >= (pos < f->size ? pos : f->size);
 		if (add_block(v, file, p, &b))
 			return -1;
+		pos = b.offset + CHECKSUM_BLOCK;
 	}
 	return 0;
 }
@@ -227,28 +222,19 @@ static int take_extent(const struct verify *v, const struct verify_block *b,
 }
 
 static int take_block(const struct verify *v, const struct verify_block *b, struct verify_worker *w,
-		      char *map)
+		      char *mapped)
 {
 	uint64_t size = v->m->sums[b->file].size, pos = b->offset;
 	uint64_t end = size - pos < CHECKSUM_BLOCK ? size : pos + CHECKSUM_BLOCK;
-	int fd = v->fds[b->file], ret = 0;
+	const struct data_map *map = &v->maps[b->file];
+	size_t i;
+	int ret = 0;
 
-	if (b->whole)
-		return take_extent(v, b, w, map, pos, end);
-	while (pos < end && !ret) {
-		int64_t data = next_data(fd, pos, end);
+	for (i = data_map_find(map, pos); i < map->nr && map->ranges[i].from < end && !ret; i++) {
+		const struct data_range *r = &map->ranges[i];
 
-		if (data < 0)
-			return read_failed(v, b, errno, pos);
-		if ((uint64_t)data >= end)
-			break;
-		/* file systems may have smaller blocks than pages */
-		pos = next_hole(fd, (uint64_t)data, end) + IMAGE_PAGE_SIZE - 1;
-		pos &= ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
-		if (pos > end)
-			pos = end;
-		ret = take_extent(v, b, w, map, (uint64_t)data & ~(uint64_t)(IMAGE_PAGE_SIZE - 1),
-				  pos);
+		ret = take_extent(v, b, w, mapped, r->from > pos ? r->from : pos,
+				  r->end < end ? r->end : end);
 	}
 	return ret;
 }
@@ -293,11 +279,31 @@ static void *verify_worker(void *ctx)
 	return NULL;
 }
 
-static int open_files(struct verify *v)
+static int alloc_files(struct verify *v)
 {
 	v->fds = calloc(v->m->nr_sums + 1, sizeof(*v->fds));
-	if (!v->fds)
-		return fail("%s: out of memory", action(v->img));
+	v->maps = calloc(v->m->nr_sums + 1, sizeof(*v->maps));
+	return v->fds && v->maps ? 0 : fail("%s: out of memory", action(v->img));
+}
+
+static void close_files(struct verify *v)
+{
+	for (size_t i = 0; v->fds && v->maps && i < v->m->nr_sums; i++) {
+		if (v->fds[i] < 0)
+			continue;
+		close(v->fds[i]);
+		if (!process_of(v->img, v->m->sums[i].name))
+			data_map_free(&v->maps[i]);
+	}
+	free(v->fds);
+	free(v->maps);
+	free(v->blocks);
+}
+
+static int open_files(struct verify *v)
+{
+	if (alloc_files(v))
+		return -1;
 	for (size_t i = 0; i < v->m->nr_sums; i++)
 		v->fds[i] = -1;
 	for (size_t i = 0; i < v->m->nr_sums; i++) {
@@ -311,6 +317,11 @@ static int open_files(struct verify *v)
 			      : openat(v->img->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (v->fds[i] < 0)
 			return fail("%s: cannot open %s: %s", action(v->img), name,
+				    strerror(errno));
+		if (p)
+			v->maps[i] = p->data;
+		else if (data_map_make(&v->maps[i], v->fds[i], v->m->sums[i].size))
+			return fail("%s: cannot read %s: %s", action(v->img), name,
 				    strerror(errno));
 		if (list_blocks(v, i, UINT64_MAX))
 			return -1;
@@ -330,11 +341,7 @@ static int verify(struct verify *v, unsigned int jobs, uint64_t *left)
 	}
 	if (left)
 		*left = ret ? 0 : v->left;
-	for (size_t i = 0; v->fds && i < v->m->nr_sums; i++)
-		if (v->fds[i] >= 0)
-			close(v->fds[i]);
-	free(v->fds);
-	free(v->blocks);
+	close_files(v);
 	return ret;
 }
 
@@ -376,13 +383,16 @@ int image_check_head(const struct image *img, const struct image_process *p)
 	}
 	while (file < v.m->nr_sums && strcmp(v.m->sums[file].name, p->core_name) != 0)
 		file++;
-	v.fds = calloc(file + 1, sizeof(*v.fds));
-	if (!v.fds)
-		return fail("%s: out of memory", action(img));
-	v.fds[file] = p->core_fd;
-	v.failed = file == v.m->nr_sums || list_blocks(&v, file, head_end);
-	verify_worker(&v);
+	v.failed = file == v.m->nr_sums || alloc_files(&v);
+	if (!v.failed) {
+		v.fds[file] = p->core_fd;
+		v.maps[file] = p->data;
+		v.failed = list_blocks(&v, file, head_end);
+	}
+	if (!v.failed)
+		verify_worker(&v);
 	free(v.fds);
+	free(v.maps);
 	free(v.blocks);
 	return v.failed ? -1 : 0;
 }

@@ -316,12 +316,34 @@ static int check_checksum(struct reading *r, json_t *o)
 	return 0;
 }
 
+/* All of it at once: jansson reads a descriptor byte by byte. */
+static char *read_text(int fd, size_t size)
+{
+	char *text = malloc(size + 1);
+	size_t done = 0;
+
+	while (text && done < size) {
+		ssize_t n = read(fd, text + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n ? errno : EIO; /* it has become shorter */
+			free(text);
+			return NULL;
+		}
+		done += (size_t)n;
+	}
+	return text;
+}
+
 static json_t *parse(int dir_fd, const char *action)
 {
 	int fd = openat(dir_fd, MANIFEST_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	json_error_t error;
 	struct stat st;
 	json_t *o = NULL;
+	char *text;
 
 	if (fd < 0 && errno == ENOENT) {
 		fail("%s: " MANIFEST_NAME
@@ -334,10 +356,15 @@ static json_t *parse(int dir_fd, const char *action)
 	} else if (!S_ISREG(st.st_mode) || st.st_size > MANIFEST_MAX_SIZE) {
 		fail("%s: " MANIFEST_NAME " is not a regular file of a credible size", action);
 	} else {
-		o = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
-		if (!o)
+		text = read_text(fd, (size_t)st.st_size);
+		o = text ? json_loadb(text, (size_t)st.st_size, JSON_REJECT_DUPLICATES, &error)
+			 : NULL;
+		if (!text)
+			fail("%s: cannot read " MANIFEST_NAME ": %s", action, strerror(errno));
+		else if (!o)
 			fail("%s: " MANIFEST_NAME " is damaged: line %d: %s (copy the image again)",
 			     action, error.line, error.text);
+		free(text);
 	}
 	if (fd >= 0)
 		close(fd);
