@@ -173,6 +173,33 @@ os.execvp(sys.argv[1], sys.argv[1:])' qemu-resume --engine "$engine" "$IMAGE"
 	resumed user "by who ignores the C library's signals" ''
 }
 
+# Under a filter that keeps it from reaching into other processes.
+denied_case() {
+	unpack user
+	cd /tmp
+	resume python3 -c 'import ctypes, os, struct, sys
+nr = {"x86_64": 310, "aarch64": 270}[os.uname().machine] # process_vm_readv(), and behind it writev
+code = struct.pack("=HBBI" * 5, 0x20, 0, 0, 0, 0x15, 1, 0, nr, 0x15, 0, 1, nr + 1,
+                   6, 0, 0, 0x50001, 6, 0, 0, 0x7fff0000) # EPERM, or as it is
+code = ctypes.create_string_buffer(code)
+prog = struct.pack("@HP", 5, ctypes.addressof(code))
+assert ctypes.CDLL(None).prctl(22, 2, prog, 0, 0) == 0
+os.execvp(sys.argv[1], sys.argv[1:])' qemu-resume --engine "$engine" "$IMAGE"
+	sed -i '/warning: .* will be under the seccomp filter of qemu-resume/d' "$LOCAL/err"
+	resumed user "by who may not write to its memory from outside" ''
+}
+
+# Else that is how memory is filled: natively strace can tell.
+loaded_case() {
+	unpack user
+	cd /tmp
+	resume strace -f -e trace=process_vm_writev,pread64 -o "$LOCAL/calls" qemu-resume --engine native "$IMAGE"
+	resumed user 'under strace' ''
+	result "$(grep -q 'process_vm_writev(.*= [1-9]' "$LOCAL/calls" &&
+		! grep -qE 'pread64.*= [0-9]{4,}$' "$LOCAL/calls" && echo 0 || echo 1)" \
+		'its memory was written from outside, and not read once more' "$(tail "$LOCAL/calls")"
+}
+
 front_and_program_stand() {
 	read -r program _ < <(for pid in $(<"/proc/$PID/task/$PID/children"); do
 		case $(<"/proc/$pid/comm") in program | resume_program) echo "$pid" ;; esac
@@ -234,6 +261,8 @@ resume_all() {
 	calls_case twice 'and once more'
 	fixed_case
 	ignoring_case
+	denied_case
+	[ "$engine" != native ] || loaded_case
 	stopped_case program
 	stopped_case qemu-resume
 	damaged_case
