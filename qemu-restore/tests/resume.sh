@@ -179,7 +179,7 @@ denied_case() {
 	cd /tmp
 	resume python3 -c 'import ctypes, os, struct, sys
 nr = {"x86_64": 310, "aarch64": 270}[os.uname().machine] # process_vm_readv(), and behind it writev
-code = struct.pack("=HBBI" * 5, 0x20, 0, 0, 0, 0x15, 1, 0, nr, 0x15, 0, 1, nr + 1,
+code = struct.pack("=" + "HBBI" * 5, 0x20, 0, 0, 0, 0x15, 1, 0, nr, 0x15, 0, 1, nr + 1,
                    6, 0, 0, 0x50001, 6, 0, 0, 0x7fff0000) # EPERM, or as it is
 code = ctypes.create_string_buffer(code)
 prog = struct.pack("@HP", 5, ctypes.addressof(code))
@@ -193,11 +193,11 @@ os.execvp(sys.argv[1], sys.argv[1:])' qemu-resume --engine "$engine" "$IMAGE"
 loaded_case() {
 	unpack user
 	cd /tmp
-	resume strace -f -e trace=process_vm_writev,pread64 -o "$LOCAL/calls" qemu-resume --engine native "$IMAGE"
+	resume strace -f -e trace=process_vm_writev,pread64 -o "$LOCAL/strace" qemu-resume --engine native "$IMAGE"
 	resumed user 'under strace' ''
-	result "$(grep -q 'process_vm_writev(.*= [1-9]' "$LOCAL/calls" &&
-		! grep -qE 'pread64.*= [0-9]{4,}$' "$LOCAL/calls" && echo 0 || echo 1)" \
-		'its memory was written from outside, and not read once more' "$(tail "$LOCAL/calls")"
+	result "$(grep -q 'process_vm_writev(.*= [1-9]' "$LOCAL/strace" &&
+		! grep -qE 'pread64.*= [0-9]{4,}$' "$LOCAL/strace" && echo 0 || echo 1)" \
+		'its memory was written from outside, and not read once more' "$(tail "$LOCAL/strace")"
 }
 
 front_and_program_stand() {
