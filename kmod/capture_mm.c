@@ -22,11 +22,13 @@ static enum xckpt_vma_kind file_kind(struct vm_area_struct *vma)
 		return XCKPT_VMA_SPECIAL;
 	if (inode->i_sb->s_magic != TMPFS_MAGIC || inode->i_nlink)
 		return XCKPT_VMA_FILE;
-	/* the kernel's own, which no user can make with that name; read-only ones too */
-	if (IS_PRIVATE(inode) && (vma->vm_flags & VM_MAYSHARE) &&
-	    !strncmp(vma->vm_file->f_path.dentry->d_name.name, "SYSV", 4))
+	/* not VM_SHARED, which mappings by a descriptor for reading only do not have */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return XCKPT_VMA_FILE;
+	/* the kernel's own, which no user can make with that name */
+	if (IS_PRIVATE(inode) && !strncmp(vma->vm_file->f_path.dentry->d_name.name, "SYSV", 4))
 		return XCKPT_VMA_SYSV;
-	return vma->vm_flags & VM_SHARED ? XCKPT_VMA_SHMEM : XCKPT_VMA_FILE;
+	return XCKPT_VMA_SHMEM;
 }
 
 static bool has_name(struct vm_area_struct *vma, const char *start)

@@ -198,6 +198,68 @@ TEST(every_touched_page_is_there)
 	EXPECT(!memcmp(text, "shared", 6));
 }
 
+/* A memfd with "shared" in its second page, and a descriptor of it for reading only. */
+static int memory_file(int *reader)
+{
+	char path[64];
+	int fd = memfd_create("memory", 0);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	*reader = open(path, O_RDONLY);
+	if (fd < 0 || *reader < 0 || ftruncate(fd, 3 * 4096) || pwrite(fd, "shared", 7, 4096) != 7)
+		_exit(97);
+	return fd;
+}
+
+static uint64_t view(int fd, int prot, int flags)
+{
+	return (uintptr_t)mmap(NULL, 3 * 4096, prot, flags, fd, 0);
+}
+
+static void with_views(void)
+{
+	int reader, fd = memory_file(&reader);
+
+	shared[10] = view(fd, PROT_READ | PROT_WRITE, MAP_SHARED);
+	shared[11] = view(reader, PROT_READ, MAP_SHARED);
+	shared[12] = view(reader, PROT_READ, MAP_PRIVATE);
+	/* nobody can write to this one any more */
+	close(memory_file(&reader));
+	shared[13] = view(reader, PROT_READ, MAP_SHARED);
+	count_forever(0);
+}
+
+/* Shared memory is what it is, whatever it was opened for. */
+TEST(memory_that_is_only_read)
+{
+	const struct xckpt_vma *vma[4];
+	struct xckpt_freeze f;
+	char text[8];
+	pid_t pid;
+	int fd;
+
+	share_counters();
+	pid = target(with_views);
+	EXPECT(moves(0, 1));
+	fd = session();
+	ASSERT(!freeze(fd, pid, &f));
+	core_load(core_of(fd, pid, 0));
+	for (int i = 0; i < 4; i++) {
+		vma[i] = vma_at(shared[10 + i]);
+		ASSERT(vma[i]);
+		EXPECT(vma[i]->kind == (i == 2 ? XCKPT_VMA_FILE : XCKPT_VMA_SHMEM));
+		EXPECT(!(vma[i]->flags & XCKPT_VMA_SHARED) == (i == 2));
+		EXPECT(vma[i]->dev == vma[0]->dev);
+		EXPECT((vma[i]->ino == vma[0]->ino) == (i < 3));
+		core_memory(text, sizeof(text), shared[10 + i] + 4096);
+		EXPECT(!strcmp(text, "shared"));
+	}
+	EXPECT(vma[0]->flags & XCKPT_VMA_MAYWRITE);
+	EXPECT(!((vma[1]->flags | vma[3]->flags) & XCKPT_VMA_MAYWRITE));
+	/* what was never touched is not there: three pages, of which one was written */
+	EXPECT(segment_of(shared[11])->p_filesz == 2 * 4096);
+}
+
 TEST(holes_are_holes)
 {
 	off_t at = 0, data = 0, hole = 0;

@@ -110,6 +110,22 @@ static inline const struct xckpt_note_thread *thread_extra(pid_t tid)
 	return extra;
 }
 
+/* The mapping that begins at @start, or NULL. */
+static inline const struct xckpt_vma *vma_at(uint64_t start)
+{
+	const struct xckpt_note_table *table;
+	const struct xckpt_vma *vma;
+	size_t size;
+
+	table = note(XCKPT_NT_VMA, 0, &size);
+	ASSERT(table);
+	vma = (const void *)((const char *)table + table->entries_off);
+	for (uint32_t i = 0; i < table->nr_entries; i++)
+		if (vma[i].start == start)
+			return &vma[i];
+	return NULL;
+}
+
 static inline const Elf64_Phdr *segment_of(uint64_t addr)
 {
 	for (int i = 1; i < core.eh.e_phnum; i++)

@@ -31,6 +31,7 @@ static struct area areas[12];
 static int nr_areas;
 static uint64_t *anon, *shared_anon; /* two of them: these are copied */
 static uint64_t *copy_of_anon, *copy_of_shared;
+static uint64_t *memfd, *view_of_memfd; /* the same memory, by a descriptor for reading only */
 
 static struct area *add_area(const char *name, size_t nr, size_t step, int flags, int file)
 {
@@ -51,6 +52,21 @@ static int file_of(size_t size)
 
 	ASSERT(fd >= 0 && !unlink(name) && !ftruncate(fd, (off_t)size));
 	return fd;
+}
+
+static void make_views(void)
+{
+	int fd = memfd_create("instant", 0), reader;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reader = open(path, O_RDONLY);
+	ASSERT(fd >= 0 && reader >= 0 && !ftruncate(fd, FEW_PAGES * PAGE));
+	memfd = (void *)add_area("memfd", FEW_PAGES, PAGE, MAP_SHARED, fd)->base;
+	view_of_memfd = mmap(NULL, FEW_PAGES * PAGE, PROT_READ, MAP_SHARED, reader, 0);
+	ASSERT(view_of_memfd != MAP_FAILED);
+	close(fd);
+	close(reader);
 }
 
 static void make_areas(void)
@@ -74,6 +90,7 @@ static void make_areas(void)
 	area->file = file;
 	area = add_area("MADV_HUGEPAGE", 64, 1 << 17, priv, -1);
 	madvise(area->base, 64 << 17, MADV_HUGEPAGE);
+	make_views();
 	copy_of_anon = mmap(NULL, ANON_PAGES * PAGE, PROT_READ | PROT_WRITE, priv, -1, 0);
 	copy_of_shared = mmap(NULL, FEW_PAGES * PAGE, PROT_READ | PROT_WRITE, priv, -1, 0);
 }
@@ -183,12 +200,21 @@ static void read_words(uint64_t *to, const uint64_t *from, size_t nr)
 		to[n] = word_at(from + n * PAGE / 8);
 }
 
+/* In whatever process. */
+static void check_views(void)
+{
+	for (size_t n = 0; n < FEW_PAGES; n++)
+		if (!EXPECT(word_at(memfd + n * PAGE / 8) == word_at(view_of_memfd + n * PAGE / 8)))
+			return;
+}
+
 static void check_instant(int fd, pid_t pid, pid_t child)
 {
 	static uint64_t a[ANON_PAGES], b[ANON_PAGES], s[FEW_PAGES], t[FEW_PAGES], u[FEW_PAGES];
 
 	core_load(core_of(fd, pid, 0));
 	check_stamps();
+	check_views();
 	read_words(a, anon, ANON_PAGES);
 	read_words(b, copy_of_anon, ANON_PAGES);
 	check_copies(b, a, ANON_PAGES);
@@ -197,6 +223,7 @@ static void check_instant(int fd, pid_t pid, pid_t child)
 	core_load(core_of(fd, child, 0));
 	read_words(t, shared_anon, FEW_PAGES);
 	EXPECT(!memcmp(s, t, sizeof(s)));
+	check_views();
 	read_words(u, copy_of_shared, FEW_PAGES);
 	check_copies(u, t, FEW_PAGES);
 	close(core.fd);

@@ -219,21 +219,6 @@ static void with_segment(void)
 	napping_thread(NULL);
 }
 
-static const struct xckpt_vma *vma_at(uint64_t start)
-{
-	const struct xckpt_note_table *table;
-	const struct xckpt_vma *vma;
-	size_t size;
-
-	table = note(XCKPT_NT_VMA, 0, &size);
-	ASSERT(table);
-	vma = (const void *)((const char *)table + table->entries_off);
-	for (uint32_t i = 0; i < table->nr_entries; i++)
-		if (vma[i].start == start)
-			return &vma[i];
-	return NULL;
-}
-
 TEST(memory_that_is_attached)
 {
 	const struct xckpt_vma *one, *two;
