@@ -75,27 +75,6 @@ uint64_t checksum_buffer(const void *buf, size_t len)
 	return XXH64(buf, len, 0);
 }
 
-int64_t next_data(int fd, uint64_t pos, uint64_t size)
-{
-	off_t at;
-
-	if (pos >= size)
-		return (int64_t)size;
-	at = lseek(fd, (off_t)pos, SEEK_DATA);
-	if (at >= 0)
-		return at < (off_t)size ? (int64_t)at : (int64_t)size;
-	if (errno == ENXIO)
-		return (int64_t)size;
-	return errno == EINVAL ? (int64_t)pos : -1; /* no holes here: all is data */
-}
-
-uint64_t next_hole(int fd, uint64_t pos, uint64_t size)
-{
-	off_t at = lseek(fd, (off_t)pos, SEEK_HOLE);
-
-	return at > (off_t)pos && at < (off_t)size ? (uint64_t)at : size;
-}
-
 /* The first error counts; later ones are mostly its consequences. */
 int checksum_error(struct checksum_copy *c, int error, bool writing, uint64_t offset)
 {
@@ -151,27 +130,6 @@ static int take_pages(struct checksum_copy *c, struct checksum_state *s, char *b
 	return 0;
 }
 
-static int read_run(struct checksum_copy *c, char *buf, size_t len, uint64_t offset)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n;
-
-		if ((c->stop && *c->stop) || c->error)
-			return checksum_error(c, ECANCELED, false, offset);
-		n = pread(c->in_fd, buf + done, len - done, (off_t)(offset + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return checksum_error(c, n < 0 ? errno : ENODATA, false, offset + done);
-		done += (size_t)n;
-		if (c->done)
-			*c->done += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int copy_extent(struct checksum_copy *c, struct checksum_worker *w, uint64_t pos,
 		       uint64_t end)
 {
@@ -182,7 +140,7 @@ static int copy_extent(struct checksum_copy *c, struct checksum_worker *w, uint6
 
 		if (ret > 0) {
 			len = len < CHECKSUM_CHUNK ? len : CHECKSUM_CHUNK;
-			ret = read_run(c, w->buf, len, pos) ||
+			ret = checksum_read(c, w->buf, len, pos) ||
 					      take_pages(c, w->state, w->buf, len, pos)
 				      ? -1
 				      : 0;
@@ -202,7 +160,7 @@ int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_worker
 
 	checksum_reset(w->state);
 	while (pos < end && !ret) {
-		int64_t data = next_data(c->in_fd, pos, end);
+		int64_t data = checksum_data(c, pos, end);
 		uint64_t stop;
 
 		if (data < 0)
@@ -211,7 +169,7 @@ int checksum_one(struct checksum_copy *c, uint64_t block, struct checksum_worker
 			break;
 		/* file systems may have smaller blocks than pages */
 		pos = (uint64_t)data & ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
-		stop = next_hole(c->in_fd, (uint64_t)data, end);
+		stop = checksum_hole(c, (uint64_t)data, end);
 		stop = (stop + IMAGE_PAGE_SIZE - 1) & ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
 		if (stop > end)
 			stop = end;

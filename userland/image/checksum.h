@@ -41,6 +41,11 @@ int64_t next_data(int fd, uint64_t pos, uint64_t size);
 /* Where it ends, at most @size. */
 uint64_t next_hole(int fd, uint64_t pos, uint64_t size);
 
+/* Of a file, whole pages. */
+struct checksum_range {
+	uint64_t from, end;
+};
+
 /*
  * Reading all that is stored of a file of @size bytes and, when @out_fd is not -1,
  * writing its non-zero pages at the same offsets there. @blocks becomes a
@@ -51,6 +56,10 @@ struct checksum_copy {
 	const char *name;
 	int in_fd, out_fd;
 	uint64_t size;
+	const struct checksum_range *left_out; /* ascending: as if they were holes */
+	size_t nr_left_out;
+	const void *head; /* in the place of what the file begins with: whole pages */
+	size_t head_size;
 	const volatile sig_atomic_t *stop;
 	_Atomic uint64_t *done; /* bytes read, for who watches; may be NULL */
 	void (*finished)(struct checksum_copy *c); /* @in_fd is not needed any more; may be NULL */
@@ -77,6 +86,12 @@ struct checksum_copy {
 struct checksum_copy *checksum_copy_all(struct checksum_copy *copies, size_t nr, unsigned int jobs);
 /* Note the first error of @c; returns -1. */
 int checksum_error(struct checksum_copy *c, int error, bool writing, uint64_t offset);
+
+/* next_data() and next_hole() of what is to be read of @c's file. */
+int64_t checksum_data(const struct checksum_copy *c, uint64_t pos, uint64_t end);
+uint64_t checksum_hole(const struct checksum_copy *c, uint64_t pos, uint64_t end);
+/* All @len bytes at @offset; 0, or -1 with @c->error. */
+int checksum_read(struct checksum_copy *c, char *buf, size_t len, uint64_t offset);
 
 /* What one thread needs. */
 struct checksum_worker {

@@ -63,7 +63,7 @@ static void finish(struct copy_run *run, struct checksum_copy *c)
 static int next_block(struct copy_run *run, struct block *b)
 {
 	struct checksum_copy *c = &run->copies[run->at];
-	int64_t data = next_data(c->in_fd, run->next, c->size);
+	int64_t data = checksum_data(c, run->next, c->size);
 
 	if (data < 0)
 		return checksum_error(c, errno, false, run->next);

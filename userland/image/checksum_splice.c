@@ -119,7 +119,7 @@ int checksum_splice(struct checksum_copy *c, struct checksum_worker *w, size_t l
 {
 	int ret;
 
-	if (!c->splice || len % IMAGE_PAGE_SIZE)
+	if (!c->splice || len % IMAGE_PAGE_SIZE || offset < c->head_size)
 		return 1;
 	if (!prepare(c, w, offset / CHECKSUM_BLOCK * CHECKSUM_BLOCK))
 		return give_up(c, w);

@@ -273,7 +273,7 @@ static int list_extents(struct extents *extents, struct checksum_copy *c, size_t
 	uint64_t pos = 0;
 
 	while (pos < c->size) {
-		int64_t data = next_data(c->in_fd, pos, c->size);
+		int64_t data = checksum_data(c, pos, c->size);
 		uint64_t from, end;
 
 		if (data < 0)
@@ -281,7 +281,7 @@ static int list_extents(struct extents *extents, struct checksum_copy *c, size_t
 		if ((uint64_t)data >= c->size)
 			break;
 		from = (uint64_t)data & ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
-		end = next_hole(c->in_fd, (uint64_t)data, c->size) + IMAGE_PAGE_SIZE - 1;
+		end = checksum_hole(c, (uint64_t)data, c->size) + IMAGE_PAGE_SIZE - 1;
 		end &= ~(uint64_t)(IMAGE_PAGE_SIZE - 1);
 		if (end > c->size)
 			end = c->size;

@@ -2,30 +2,7 @@
 #include "stream_pipe.h"
 #include "image.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-static int read_fully(struct checksum_copy *c, char *buf, size_t len, uint64_t offset)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n;
-
-		if (c->stop && *c->stop)
-			return checksum_error(c, ECANCELED, false, offset);
-		n = pread(c->in_fd, buf + done, len - done, (off_t)(offset + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return checksum_error(c, n < 0 ? errno : ENODATA, false, offset + done);
-		done += (size_t)n;
-		if (c->done)
-			*c->done += (uint64_t)n;
-	}
-	return 0;
-}
 
 /* Take the next piece to read, once there is room for it; NULL when there is none. */
 static struct piece *claim(struct pipeline *pl)
@@ -67,7 +44,8 @@ static void *reader(void *ctx)
 		int ret;
 
 		pthread_mutex_unlock(&pl->lock);
-		ret = read_fully(&pl->copies[piece->copy], piece->data, piece->len, piece->offset);
+		ret = checksum_read(&pl->copies[piece->copy], piece->data, piece->len,
+				    piece->offset);
 		pthread_mutex_lock(&pl->lock);
 		piece->state = PIECE_FULL;
 		if (ret)

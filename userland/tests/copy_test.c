@@ -151,6 +151,87 @@ static void test_queue(enum how how, unsigned int jobs)
 	check(ended == NR, "each was told to be finished once: %zu", ended);
 }
 
+#define PART_PAGES (2 * CHECKSUM_BLOCK / PAGE)
+#define PART_HEAD 3
+
+/* Ends and beginnings at, before and behind the ends of blocks; one is all that a block has. */
+static const struct checksum_range left_out[] = {
+	{ 4 * PAGE, 5 * PAGE },
+	{ 5 * PAGE, 70 * PAGE },
+	{ 80 * PAGE, CHECKSUM_BLOCK - PAGE },
+	{ CHECKSUM_BLOCK, 2 * CHECKSUM_BLOCK },
+};
+
+static bool is_left_out(uint64_t offset)
+{
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		if (offset >= left_out[i].from && offset < left_out[i].end)
+			return true;
+	return false;
+}
+
+/* All pages have something, but those that are left out; the first ones are others'. */
+static int make_part(char *head)
+{
+	int fd = memfd_create("part", 0);
+	char page[PAGE];
+
+	for (uint64_t at = 0; at < PART_PAGES * PAGE; at += PAGE) {
+		memset(page, (int)(1 + at / PAGE % 255), PAGE);
+		if (pwrite(fd, page, PAGE, (off_t)at) != PAGE)
+			err(1, "pwrite");
+	}
+	memset(head, 0xee, PART_HEAD * PAGE);
+	return fd;
+}
+
+static bool is_part(int fd)
+{
+	char page[PAGE], want[PAGE];
+
+	for (uint64_t at = 0; at < PART_PAGES * PAGE; at += PAGE) {
+		int byte = at < PART_HEAD * PAGE ? 0xee : (int)(1 + at / PAGE % 255);
+
+		memset(want, is_left_out(at) ? 0 : byte, PAGE);
+		if (pread(fd, page, PAGE, (off_t)at) != PAGE || memcmp(page, want, PAGE) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What is left out is not read, and not written; the sums are of what is written. */
+static void test_part(enum how how)
+{
+	static char head[PART_HEAD * PAGE];
+	_Atomic uint64_t done = 0;
+	int fd = make_part(head);
+	struct checksum_copy c = { .in_fd = fd,
+				   .out_fd = make_copy(how, PART_PAGES * PAGE),
+				   .size = PART_PAGES * PAGE,
+				   .left_out = left_out,
+				   .nr_left_out = 4,
+				   .head = head,
+				   .head_size = sizeof(head),
+				   .splice = how != BUFFER,
+				   .done = &done };
+	struct checksum_copy again = { .out_fd = -1, .size = PART_PAGES * PAGE };
+
+	check(!checksum_copy_all(&c, 1, 2) && c.splice == (how == SPLICE), "a part of a file");
+	again.in_fd = readable(c.out_fd);
+	check(is_part(again.in_fd), "has what it should");
+	check(done == c.written && blocks_of(c.out_fd) <= (long)(c.written + 8 * PAGE) / 512 &&
+		      c.written == 15 * PAGE,
+	      "and nothing more was read: %ju bytes", (uintmax_t)done);
+	check(!checksum_copy_all(&again, 1, 1) && c.nr_blocks == 1 && again.nr_blocks == 1 &&
+		      c.blocks[0].hash == again.blocks[0].hash,
+	      "with the right sum");
+	free(c.blocks);
+	free(again.blocks);
+	close(again.in_fd);
+	close(c.out_fd);
+	close(fd);
+}
+
 /* One of them cannot be read: that one is named, and nothing hangs. */
 static void test_failure(void)
 {
@@ -175,6 +256,9 @@ int main(void)
 	test_queue(SPLICE, 1);
 	test_queue(SPLICE, 3);
 	test_queue(SPLICE_REFUSED, 3);
+	test_part(BUFFER);
+	test_part(SPLICE);
+	test_part(SPLICE_REFUSED);
 	test_failure();
 	return check_end();
 }
