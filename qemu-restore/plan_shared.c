@@ -9,47 +9,16 @@
 
 #include "plan.h"
 
-/* A mapping of one. */
-struct view {
-	const struct process_plan *plan;
-	const struct segment *segment;
-};
-
-static int compare_objects(const struct xckpt_vma *x, const struct xckpt_vma *y)
-{
-	/* segments are of one file system, and have numbers of their own */
-	int order = (x->kind == XCKPT_VMA_SYSV) - (y->kind == XCKPT_VMA_SYSV);
-
-	if (order)
-		return order;
-	if (x->dev != y->dev)
-		return x->dev < y->dev ? -1 : 1;
-	return x->ino < y->ino ? -1 : x->ino > y->ino;
-}
-
-/* By object, then by the place in it. */
-static int compare_views(const void *a, const void *b)
-{
-	const struct xckpt_vma *x = &((const struct view *)a)->segment->vma;
-	const struct xckpt_vma *y = &((const struct view *)b)->segment->vma;
-	int order = compare_objects(x, y);
-
-	if (order)
-		return order;
-	return x->pgoff < y->pgoff ? -1 : x->pgoff > y->pgoff;
-}
-
 static uint64_t end_of(const struct segment *s)
 {
 	return s->vma.pgoff + (s->end - s->start);
 }
 
 /* What of a view lies beyond @done, into the object: only data, no holes. */
-static void fill(struct plan *plan, const struct view *view, enum op_kind kind, uint64_t object,
+static void fill(struct plan *plan, const struct segment *s, enum op_kind kind, uint64_t object,
 		 uint64_t done)
 {
-	const struct segment *s = view->segment;
-	const struct data_map *data = &view->plan->process->data;
+	const struct data_map *data = &s->holder->data;
 	uint64_t skip = done > s->vma.pgoff ? done - s->vma.pgoff : 0;
 	uint64_t at = s->offset + skip, end = s->offset + s->filesz;
 	size_t i;
@@ -62,7 +31,7 @@ static void fill(struct plan *plan, const struct view *view, enum op_kind kind, 
 		struct plan_op *op = plan_add_shared(plan, kind, 0);
 
 		op->arg[0] = object;
-		op->arg[1] = view->plan->index;
+		op->arg[1] = s->holder - plan->img->processes;
 		op->arg[2] = from;
 		op->arg[3] = (r->end < end ? r->end : end) - from;
 		op->arg[4] = s->vma.pgoff + (from - s->offset);
@@ -76,9 +45,11 @@ static void fill_all(struct plan *plan, const struct view *views, size_t nr, enu
 	size_t i;
 
 	for (i = 0; i < nr; i++) {
-		fill(plan, &views[i], kind, object, done);
-		if (end_of(views[i].segment) > done)
-			done = end_of(views[i].segment);
+		const struct segment *s = views[i].segment;
+
+		fill(plan, s, kind, object, done);
+		if (s->vma.pgoff + s->filesz > done)
+			done = s->vma.pgoff + s->filesz;
 	}
 }
 
@@ -107,39 +78,21 @@ static void add_object(struct plan *plan, const struct view *views, size_t nr)
 	op = plan_add_shared(plan, OP_MEMORY, 0);
 	op->arg[0] = object->slot;
 	op->arg[1] = size;
-	op->value = views[0].plan->process->info.pid;
+	op->value = views[0].process->info.pid;
 	op->arg[5] = plan_huge_shift(plan, views[0].segment->vma.page_shift);
 	op->object = views[0].segment->path;
 	fill_all(plan, views, nr, OP_COPY, (uint64_t)object->slot);
 }
 
-static bool is_view(const struct segment *s)
-{
-	return is_shared_memory(s) || is_sysv_memory(s);
-}
-
 void plan_objects(struct plan *plan)
 {
-	struct view *views;
-	size_t i, j, first, nr = 0;
+	size_t i, first, nr;
+	struct view *views = plan_must(image_views(plan->img, &nr));
 
-	for (i = 0; i < plan->nr_processes; i++)
-		for (j = 0; j < plan->img->processes[i].nr_segments; j++)
-			nr += is_view(&plan->img->processes[i].segments[j]);
-	views = plan_must(calloc(nr + 1, sizeof(*views)));
 	plan->objects = plan_must(calloc(nr + 1, sizeof(*plan->objects)));
-	nr = 0;
-	for (i = 0; i < plan->nr_processes; i++) {
-		const struct image_process *p = &plan->img->processes[i];
-
-		for (j = 0; j < p->nr_segments; j++)
-			if (is_view(&p->segments[j]))
-				views[nr++] = (struct view){ &plan->processes[i], &p->segments[j] };
-	}
-	qsort(views, nr, sizeof(*views), compare_views);
 	for (first = 0; first < nr; first = i) {
-		for (i = first;
-		     i < nr && !compare_objects(&views[first].segment->vma, &views[i].segment->vma);
+		for (i = first; i < nr && !image_compare_objects(&views[first].segment->vma,
+								 &views[i].segment->vma);
 		     i++)
 			;
 		if (is_sysv_memory(views[first].segment))
@@ -152,7 +105,7 @@ void plan_objects(struct plan *plan)
 
 static int compare_to_object(const void *key, const void *object)
 {
-	return compare_objects(key, ((const struct shared_object *)object)->vma);
+	return image_compare_objects(key, ((const struct shared_object *)object)->vma);
 }
 
 int plan_object_slot(const struct plan *plan, const struct segment *s)

@@ -25,6 +25,24 @@
  * Strings are NUL-terminated; a *_off member is the offset of one from the
  * start of the description, 0 when there is none. Addresses are the process's.
  * There are no kernel addresses, and padding is zero.
+ *
+ * That is what the device gives. In an image (group.json tells of format version 2),
+ * contents that several processes share are in one core only. It is about mappings
+ * with XCKPT_VMA_SHARED of what has no name: XCKPT_VMA_SHMEM, with XCKPT_VMA_DELETED
+ * also XCKPT_VMA_HUGETLB and, unless XCKPT_VMA_MAYWRITE is set too, XCKPT_VMA_FILE;
+ * and about XCKPT_VMA_SYSV of segments that group.json has, in processes that it does
+ * not list as "elsewhere". Mappings are of one object when @dev, @ino, @file_size and
+ * @file_mtime_ns are the same, and both or none is XCKPT_VMA_SYSV.
+ *
+ * All these mappings are put in order: those of an object together, by @pgoff, the
+ * longest first, then as the processes stand in group.json, then by address. Gone
+ * through in that order, one whose contents end (@pgoff + p_filesz) no further on in
+ * the object than those of an earlier one is left out: its p_filesz becomes 0, and a
+ * hole is where its contents were. Its holder is the earlier one whose contents end
+ * furthest on. So a reader that goes through them in the same order finds where the
+ * contents of one with p_filesz 0 are: in its holder, if that reaches so far, and
+ * zero from there on. What is in its holder begins @pgoff - @pgoff of the holder
+ * behind the holder's p_offset.
  */
 #ifndef _UAPI_XCKPT_IMAGE_H
 #define _UAPI_XCKPT_IMAGE_H

@@ -48,6 +48,7 @@ static inline struct segment *synth_segment(struct synth *s, uint64_t start, uin
 
 	*seg = (struct segment){ .start = start,
 				 .end = end,
+				 .holder = &s->p,
 				 .offset = s->p.core_size,
 				 .path = "",
 				 .vma = { start, end, .flags = flags, .kind = kind } };

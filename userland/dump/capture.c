@@ -253,7 +253,7 @@ int capture(struct dump *d)
 
 	if (!d->img.nr_processes && capture_cores(d))
 		return -1;
-	m->version = IMAGE_FORMAT_VERSION;
+	m->version = IMAGE_FORMAT_WHOLE;
 	m->thin = d->opt.thin;
 	m->tool = "xckpt-dump " XCKPT_VERSION;
 	m->xfeatures = d->xfeatures;

@@ -130,6 +130,7 @@ static int add_segment(const struct core_place *at, const GElf_Phdr *ph, uint64_
 	}
 	s->start = ph->p_vaddr;
 	s->end = ph->p_vaddr + ph->p_memsz;
+	s->holder = p;
 	s->filesz = ph->p_filesz;
 	s->path = "";
 	p->nr_segments++;

@@ -42,6 +42,13 @@ static bool is_aligned(const struct xckpt_vma *vma)
 	return !((vma->start | vma->end | vma->pgoff) & ((1ull << vma->page_shift) - 1));
 }
 
+/* A place in a file that there can be: what is compared and added further on is below 2^63. */
+static bool is_in_file(const struct segment *s)
+{
+	return !is_view(s) || (s->vma.pgoff % IMAGE_PAGE_SIZE == 0 &&
+			       s->vma.pgoff <= INT64_MAX - (s->end - s->start));
+}
+
 int take_vma(struct notes *n, const struct note *note)
 {
 	struct xckpt_note_table head;
@@ -64,6 +71,8 @@ int take_vma(struct notes *n, const struct note *note)
 			return notes_damaged(n, "a mapping of an unknown kind");
 		if (!is_aligned(&s->vma))
 			return notes_damaged(n, "a mapping of parts of huge pages");
+		if (!is_in_file(s))
+			return notes_damaged(n, "a mapping of an impossible part of a file");
 		if (take_string(n, note, s->vma.path_off, &s->path))
 			return -1;
 	}

@@ -294,7 +294,8 @@ static int fill(struct image *img, struct image_priv *priv, const char *path)
 		return -1;
 	if (check_sizes(img, priv) || check_files(img, priv))
 		return -1;
-	return open_processes(img, priv) || check_tree(img, priv) || image_check_sysv(img, priv)
+	return open_processes(img, priv) || check_tree(img, priv) || image_check_sysv(img, priv) ||
+			       image_find_contents(img, priv)
 		       ? -1
 		       : 0;
 }
@@ -366,22 +367,6 @@ const struct segment *image_find_segment(const struct image_process *p, uint64_t
 	return &p->segments[low];
 }
 
-const struct segment *image_whole_mapping(const struct image *img, const struct open_file *f)
-{
-	for (size_t i = 0; i < img->nr_processes; i++) {
-		const struct image_process *p = &img->processes[i];
-
-		for (size_t j = 0; j < p->nr_segments; j++) {
-			const struct segment *s = &p->segments[j];
-
-			if (is_shared_memory(s) && is_in_core(s) && s->vma.dev == f->dev &&
-			    s->vma.ino == f->ino && !s->vma.pgoff && s->end - s->start >= f->size)
-				return s;
-		}
-	}
-	return NULL;
-}
-
 int image_read_memory(const struct image_process *p, uint64_t addr, void *buf, size_t len)
 {
 	char *to = buf;
@@ -401,7 +386,7 @@ int image_read_memory(const struct image_process *p, uint64_t addr, void *buf, s
 
 			if (part > s->filesz - skip)
 				part = s->filesz - skip;
-			n = pread(p->core_fd, to, part, (off_t)(s->offset + skip));
+			n = pread(s->holder->core_fd, to, part, (off_t)(s->offset + skip));
 			if (n < 0 && errno == EINTR)
 				continue;
 			if (n <= 0)

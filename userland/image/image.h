@@ -17,7 +17,12 @@
 #include "image_sysv.h"
 #include "xckpt_image.h"
 
-#define IMAGE_FORMAT_VERSION 1
+/*
+ * The newest version that is known, and the one whose cores have all contents of
+ * their processes. An image has the oldest version that has all that is in it.
+ */
+#define IMAGE_FORMAT_VERSION 2
+#define IMAGE_FORMAT_WHOLE 1
 #define IMAGE_PAGE_SIZE 4096u
 
 /* x86-64's user_regs_struct with fixed widths: readers run on other machines */
@@ -170,7 +175,9 @@ struct image_thread {
 
 struct segment {
 	uint64_t start, end; /* addresses */
-	uint64_t offset, filesz; /* in the core; filesz <= end - start */
+	const struct image_process *holder; /* whose core has the contents: mostly its own */
+	uint64_t offset, filesz; /* there; filesz <= end - start */
+	bool borrowed; /* they are those of another mapping of the same memory, in any process */
 	struct xckpt_vma vma;
 	const char *path; /* never NULL */
 };
@@ -292,6 +299,31 @@ static inline bool is_sysv_memory(const struct segment *s)
 {
 	return s->vma.kind == XCKPT_VMA_SYSV;
 }
+
+static inline bool is_view(const struct segment *s)
+{
+	return is_shared_memory(s) || is_sysv_memory(s);
+}
+
+/* A mapping of memory that others may have mapped, too. */
+struct view {
+	struct image_process *process;
+	struct segment *segment;
+	bool apart; /* of a System V segment that another one may be called as */
+	const struct view *holder; /* image_find_holders(): who has its contents, too; or NULL */
+};
+
+/* Of one object or of two? As strcmp(3) orders. */
+int image_compare_objects(const struct xckpt_vma *x, const struct xckpt_vma *y);
+
+/*
+ * All views, those of one object together: by their place in it, the longest first, then
+ * in the order of processes and addresses. malloc'ed; NULL: no memory.
+ */
+struct view *image_views(const struct image *img, size_t *nr);
+
+/* By the rule of uapi/xckpt_image.h, which xckpt-dump and readers both go by. */
+void image_find_holders(struct view *views, size_t nr);
 
 /*
  * A mapping, in any process, of all that the nameless file @f holds, or NULL: what

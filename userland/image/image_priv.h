@@ -24,6 +24,9 @@ int image_check_head(const struct image *img, const struct image_process *p);
 /* System V IPC of the manifest becomes @img's; after the processes. */
 int image_check_sysv(struct image *img, const struct image_priv *priv);
 
+/* Where the contents of memory are that another process's core has; after the processes. */
+int image_find_contents(struct image *img, const struct image_priv *priv);
+
 /* The segment that holds @addr, or NULL. */
 const struct segment *image_find_segment(const struct image_process *p, uint64_t addr);
 

@@ -77,7 +77,7 @@ static uint64_t lazy_bytes(const struct image_process *p, uint64_t block)
 		const struct segment *s = &p->segments[i];
 		uint64_t from, to;
 
-		if (!s->filesz)
+		if (!s->filesz || s->borrowed)
 			continue;
 		if (first == UINT64_MAX)
 			first = s->offset;

@@ -280,17 +280,18 @@ static void read_tables(struct reading *r, const json_t *o, struct manifest *m)
 }
 
 /* The version comes first: another one may differ in everything else. */
-static int check_version(struct reading *r, const json_t *o)
+static int check_version(struct reading *r, const json_t *o, struct manifest *m)
 {
 	const char *format = json_string_value(json_object_get(o, "format"));
 	const json_t *version = json_object_get(o, "version");
 
 	if (!format || strcmp(format, MANIFEST_FORMAT) != 0 || !json_is_integer(version))
 		return fail("%s: " MANIFEST_NAME " is not the manifest of an image", r->action);
-	if (json_integer_value(version) != IMAGE_FORMAT_VERSION)
+	if (json_integer_value(version) < 1 || json_integer_value(version) > IMAGE_FORMAT_VERSION)
 		return fail("%s: the image has format version %" JSON_INTEGER_FORMAT
 			    ", this program knows version %d (use a newer xckpt)",
 			    r->action, json_integer_value(version), IMAGE_FORMAT_VERSION);
+	m->version = (unsigned int)json_integer_value(version);
 	return 0;
 }
 
@@ -380,11 +381,10 @@ int manifest_read(int dir_fd, const char *action, struct arena *arena, struct ma
 	memset(m, 0, sizeof(*m));
 	if (!o)
 		return -1;
-	if (check_version(&r, o) || check_checksum(&r, o)) {
+	if (check_version(&r, o, m) || check_checksum(&r, o)) {
 		json_decref(o);
 		return -1;
 	}
-	m->version = IMAGE_FORMAT_VERSION;
 	mode = get_string(&r, o, "mode");
 	m->thin = strcmp(mode, "thin") == 0;
 	if (!m->thin && strcmp(mode, "self-contained") != 0)

@@ -155,7 +155,7 @@ char *manifest_format(const struct manifest *m, size_t *len)
 
 	o = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:i, s:{s:o, s:o, s:o, s:o, s:o},"
 		      " s:{s:I, s:I, s:I}, s:i}",
-		      "format", MANIFEST_FORMAT, "version", IMAGE_FORMAT_VERSION, "mode",
+		      "format", MANIFEST_FORMAT, "version", (int)m->version, "mode",
 		      m->thin ? "thin" : "self-contained", "tool", json_bytes(m->tool), "kernel",
 		      json_bytes(m->kernel), "machine", json_bytes(m->machine), "page_size",
 		      (int)IMAGE_PAGE_SIZE, "cpu", "vendor", json_bytes(m->cpu_vendor), "model",

@@ -38,6 +38,8 @@ void sum_memory(const struct image_process *p, struct memory_sum sums[NR_VMA_KIN
 
 		sums[s->vma.kind].mappings++;
 		sums[s->vma.kind].mapped += s->end - s->start;
+		if (s->borrowed)
+			continue;
 		while (pos < end) {
 			int64_t data = next_data(p->core_fd, pos, end);
 

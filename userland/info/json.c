@@ -74,13 +74,17 @@ static json_t *mappings(const struct image_process *p)
 
 	for (size_t i = 0; i < p->nr_segments; i++) {
 		const struct segment *s = &p->segments[i];
+		json_t *o = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "start",
+				      address(s->start), "end", address(s->end), "kind",
+				      vma_kind_name(s->vma.kind), "flags", address(s->vma.flags),
+				      "file_offset", number(s->vma.pgoff), "core_bytes",
+				      number(s->borrowed ? 0 : s->filesz), "path", text(s->path));
 
-		json_array_append_new(
-			array, json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "start",
-					 address(s->start), "end", address(s->end), "kind",
-					 vma_kind_name(s->vma.kind), "flags", address(s->vma.flags),
-					 "file_offset", number(s->vma.pgoff), "core_bytes",
-					 number(s->filesz), "path", text(s->path)));
+		if (s->borrowed) {
+			json_object_set_new(o, "held_by", json_string(s->holder->core_name));
+			json_object_set_new(o, "held_bytes", number(s->filesz));
+		}
+		json_array_append_new(array, o);
 	}
 	return array;
 }

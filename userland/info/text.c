@@ -82,6 +82,28 @@ static void print_memory(const struct image_process *p)
 	    bytes(all.mapped, a, sizeof(a)), bytes(all.stored, b, sizeof(b)));
 }
 
+/* Mappings that have the contents of others: which core has those. */
+static void print_held(const struct image *img, const struct image_process *p)
+{
+	struct memory_sum *sums = calloc(img->nr_processes, sizeof(*sums));
+	char buf[32];
+
+	for (size_t i = 0; sums && i < p->nr_segments; i++) {
+		const struct segment *s = &p->segments[i];
+
+		if (!s->borrowed)
+			continue;
+		sums[s->holder - img->processes].mappings++;
+		sums[s->holder - img->processes].stored += s->filesz;
+	}
+	for (size_t i = 0; sums && i < img->nr_processes; i++)
+		if (sums[i].mappings)
+			say("    contents of %" PRIu64 " mapping%s, %s, are in %s\n",
+			    sums[i].mappings, sums[i].mappings == 1 ? "" : "s",
+			    bytes(sums[i].stored, buf, sizeof(buf)), img->processes[i].core_name);
+	free(sums);
+}
+
 static void print_event(const struct open_file *f)
 {
 	const struct event_state *e = &f->event;
@@ -209,7 +231,7 @@ static void print_undo(const struct image_process *p)
 		    p->undo[i].number, p->undo[i].id);
 }
 
-static void print_process(const struct image_process *p)
+static void print_process(const struct image *img, const struct image_process *p)
 {
 	say("process %d (%s), parent %d, group %d, session %d\n", p->info.pid, p->info.comm,
 	    p->info.ppid, p->info.pgid, p->info.sid);
@@ -218,6 +240,7 @@ static void print_process(const struct image_process *p)
 	say("  user         %u, group %u\n", p->info.euid, p->info.egid);
 	print_threads(p);
 	print_memory(p);
+	print_held(img, p);
 	print_fds(p);
 	print_undo(p);
 	print_timers(p);
@@ -296,7 +319,7 @@ void print_text(const struct info *info)
 		say("core %s without its image: " MANIFEST_NAME " is missing\n", img->name);
 	for (size_t i = 0; i < img->nr_processes; i++)
 		if (!info->only || info->only == &img->processes[i])
-			print_process(&img->processes[i]);
+			print_process(img, &img->processes[i]);
 	for (size_t i = 0; i < img->nr_zombies && !info->only; i++)
 		say("process %d (%s), parent %d, ended with status 0x%x\n", img->zombies[i].pid,
 		    img->zombies[i].comm, img->zombies[i].ppid, img->zombies[i].exit_code);

@@ -345,9 +345,11 @@ void image_make(const char *dir, const struct spec *spec)
 	struct core_files files;
 	struct image_process p;
 	struct checksum_copy c = { .out_fd = -1 };
-	struct manifest m = {
-		.tool = "test", .kernel = "k", .machine = "x86_64", .root_pid = spec->pid
-	};
+	struct manifest m = { .version = IMAGE_FORMAT_WHOLE,
+			      .tool = "test",
+			      .kernel = "k",
+			      .machine = "x86_64",
+			      .root_pid = spec->pid };
 	struct image_component xstate[] = { { 2, 576, 256 }, { 9, 2432, 8 } };
 	struct manifest_process mp = { .state = "parked", .comm = "victim" };
 	struct manifest_file sum = { 0 };

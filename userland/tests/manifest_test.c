@@ -67,7 +67,8 @@ static const struct open_file all[] = {
 /* A manifest with these files, written and read: 0, and @m is in @arena. */
 static int round_trip(struct open_file *files, size_t nr, struct arena *arena, struct manifest *m)
 {
-	struct manifest written = { .tool = "test",
+	struct manifest written = { .version = IMAGE_FORMAT_WHOLE,
+				    .tool = "test",
 				    .kernel = "k",
 				    .machine = "x86_64",
 				    .root_pid = 42,

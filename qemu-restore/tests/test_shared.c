@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Memory that processes share is made once and filled once, wherever its contents are. */
+#include "image_priv.h"
+#include "synth.h"
+#include "tap.h"
+
+#define AT 0x300000 /* below all of the program */
+#define PAGE 4096ul
+
+static struct synth s;
+static struct image_process processes[2];
+static struct segment segments[2][SYNTH_MAX];
+static struct image_priv priv = { .action = "cannot use it" };
+
+/* Two programs that have pages @first to @first + 2 of one memfd. */
+static void begin(const uint64_t first[2])
+{
+	int i;
+
+	synth_init(&s, ENGINE_NATIVE);
+	synth_segment(&s, AT, AT + 2 * PAGE, XCKPT_VMA_SHMEM,
+		      XCKPT_VMA_READ | XCKPT_VMA_SHARED | XCKPT_VMA_DELETED);
+	synth_program(&s);
+	for (i = 0; i < 2; i++) {
+		struct image_process *p = &processes[i];
+		struct segment *view;
+		size_t n;
+
+		*p = s.p;
+		p->info.pid = 42 + i;
+		p->segments = memcpy(segments[i], s.segments, sizeof(segments[i]));
+		p->core_fd = memfd_create("core", 0);
+		for (n = 0; n < p->nr_segments; n++)
+			p->segments[n].holder = p;
+		view = &p->segments[0];
+		view->path = "/memfd:x (deleted)";
+		view->vma.ino = 7;
+		view->vma.pgoff = first[i] * PAGE;
+		view->vma.file_size = 4 * PAGE;
+		view->offset = 16 * PAGE;
+	}
+	processes[1].info.ppid = 42;
+	s.img.processes = processes;
+	s.img.nr_processes = 2;
+}
+
+static struct segment *view_of(int i)
+{
+	return &segments[i][0];
+}
+
+/* Its contents are in the core of the @i-th. */
+static void fill(int i)
+{
+	struct segment *view = view_of(i);
+
+	view->filesz = 2 * PAGE;
+	if (ftruncate(processes[i].core_fd, 18 * PAGE) ||
+	    pwrite(processes[i].core_fd, "0", 1, 16 * PAGE) != 1 ||
+	    pwrite(processes[i].core_fd, "1", 1, 17 * PAGE) != 1 ||
+	    data_map_make(&processes[i].data, processes[i].core_fd, 18 * PAGE))
+		abort();
+}
+
+static struct plan *make(void)
+{
+	if (image_find_contents(&s.img, &priv))
+		abort();
+	return plan_make(&s.img, &s.engine, &s.host);
+}
+
+static void test_one_holder(void)
+{
+	static const uint64_t first[2] = { 1, 1 };
+	static const bool exist[2] = { true, true };
+	const struct plan_op *op;
+	struct plan *plan;
+	char byte = 0;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		begin(first);
+		s.host.exe_exists = exist;
+		fill(i);
+		plan = make();
+		op = find_op(plan, OP_COPY, 0);
+		ok(count_ops(plan, OP_MEMORY) == 1 && count_ops(plan, OP_COPY) == 1 && op &&
+			   op->arg[1] == (uint64_t)i && op->arg[2] == 16 * PAGE &&
+			   op->arg[3] == 2 * PAGE && op->arg[4] == PAGE,
+		   "made once, and filled from the core of the one that has it: %d", i);
+		ok(view_of(1)->filesz == 2 * PAGE &&
+			   !image_read_memory(&processes[1], AT + PAGE, &byte, 1) && byte == '1',
+		   "the second has it, too");
+		plan_free(plan);
+	}
+}
+
+/* Both have contents, and share a page of them. */
+static void test_overlap(void)
+{
+	static const uint64_t first[2] = { 0, 1 };
+	static const bool exist[2] = { true, true };
+	const struct plan_op *op;
+	struct plan *plan;
+
+	begin(first);
+	s.host.exe_exists = exist;
+	fill(0);
+	fill(1);
+	plan = make();
+	op = find_op(plan, OP_COPY, 0);
+	ok(count_ops(plan, OP_COPY) == 2 && op[0].arg[1] == 0 && op[0].arg[3] == 2 * PAGE &&
+		   op[1].kind == OP_COPY && op[1].arg[1] == 1 && op[1].arg[2] == 17 * PAGE &&
+		   op[1].arg[3] == PAGE && op[1].arg[4] == 2 * PAGE,
+	   "of the second only what the first does not have");
+	plan_free(plan);
+}
+
+int main(void)
+{
+	test_one_holder();
+	test_overlap();
+	return tap_end();
+}
