@@ -185,6 +185,9 @@ int describe_mapped(struct dump *d);
 
 /* transfer.c: contents to a directory or a stream */
 int transfer(struct dump *d);
+int read_failed(const struct checksum_copy *c); /* one line on stderr, and -1 */
+/* shared.c: for cores, one for each process: not to write what another one has */
+int leave_out_shared(struct dump *d, struct checksum_copy *copies);
 
 /* store.c: the directory */
 int store_begin(struct dump *d);

@@ -15,7 +15,7 @@ static bool to_stdout(const struct dump *d)
 	return strcmp(d->opt.output, "-") == 0;
 }
 
-static int read_failed(const struct checksum_copy *c)
+int read_failed(const struct checksum_copy *c)
 {
 	const struct image_process *p = c->owner;
 
@@ -146,7 +146,7 @@ static int copy_cores(struct dump *d, struct stream *stream)
 			.splice = snapshot_outlives(d),
 		};
 	}
-	return copy_files(d, stream, copies, nr);
+	return leave_out_shared(d, copies) ? -1 : copy_files(d, stream, copies, nr);
 }
 
 /* Contents of a pipe fit into a few blocks at most. */

@@ -8,6 +8,7 @@
  *   FAKE_ENDED=PID    and this one, which has ended
  *   FAKE_ASLEEP=1     their threads are left asleep unless the mode is strict
  *   FAKE_MIB=N        so much memory with something in it, each
+ *   FAKE_SHARED=1     all of them the same
  *   FAKE_SOCKET=1     they have a socket open
  *   FAKE_PIPES=1      descriptors 0 and 1 are both ends of a pipe of their own
  *   FAKE_MOVED=N      threads move in the first N snapshots
@@ -272,6 +273,11 @@ static int do_core(struct xckpt_core *c)
 					     64ul << 30, XCKPT_VMA_ANON,
 					     3,		 NULL,
 					     32ul << 30, (32ul << 30) + mib };
+	if (setting("FAKE_SHARED"))
+		segments[3] = (struct spec_segment){ 0x20000000, 0x20000000 + (2ul << 30),
+						     2ul << 30,	 XCKPT_VMA_SHMEM,
+						     0x1b,	 "/dev/zero (deleted)",
+						     1ul << 30,	 (1ul << 30) + mib };
 	spec.segments = segments;
 	spec.pid = c->pid;
 	spec.ppid = c->pid == pid_of(0) ? 1 : c->pid - 10;
