@@ -131,6 +131,48 @@ begun_and_ended() {
 	[ "$begun" -gt 0 ] && [ "$begun" -eq "$(events "$1" end)" ]
 }
 
+# image_of_shared PYTHON: an expression about its mappings of 32 MiB: those whose core has
+# the contents, and the others
+image_of_shared() {
+	xckpt-info --verify --json "$DIR/shared" | python3 -c "
+import json, sys
+wide = [(p['pid'], m) for p in json.load(sys.stdin)['processes'] for m in p['mappings']
+        if m['path'].startswith('/memfd:wide')]
+have = [(pid, m) for pid, m in wide if m['core_bytes'] == 32 << 20]
+rest = [(pid, m) for pid, m in wide if not m['core_bytes'] and m['held_bytes'] == 32 << 20]
+print($1)"
+}
+
+# gdb_words PID ADDRESS: what gdb finds in that core on the page behind that one
+gdb_words() {
+	{ gdb -nx -batch -ex 'set debuginfod enabled off' -ex "x/2xw $2 + 4096" \
+		-c "$DIR/shared/$1.core" 2>&1 || true; } | tail -n 1
+}
+
+# Four processes that share 32 MiB, which the first of them has twice.
+observe_shared() {
+	local size pid at got
+	begin shared
+	xckpt-dump -p "$PID" -o "$DIR/shared" 2>"$DIR/err"
+	end
+	size=$(allocated "$DIR/shared")
+	result $((size < 32 << 20 || size > 56 << 20)) "32 MiB shared by four: image of $((size >> 20)) MiB"
+	result "$(awk '{ sub(/.*threads?, /, ""); exit !($1 > 32 && $1 < 56 && $2 == "MiB") }' "$DIR/err" && echo 0 || echo 1)" \
+		'and so much was written' "$(<"$DIR/err")"
+	got=$(image_of_shared 'len(have), len(rest), {m["held_by"] for _, m in rest} == {"%d.core" % have[0][0]}') || true
+	result "$([ "$got" = '1 4 True' ] && echo 0 || echo 1)" 'one mapping of five has it' "$got"
+	read -r pid at < <(image_of_shared 'have[0][0], have[0][1]["start"]')
+	got=$(gdb_words "$pid" "$at")
+	result "$([[ $got == *$'\t'0xfffffffe$'\t'0x* ]] && echo 0 || echo 1)" 'gdb: it is in one core' "$got"
+	got=$(xckpt-info "$DIR/shared")
+	result "$([[ $got == *'contents of '*" are in $pid.core"* ]] && echo 0 || echo 1)" \
+		'xckpt-info names that core' "$got"
+	read -r pid at < <(image_of_shared 'rest[-1][0], rest[-1][1]["start"]')
+	got=$(gdb_words "$pid" "$at")
+	result "$([[ $got == *'Cannot access memory'* ]] && echo 0 || echo 1)" 'gdb: and not in another' "$got"
+	rm -rf "$DIR/shared"
+}
+
 # Each stage tells when it begins and ends.
 observe_events() {
 	local stage
@@ -154,4 +196,4 @@ observe_events() {
 
 load_module
 tap_main observe_size observe_gdb observe_readelf observe_sparse_copy observe_private observe_info \
-	observe_events
+	observe_shared observe_events

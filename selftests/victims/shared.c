@@ -3,10 +3,12 @@
  * shared [TURNS]: four processes and the memory that they share, with the mutex and
  * the semaphores in it that keep them in step; one object mapped twice in one
  * process; one that only a child still has; files, one of them removed, that the
- * first process writes to and the others have mapped to be read. What any of them
- * writes the others have to see, before and after. And a file that nobody writes to,
- * which may not be there afterwards.
+ * first process writes to and the others have mapped to be read; 32 MiB that all have
+ * in full, by a descriptor for reading only, and some that nobody has in any other way.
+ * What any of them writes the others have to see, before and after. And a file that
+ * nobody writes to, which may not be there afterwards.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -19,6 +21,8 @@
 
 #define CHILDREN 3
 #define BIG (64ul << 20)
+#define WIDE (32ul << 20) /* observe.sh knows this, too */
+#define PAGE 4096
 
 /* a table of the system's that every program may have mapped; it stays what it was */
 #define CACHE "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache"
@@ -101,6 +105,60 @@ static char kind_of_mapping(const void *p)
 	return kind;
 }
 
+/* The first process writes to it; the others may only read, by @view, and so may it. */
+static struct wide {
+	unsigned int *own;
+	const unsigned int *view;
+	const char *only; /* other memory, that only has views */
+} wide;
+
+static const void *view_of(int fd, size_t size)
+{
+	char path[64];
+	void *view;
+	int reader;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reader = open(path, O_RDONLY);
+	view = mmap(NULL, size, PROT_READ, MAP_SHARED, reader, 0);
+	if (reader < 0 || view == MAP_FAILED)
+		die(path);
+	close(reader);
+	close(fd);
+	return view;
+}
+
+static void make_wide(void)
+{
+	int fd = memfd_create("wide", 0);
+
+	if (fd < 0 || ftruncate(fd, WIDE))
+		die("memfd");
+	wide.own = (unsigned int *)map(WIDE, fd);
+	for (unsigned int i = 0; i < WIDE / PAGE; i++)
+		wide.own[i * PAGE / 4] = ~i;
+	wide.view = view_of(fd, WIDE);
+	fd = memfd_create("only", 0);
+	if (fd < 0 || pwrite(fd, "read", 5, PAGE) != 5)
+		die("memfd");
+	wide.only = view_of(fd, 2 * PAGE);
+}
+
+static int cannot_be_written(const void *view)
+{
+	return kind_of_mapping(view) == 's' &&
+	       mprotect((void *)view, PAGE, PROT_READ | PROT_WRITE) && errno == EACCES;
+}
+
+static int is_wide_right(void)
+{
+	for (unsigned int i = 0; i < WIDE / PAGE; i++)
+		if (wide.view[i * PAGE / 4] != ~i)
+			return 0;
+	return !strcmp(wide.only + PAGE, "read") && cannot_be_written(wide.view) &&
+	       cannot_be_written(wide.only);
+}
+
 static const char *map_cache(char *copy)
 {
 	int fd = open(CACHE, O_RDONLY);
@@ -126,11 +184,12 @@ static _Noreturn void child(int n, unsigned int turns, const char *big, volatile
 		board->bad |= big[i * (1ul << 20) + i] != (char)(i + 1);
 		own[i] = (char)(i + n);
 		board->bad |= i && own[i - 1] != (char)(i - 1 + n);
+		board->blind |= wide.view[i * PAGE / 4 + 1] != i + 1;
 		board->blind |= !sees_turn(&pages[0], i) || !sees_turn(&pages[1], i);
 		pthread_mutex_unlock(&board->lock);
 		sem_post(&board->done);
 	}
-	_exit(0);
+	_exit(!is_wide_right());
 }
 
 static void make_board(void)
@@ -162,6 +221,7 @@ int main(int argc, char **argv)
 	other = map(8192, fd);
 	close(fd);
 	big = map(BIG, -1);
+	make_wide();
 	pages[0] = page_of("shared.file");
 	pages[1] = page_of("shared.gone");
 	if (unlink("shared.gone"))
@@ -173,6 +233,7 @@ int main(int argc, char **argv)
 			munmap((void *)one, 8192);
 			munmap((void *)other, 8192);
 			mprotect(big, BIG, PROT_READ);
+			munmap(wide.own, WIDE);
 			for (int j = 0; j < 2; j++) {
 				munmap(pages[j].own, 8192);
 				close(pages[j].fd);
@@ -183,6 +244,7 @@ int main(int argc, char **argv)
 	}
 	for (unsigned int i = 0; i < turns; i++) {
 		big[i * (1ul << 20) + i] = (char)(i + 1);
+		wide.own[i * PAGE / 4 + 1] = i + 1;
 		one[i] = (char)i;
 		bad += other[i] != (char)i;
 		write_turn(&pages[0], i);
@@ -201,6 +263,7 @@ int main(int argc, char **argv)
 	check(!board->blind, "and what was written to files");
 	check(!bad && board->total == (unsigned long)CHILDREN * turns,
 	      "and so did the first process");
+	check(is_wide_right(), "memory that can only be read");
 	check(!memcmp((const char *)one, (const char *)other, 8192), "twice the same memory");
 	check(!memcmp(cache, copy, CACHE_BYTES), "the system's file is what it was");
 	check(kind_of_mapping(pages[0].read_only) == 's' &&
