@@ -336,7 +336,9 @@ unsigned int plan_huge_shift(const struct plan *plan, unsigned int shift);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_memory(struct process_plan *plan); /* plan_memory.c */
-/* Of a mapping that is there, @name for people: plan_advise.c */
+/* Of a mapping that is there: plan_advise.c. First, before it is filled, of which pages. */
+void plan_advise_pages(struct process_plan *plan, const struct segment *s);
+/* Once it is, @name for people */
 void plan_advise(struct process_plan *plan, const struct segment *s, const char *name);
 bool plan_is_skipped(const struct process_plan *plan,
 		     const struct segment *s); /* not mapped at all */

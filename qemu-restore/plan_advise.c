@@ -3,14 +3,15 @@
 #include "plan.h"
 #include "x86.h"
 
+#define MADV_HUGEPAGE_X86 14
+#define MADV_NOHUGEPAGE_X86 15
+
 /* What children inherit matters; the rest are hints. */
 static const struct {
 	uint32_t flag, advice;
 	const char *name; /* of what matters */
 	uint32_t probe;
 } advices[] = {
-	{ XCKPT_VMA_HUGEPAGE, 14, NULL, 0 },
-	{ XCKPT_VMA_NOHUGEPAGE, 15, NULL, 0 },
 	{ XCKPT_VMA_MERGEABLE, 12, NULL, 0 },
 	{ XCKPT_VMA_DONTDUMP, 16, NULL, 0 },
 	{ XCKPT_VMA_WIPEONFORK, 18, "MADV_WIPEONFORK", PROBE_WIPEONFORK },
@@ -21,6 +22,17 @@ static const struct {
 
 /* MAP_DROPPABLE, the state of the vDSO's getrandom(), which nobody uses any more */
 #define DROPPABLE (XCKPT_VMA_WIPEONFORK | XCKPT_VMA_DONTDUMP | XCKPT_VMA_NORESERVE)
+
+void plan_advise_pages(struct process_plan *plan, const struct segment *s)
+{
+	uint32_t flags = s->vma.flags;
+
+	if (flags & (XCKPT_VMA_HUGEPAGE | XCKPT_VMA_NOHUGEPAGE))
+		plan_syscall(plan, plan->process->info.pid, NR_MADVISE, s->start, s->end - s->start,
+			     flags & XCKPT_VMA_HUGEPAGE ? MADV_HUGEPAGE_X86 : MADV_NOHUGEPAGE_X86,
+			     0)
+			->want = WANT_ANY;
+}
 
 void plan_advise(struct process_plan *plan, const struct segment *s, const char *name)
 {

@@ -364,6 +364,7 @@ static void map_segment(struct process_plan *plan, const struct segment *s, uint
 	case ATTACHED:
 		break;
 	}
+	plan_advise_pages(plan, s);
 }
 
 static void finish_segment(struct process_plan *plan, const struct segment *s)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the kernel is told about memory: locks, growth. */
+/* What the kernel is told about memory: sizes of pages, locks, growth. */
 #include "synth.h"
 #include "tap.h"
 
@@ -53,8 +53,33 @@ static void test_growth(void)
 	plan_free(plan);
 }
 
+/* Pages are of the size that they are filled with. */
+static void test_pages(void)
+{
+	static const struct {
+		uint32_t flag, advice;
+	} of[] = { { XCKPT_VMA_HUGEPAGE, 14 }, { XCKPT_VMA_NOHUGEPAGE, 15 } };
+	const struct plan_op *op;
+	struct plan *plan;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		plan = make(ENGINE_NATIVE, of[i].flag | XCKPT_VMA_MERGEABLE, 0);
+		op = find_call(plan, NR_MADVISE, AT);
+		ok(op && op->arg[1] == 8192 && op->arg[2] == of[i].advice &&
+			   op < find_op(plan, OP_LOAD, 0),
+		   "huge pages or none: before there are any");
+		plan_free(plan);
+	}
+	plan = make(ENGINE_NATIVE, XCKPT_VMA_MERGEABLE, 0);
+	op = find_call(plan, NR_MADVISE, AT);
+	ok(op && op->arg[2] == 12 && op > find_op(plan, OP_LOAD, 0), "all else behind that");
+	plan_free(plan);
+}
+
 int main(void)
 {
+	test_pages();
 	test_locks();
 	test_growth();
 	return tap_end();

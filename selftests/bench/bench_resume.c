@@ -3,8 +3,9 @@
  * bench_resume CONTROL run COMMAND...   how long it takes from the start of COMMAND until
  *                                the victim behind CONTROL (see bench_memory.c), which it
  *                                brings back, answers; then the victim ends
- * bench_resume CONTROL read FILE        how long it takes to read a file into new memory,
- *                                with as many threads as there are processors
+ * bench_resume CONTROL read FILE 4k|thp|file   how long it takes to read a file into new memory,
+ *                                with as many threads as there are processors; 4k, thp: of
+ *                                such pages, as the victim has
  *
  * Prints a member of a JSON object, in nanoseconds.
  */
@@ -78,7 +79,7 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-static void read_all(const char *path)
+static void read_all(const char *path, const char *kind)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -92,6 +93,9 @@ static void read_all(const char *path)
 	to = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (to == MAP_FAILED)
 		err(1, "cannot get memory");
+	if (strcmp(kind, "file") &&
+	    madvise(to, st.st_size, !strcmp(kind, "thp") ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
+		err(1, "cannot advise");
 	for (long i = 0; i < n; i++) {
 		readers[i] = (struct reader){ .fd = fd,
 					      .to = to,
@@ -109,10 +113,10 @@ static void read_all(const char *path)
 int main(int argc, char **argv)
 {
 	if (argc < 4)
-		errx(2, "usage: bench_resume CONTROL run COMMAND... | read FILE");
+		errx(2, "usage: bench_resume CONTROL run COMMAND... | read FILE 4k|thp|file");
 	control = map_control(argv[1]);
 	if (!strcmp(argv[2], "read"))
-		read_all(argv[3]);
+		read_all(argv[3], argc > 4 ? argv[4] : "file");
 	else
 		run(argv + 3);
 	return 0;

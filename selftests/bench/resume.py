@@ -7,18 +7,19 @@ import sys
 from report import Figures, plot, points, read, table, unique
 
 TOOLS = ["read", "criu", "native", "qemu"]
-NAMES = {"4k": "written memory", "file": "memory of a file, only read"}
-# for 1 GiB of written memory: (what, against what, at most)
+NAMES = {"4k": "written memory", "thp": "written memory in huge pages", "file": "memory of a file, only read"}
+# for 1 GiB of written memory, in either kind of pages: (what, against what, at most)
 LIMITS = [("native", "read", 1.2), ("qemu", "read", 1.5), ("native", "criu", 0.5)]
 
 
 def verdicts(figures):
     rows = []
-    for tool, other, limit in LIMITS:
-        ratio = figures.ratio(("4k", 1024, tool), ("4k", 1024, other))
-        word = "not measured" if ratio is None else "PASS" if ratio[0] <= limit else "MISS"
-        rows.append([f"{tool} / {other}, 1 GiB of written memory", f"{limit:g}",
-                     *(f"{r:.3g}" for r in ratio or (float("nan"),) * 2), word])
+    for kind in ("4k", "thp"):
+        for tool, other, limit in LIMITS:
+            ratio = figures.ratio((kind, 1024, tool), (kind, 1024, other))
+            word = "not measured" if ratio is None else "PASS" if ratio[0] <= limit else "MISS"
+            rows.append([f"{tool} / {other}, 1 GiB of {NAMES[kind]}", f"{limit:g}",
+                         *(f"{r:.3g}" for r in ratio or (float("nan"),) * 2), word])
     return table(["must hold", "at most", "medians", "best of each", ""], rows)
 
 
@@ -29,7 +30,7 @@ def main():
         figures.add((row["kind"], row["mib"], row["tool"]), row["answer_ns"])
     sizes = unique((r["kind"], r["mib"]) for r in lines)
     text = ("# What a resume costs\n\nFrom the start of the command until the program answers, in ms: "
-            "median (least–most). read: a\nparallel read of the image's core into new memory; criu: "
+            "median (least–most). read: a\nparallel read of the image's core into new memory of such pages; criu: "
             "`criu restore` of the same program. Images\nare on a tmpfs, in an emulated machine: only "
             "ratios mean anything.\n\n" + verdicts(figures))
     for kind, name in NAMES.items():

@@ -3,21 +3,22 @@
 #
 # resume.sh [RUNS]   in a VM with the module: how long it takes until a resumed program of
 # several sizes answers, natively and under QEMU, against `criu restore` of the same
-# program and a parallel read of the image's largest file into memory. Images are on a
-# tmpfs. Lines of JSON. RESUME_DIRTY, RESUME_CLEAN: sizes in MiB, of written memory and of
-# memory that is a file's.
+# program and a parallel read of the image's largest file into such memory. Images are on
+# a tmpfs. Lines of JSON. RESUME_DIRTY, RESUME_THP, RESUME_CLEAN: sizes in MiB, of written
+# memory in ordinary and in huge pages, and of memory that is a file's.
 
 . "$(dirname "$0")/../lib.sh"
 
 RUNS=${1:-5}
 DIRTY=${RESUME_DIRTY-1 64 256 1024}
+THP=${RESUME_THP-1024}
 CLEAN=${RESUME_CLEAN-1 64 256 1024}
 DIR=/dev/shm/xckpt-bench
 CONTROL=/tmp/xckpt-bench-control
 
 trap 'end_started; rm -rf "$DIR" "$CONTROL" "$CONTROL.data"' EXIT
 
-# once TOOL: the members of one measurement
+# once TOOL KIND: the members of one measurement
 once() {
 	local core=("$DIR/image/"*.core)
 	case $1 in
@@ -29,7 +30,7 @@ once() {
 		"$TESTS/bench_resume" "$CONTROL" run \
 			criu restore -D "$DIR/criu" -o log --shell-job --restore-detached
 		;;
-	read) "$TESTS/bench_resume" "$CONTROL" read "${core[0]}" ;;
+	read) "$TESTS/bench_resume" "$CONTROL" read "${core[0]}" "$2" ;;
 	esac
 }
 
@@ -51,7 +52,7 @@ measure() {
 	for ((run = 1; run <= RUNS; run++)); do
 		echo "resume: $mib MiB of $kind, run $run" >&2
 		for tool in read criu native qemu; do
-			members=$(once "$tool" </dev/null) || die "$tool fails on $mib MiB of $kind"
+			members=$(once "$tool" "$kind" </dev/null) || die "$tool fails on $mib MiB of $kind"
 			wait_for 60 eval '! pgrep -x bench_memory >/dev/null'
 			printf '{"part":"resume","kind":"%s","mib":%d,"tool":"%s",%s}\n' \
 				"$kind" "$mib" "$tool" "$members"
@@ -65,4 +66,5 @@ modprobe -a af_packet af_packet_diag inet_diag netlink_diag nf_tables raw_diag \
 	tcp_diag tun udp_diag unix_diag veth
 mount -o remount,size=80% /dev/shm
 for mib in $DIRTY; do measure "$mib" 4k; done
+for mib in $THP; do measure "$mib" thp; done
 for mib in $CLEAN; do measure "$mib" file; done
