@@ -195,8 +195,10 @@ loaded_case() {
 	cd /tmp
 	resume strace -f -e trace=process_vm_writev,pread64 -o "$LOCAL/strace" qemu-resume --engine native "$IMAGE"
 	resumed user 'under strace' ''
-	result "$(grep -q 'process_vm_writev(.*= [1-9]' "$LOCAL/strace" &&
-		! grep -qE 'pread64.*= [0-9]{4,}$' "$LOCAL/strace" && echo 0 || echo 1)" \
+	# qemu-resume itself reads headers; the vDSO is not from the core
+	result "$(awk 'NR == 1 { own = $1 } /process_vm_writev\(.*= [1-9]/ { written++ }
+			/pread64.*= [0-9][0-9][0-9][0-9]+$/ && $1 != own { pread++ }
+			END { print !written || pread > 1 }' "$LOCAL/strace")" \
 		'its memory was written from outside, and not read once more' "$(tail "$LOCAL/strace")"
 }
 
