@@ -198,7 +198,7 @@ loaded_case() {
 	# qemu-resume itself reads headers; the vDSO is not from the core
 	result "$(awk 'NR == 1 { own = $1 } /process_vm_writev\(.*= [1-9]/ { written++ }
 			/pread64.*= [0-9][0-9][0-9][0-9]+$/ && $1 != own { pread++ }
-			END { print !written || pread > 1 }' "$LOCAL/strace")" \
+			END { print (!written || pread > 1) }' "$LOCAL/strace")" \
 		'its memory was written from outside, and not read once more' "$(tail "$LOCAL/strace")"
 }
 
