@@ -149,6 +149,10 @@ gdb_words() {
 		-c "$DIR/shared/$1.core" 2>&1 || true; } | tail -n 1
 }
 
+gdb_version() {
+	gdb --version | sed -n '1s/.* \([0-9]*\)\..*/\1/p'
+}
+
 # Four processes that share 32 MiB, which the first of them has twice.
 observe_shared() {
 	local size pid at got
@@ -169,7 +173,12 @@ observe_shared() {
 		'xckpt-info names that core' "$got"
 	read -r pid at < <(image_of_shared 'rest[-1][0], rest[-1][1]["start"]')
 	got=$(gdb_words "$pid" "$at")
-	result "$([[ $got == *'Cannot access memory'* ]] && echo 0 || echo 1)" 'gdb: and not in another' "$got"
+	if [[ $got == *$'\t'0x00000000$'\t'0x00000000 ]] && [ "$(gdb_version)" -lt 16 ]; then
+		skip 'gdb: and not in another' 'gdb 13 shows zeros where a core has nothing'
+	else
+		result "$([[ $got == *'Cannot access memory'* ]] && echo 0 || echo 1)" \
+			'gdb: and not in another' "$got"
+	fi
 	rm -rf "$DIR/shared"
 }
 

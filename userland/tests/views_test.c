@@ -152,6 +152,7 @@ static void test_order(void)
 static void test_objects(void)
 {
 	struct sysv_segment segment = { .object.id = 7, .size = 8 * PAGE };
+	struct segment *larger;
 	int elsewhere[] = { 44 };
 
 	forget();
@@ -162,8 +163,10 @@ static void test_objects(void)
 	left_out_of("other memory", 0);
 	forget();
 	add(0, 7, 0, 8, 8);
-	add(1, 7, 0, 8, 8)->vma.file_size = PAGE;
-	add(2, 7, 0, 8, 8)->vma.file_mtime_ns = 1;
+	add(1, 7, 0, 8, 8)->vma.file_mtime_ns = 1;
+	larger = add(2, 7, 0, 8, 8);
+	larger->vma.file_mtime_ns = 1;
+	larger->vma.file_size = PAGE;
 	add(3, 7, 0, 8, 8)->vma.flags &= ~XCKPT_VMA_SHARED;
 	left_out_of("what is only called the same", 0);
 	forget();
@@ -177,14 +180,14 @@ static void test_objects(void)
 	check(segments[2][0].filesz && !segments[3][0].filesz, "which keeps its own");
 	forget();
 	for (int i = 0; i < 2; i++) {
-		struct segment *s = add(i, 7, 0, 8, i ? 8 : 0);
+		struct segment *s = add(i, 7, 0, 8, i ? 0 : 8);
 
 		s->vma.kind = XCKPT_VMA_FILE;
 		s->vma.flags |= XCKPT_VMA_DELETED;
-		if (i)
+		if (!i)
 			s->vma.flags &= ~XCKPT_VMA_MAYWRITE;
 	}
-	check(leave_out() == 0 && image_find_contents(&img, &priv) == 0 && !segments[0][0].filesz,
+	check(leave_out() == 0 && image_find_contents(&img, &priv) == 0 && !segments[1][0].filesz,
 	      "a file on a disk has what can be written to it");
 }
 
