@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which contents have to be copied, because a clone of the memory would lose them. */
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mmap_lock.h>
 
 #include "capture.h"
 #include "store.h"
+
+/* Who has a memfd may write to it, and is not counted among the writers of its inode. */
+static bool is_memfd(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return !inode->i_nlink && inode->i_sb->s_magic == TMPFS_MAGIC;
+}
 
 /* Would what a clone of the memory shows of a mapping be something else later on? */
 static bool needs_copy(const struct mapping *mapping, const struct segment *segment)
@@ -17,7 +26,8 @@ static bool needs_copy(const struct mapping *mapping, const struct segment *segm
 		return true;
 	if (segment->contents == CONTENTS_CACHE)
 		return true;
-	return mapping->file && inode_is_open_for_write(file_inode(mapping->file));
+	return mapping->file &&
+	       (inode_is_open_for_write(file_inode(mapping->file)) || is_memfd(mapping->file));
 }
 
 /* The copies of shared memory are found by its address_space, which @mapping's file holds. */

@@ -186,8 +186,11 @@ static int choose_contents(struct capture *capture, struct vm_area_struct *vma,
 			break;
 		segment->contents = CONTENTS_RANGE;
 		segment->filesz = file_bytes(info);
-		/* thin: whole where a page was ever written, else the ELF header for gdb */
-		if (capture->thin && !vma->anon_vma)
+		/*
+		 * Thin: whole where a page was ever written, or where no path leads to
+		 * it any more; else the ELF header for gdb.
+		 */
+		if (capture->thin && !vma->anon_vma && !(info->flags & XCKPT_VMA_DELETED))
 			segment->filesz = info->pgoff ? 0 : min(segment->filesz, PAGE_SIZE);
 		break;
 	default:

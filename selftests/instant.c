@@ -73,7 +73,7 @@ static void make_areas(void)
 {
 	const int priv = MAP_PRIVATE | MAP_ANONYMOUS;
 	struct area *area;
-	int file = file_of(FEW_PAGES * PAGE);
+	int file = file_of(FEW_PAGES * PAGE), memory = memfd_create("in place", 0);
 
 	area = add_area("anonymous", ANON_PAGES, PAGE, priv, -1);
 	madvise(area->base, ANON_PAGES * PAGE, MADV_NOHUGEPAGE);
@@ -88,6 +88,9 @@ static void make_areas(void)
 	add_area("shared file", FEW_PAGES, PAGE, MAP_SHARED, file_of(FEW_PAGES * PAGE));
 	area = add_area("file written in place", FEW_PAGES, PAGE, MAP_PRIVATE, file);
 	area->file = file;
+	ASSERT(memory >= 0 && !ftruncate(memory, FEW_PAGES * PAGE));
+	area = add_area("memfd written in place", FEW_PAGES, PAGE, MAP_PRIVATE, memory);
+	area->file = memory;
 	area = add_area("MADV_HUGEPAGE", 64, 1 << 17, priv, -1);
 	madvise(area->base, 64 << 17, MADV_HUGEPAGE);
 	make_views();

@@ -79,6 +79,10 @@ dump_all() {
 	start "$HOME_DIR/sub/program" 30
 	dump thin --thin
 	cp -p "$HOME_DIR/sub/program" "$STORE/"
+	cp -p "$HOME_DIR/sub/program" "$HOME_DIR/sub/removed"
+	start "$HOME_DIR/sub/removed" 30
+	rm "$HOME_DIR/sub/removed"
+	dump removed --thin
 	thin_cases
 	dump_calls
 }
@@ -248,6 +252,7 @@ thin_cases() {
 	local engine
 	for engine in native qemu; do
 		resume_case thin "resumed, $engine" ''
+		resume_case removed "what no path leads to is in a thin image, $engine" ''
 	done
 	build "$HOME_DIR/sub/program" 22222222
 	unpack thin
