@@ -186,6 +186,12 @@ unload_module() {
 	[ ! -c /dev/xckpt ] || rmmod xckpt
 }
 
+# What CRIU looks at, and would have loaded by itself were it not for its locks.
+load_criu_modules() {
+	modprobe -a af_packet af_packet_diag inet_diag netlink_diag nf_tables raw_diag \
+		tcp_diag tun udp_diag unix_diag veth
+}
+
 # differences A B [NAME...]: files or folders; the first differing lines on
 # stdout, and status 1, when there are any.
 differences() {

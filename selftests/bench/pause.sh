@@ -19,12 +19,6 @@ IDLE_MS=2000
 
 trap 'end_started; rm -rf "$DIR" "$CONTROL"' EXIT
 
-# What CRIU looks at, and would have loaded by itself were it not for its locks.
-load_criu_modules() {
-	modprobe -a af_packet af_packet_diag inet_diag netlink_diag nf_tables raw_diag \
-		tcp_diag tun udp_diag unix_diag veth
-}
-
 # The numbers of DumpStatsEntry in CRIU's stats-dump, in microseconds.
 criu_stats() {
 	python3 - "$1" <<'END'

@@ -62,8 +62,7 @@ measure() {
 }
 
 load_module
-modprobe -a af_packet af_packet_diag inet_diag netlink_diag nf_tables raw_diag \
-	tcp_diag tun udp_diag unix_diag veth
+load_criu_modules
 mount -o remount,size=80% /dev/shm
 for mib in $DIRTY; do measure "$mib" 4k; done
 for mib in $THP; do measure "$mib" thp; done
