@@ -13,6 +13,12 @@ def number(x):
     return f"{x:.0f}" if abs(x) >= 100 else f"{x:.3g}"
 
 
+def spread(values):
+    if not values:
+        return "–"
+    return f"{number(median(values))} ({number(min(values))}–{number(max(values))})"
+
+
 class Figures:
     """The values of one kind, all runs of them, under a key."""
 
@@ -27,9 +33,12 @@ class Figures:
         a, b = self.values.get(a), self.values.get(b)
         return (median(a) / median(b), min(a) / min(b)) if a and b else None
 
+    def ratios(self, a, b):
+        """Of each measurement and the one that was made beside it."""
+        return [x / y for x, y in zip(self.values.get(a, []), self.values.get(b, [])) if y]
+
     def cell(self, key, scale=1e6):
-        v = [x / scale for x in self.values.get(key, [])]
-        return f"{number(median(v))} ({number(min(v))}–{number(max(v))})" if v else "–"
+        return spread([x / scale for x in self.values.get(key, [])])
 
 
 def read(path):
@@ -144,8 +153,8 @@ def markdown(figures, machine, sizes, crowds, tools, runs):
     return text
 
 
-def plot(path, title, xlabel, lines):
-    """lines: name -> [(x, median, least, most)], in ms."""
+def plot(path, title, xlabel, lines, ylabel="ms", logarithmic="xy"):
+    """lines: name -> [(x, median, least, most)]."""
     blocks, curves = [], []
     xs = sorted({p[0] for rows in lines.values() for p in rows})
     for nr, (name, points) in enumerate(lines.items()):
@@ -153,16 +162,32 @@ def plot(path, title, xlabel, lines):
         blocks.append(f"$d{nr} << END\n{data}\nEND\n")
         curves.append(f"$d{nr} with yerrorlines title '{name}'")
     script = (f"set terminal svg size 800,500; set output '{path}'\nset title '{title}'\n"
-              f"set xlabel '{xlabel}'; set ylabel 'ms'; set logscale xy; set grid\n"
+              f"set xlabel '{xlabel}'; set ylabel '{ylabel}'; set logscale {logarithmic}; set grid\n"
               f"set xtics ({', '.join(map(str, xs))}); set xrange [{xs[0] * .8}:{xs[-1] * 1.25}]; "
               "set key outside right noenhanced\n" + "".join(blocks) +
               "plot " + ", ".join(curves) + "\n")
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
-def points(figures, keys):
+def chart(path, title, names, bars):
+    """bars: name of a colour -> name of a group -> values, shown as median, least and most."""
+    blocks, columns = [], []
+    for nr, (label, groups) in enumerate(bars.items()):
+        data = "\n".join(" ".join([name, *(f"{f(groups[name]):g}" for f in (median, min, max))])
+                         for name in names if name in groups)
+        blocks.append(f"$d{nr} << END\n{data}\nEND\n")
+        columns.append(f"$d{nr} using 2:3:4:xtic(1) title '{label}'")
+    script = (f"set terminal svg size 1100,500; set output '{path}'\nset title '{title}'\n"
+              "set style data histograms; set style histogram errorbars gap 2; set style fill solid "
+              "0.7\nset yrange [0:*]; set grid y; set xtics rotate by -30 noenhanced; "
+              "set key outside top horizontal noenhanced\n" + "".join(blocks) +
+              "plot " + ", ".join(columns) + ", 1 notitle with lines lt -1\n")
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+
+
+def points(figures, keys, scale=1e6):
     rows = [(x, figures.values.get(key)) for x, key in keys]
-    return [(x, *(f(v) / 1e6 for f in (median, min, max))) for x, v in rows if v]
+    return [(x, *(f(v) / scale for f in (median, min, max))) for x, v in rows if v]
 
 
 def plots(figures, sizes, crowds, tools, folder):

@@ -67,7 +67,9 @@ def markdown(figures, machines):
 def main():
     raw, folder = sys.argv[1:]
     figures, machines = Figures(), {}
-    lines = read(raw)
+    lines = [row for row in read(raw) if row["name"] in NAMES]
+    if not lines:
+        return
     for row in lines:
         figures.add((row["machine"], row["way"], row["engine"], row["name"]), row["ns"])
         if row["way"] != "native":

@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# translate.sh   what it costs to run translated: three operations, python3 and xz,
-# natively, under qemu-user from the start, and resumed under it from an image; on this
-# machine with its own QEMU, trixie's and sid's, and in an ARM64 machine whose clock
-# counts instructions: build/bench/translate.{md,json}. RUNS (5), for this machine.
+# translate.sh   what it costs to run translated: three operations, python3, xz and
+# operations of the system, natively, under qemu-user from the start, and resumed under it
+# from an image, of the last also resumed natively; on this machine with its own QEMU,
+# trixie's and sid's, and in an ARM64 machine, the last in an x86-64 one too, whose clock
+# counts instructions: build/bench/{translate,system}.{md,json}. RUNS (5), for this machine;
+# TRANSLATE, which programs (ops python3 xz os).
 #
-# `translate.sh dump` and `translate.sh count` are the parts of the two VMs.
+# `translate.sh dump` and `translate.sh count` are the parts of the VMs.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -16,12 +18,12 @@ RAW=$OUT/translate.jsonl
 XZ_LEVEL=-1
 XZ_BLOCK=64KiB
 XZ_KIB=${XZ_KIB:-2048}
-PROGRAMS=(ops python3 xz)
+read -r -a PROGRAMS <<<"${TRANSLATE:-ops python3 xz os}"
 
 # command_of PROGRAM: sets the array command. Each waits for its input before it works.
 command_of() {
 	case $1 in
-	ops) command=("$SHARE/bench_ops" "$ROUNDS") ;;
+	ops | os) command=("$SHARE/bench_$1" "$ROUNDS") ;;
 	python3) command=(/usr/bin/python3 "$BENCH/work.py") ;;
 	xz) command=(/usr/bin/xz "$XZ_LEVEL" --block-size="$XZ_BLOCK" -T1 -c) ;;
 	esac
@@ -47,7 +49,7 @@ keep_root() {
 # With pipes for its input and output, which whoever resumes it has of its own.
 dump() {
 	local program command pid
-	cp "$TESTS/bench_ops" "$SHARE/"
+	cp "$TESTS"/bench_{ops,os} "$SHARE/"
 	keep_root
 	load_module
 	for program in "${PROGRAMS[@]}"; do
@@ -102,10 +104,17 @@ engine() {
 	done
 }
 
-# native OPS: the same program built for this machine
+# The same programs built for this machine.
 native() {
+	local program suffix=''
 	ENGINE=none
-	measure native ops "$1" "$ROUNDS"
+	[ "$ARCH" = x86_64 ] || suffix=.arm64
+	for program in "${PROGRAMS[@]}"; do
+		[ ! -e "$SHARE/bench_$program$suffix" ] ||
+			measure native "$program" "$SHARE/bench_$program$suffix" "$ROUNDS"
+		[ "$program $ARCH" != 'os x86_64' ] ||
+			measure native-resumed os qemu-resume --engine native "$WORK/os"
+	done
 }
 
 # The images, and for the runs from the start what the programs are made of.
@@ -123,9 +132,9 @@ unpack() {
 
 # Where instructions are counted, once is enough: the second time gives the same.
 count() {
-	MACHINE=arm64
+	MACHINE=$1
 	unpack
-	native "$SHARE/bench_ops.arm64"
+	native
 	engine "$(command -v qemu-x86_64)"
 }
 
@@ -135,36 +144,43 @@ here() {
 	MACHINE=x86-64
 	unpack
 	for ((run = 1; run <= RUNS; run++)); do
-		native "$SHARE/bench_ops"
+		native
 		for qemu in "$@"; do engine "$qemu"; done
 	done
 }
 
 # build_for_arm64: the operations for the machine that counts
 build_for_arm64() {
-	local root
+	local root name
 	root=$("$SELFTESTS/vm/root.sh" trixie arm64)
-	make -s -C "$SELFTESTS" O="$OUT/arm64" CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$root" \
-		"$OUT/arm64/tests/bench_ops" >&2
-	cp "$OUT/arm64/tests/bench_ops" "$SHARE/bench_ops.arm64"
+	for name in bench_ops bench_os; do
+		make -s -C "$SELFTESTS" O="$OUT/arm64" CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$root" \
+			"$OUT/arm64/tests/$name" >&2
+		cp "$OUT/arm64/tests/$name" "$SHARE/$name.arm64"
+	done
 }
 
 main() {
-	local vm=$SELFTESTS/vm/run.sh qemus
+	local vm=$SELFTESTS/vm/run.sh qemus programs="TRANSLATE='${PROGRAMS[*]}'"
 	mapfile -t qemus < <(emulators)
-	"$SELFTESTS/vm/deps.sh" python3
+	"$SELFTESTS/vm/deps.sh" gnuplot-nox python3
 	make -s -C "$TOP" tools
 	mkdir -p "$SHARE"
 	PATH=$TOP/build/host/bin:$PATH
-	"$vm" --suite trixie -- "$BENCH/translate.sh dump"
+	"$vm" --suite trixie -- "$programs $BENCH/translate.sh dump"
 	build_for_arm64
 	{
 		here "${qemus[@]}"
 		rm -rf "$WORK"
-		"$vm" --suite trixie --arch arm64 --icount --timeout 3000 -- "$BENCH/translate.sh count"
+		"$vm" --suite trixie --icount --timeout 3000 -- \
+			"TRANSLATE=os $BENCH/translate.sh count 'emulated x86-64'"
+		"$vm" --suite trixie --arch arm64 --icount --timeout 3000 -- \
+			"$programs $BENCH/translate.sh count arm64"
 	} | tee "$RAW"
-	PYTHONDONTWRITEBYTECODE=1 "$BENCH/translate.py" "$RAW" "$OUT"
-	echo "translate.sh: see $OUT/translate.md"
+	export PYTHONDONTWRITEBYTECODE=1
+	"$BENCH/translate.py" "$RAW" "$OUT"
+	"$BENCH/system.py" "$RAW" "$OUT"
+	echo "translate.sh: see $OUT/translate.md and $OUT/system.md"
 }
 
 # This machine's, and those of suites where they need nothing else of their root.
@@ -180,7 +196,7 @@ ROUNDS=3
 RUNS=${RUNS:-5}
 case ${1:-} in
 dump) dump ;;
-count) count ;;
+count) count "$2" ;;
 '')
 	export XCKPT_SHARE=$OUT/share
 	SHARE=$XCKPT_SHARE
