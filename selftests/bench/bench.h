@@ -29,6 +29,7 @@ enum request {
 };
 
 #define MAX_WATCHERS 8
+#define MAX_WORKERS 64
 #define MAX_GAPS 1000
 
 /* A time that a watching thread did not run, as CLOCK_MONOTONIC tells it. */
@@ -51,6 +52,7 @@ struct control {
 	uint32_t nr_watches;
 	struct gap fork; /* when the last one was */
 	struct watch watches[MAX_WATCHERS];
+	uint64_t done[MAX_WORKERS]; /* how much each thread of a busy program has done */
 };
 
 static inline uint64_t now_ns(void)
