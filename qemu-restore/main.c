@@ -24,6 +24,7 @@
 #include "options.h"
 #include "report.h"
 #include "space.h"
+#include "vdso.h"
 
 struct objections {
 	const struct options *options;
@@ -116,6 +117,7 @@ static void look_at_attributes(struct plan_host *host)
 
 static void look_around(struct plan_host *host, const struct options *options)
 {
+	static struct vdso_own own;
 	int i;
 
 	memset(host, 0, sizeof(*host));
@@ -128,6 +130,7 @@ static void look_around(struct plan_host *host, const struct options *options)
 	host->page_size = sysconf(_SC_PAGESIZE);
 	host->look_at = mapped_look_at;
 	host->huge = huge_look(&host->nr_huge);
+	host->vdso = vdso_own(&own) ? &own : NULL;
 	host->stdin_taken = options->from_stdin;
 	host->maps = options->maps;
 	host->nr_maps = options->nr_maps;

@@ -165,8 +165,7 @@ struct plan_host {
 	bool tty[3]; /* of qemu-resume's own descriptors */
 	bool stdin_taken; /* the image came from there */
 	bool allow_changed; /* files may have changed since the checkpoint */
-	bool replace_files; /* those that come with the image are put in the place of what is there
-			     */
+	bool replace_files; /* those that come with the image, in the place of what is there */
 	const bool *exe_exists; /* at the image's path, of each process */
 	struct xckpt_rlimit rlimit[XCKPT_NR_RLIMITS];
 	/* what qemu-resume's own children start with */
@@ -184,6 +183,7 @@ struct plan_host {
 	uint32_t policy; /* SCHED_* */
 	int nice, oom_score_adj;
 	uint64_t timer_slack_ns;
+	const struct vdso_own *vdso; /* NULL: there is none to be had */
 	const char **override; /* by fd; NULL beyond and where there is none */
 	size_t nr_override;
 };
@@ -270,6 +270,7 @@ struct process_plan {
 	uint64_t restart; /* address of the restart ELF's page */
 	uint64_t restart_end; /* where its only segment ends */
 	struct buffer vdso; /* patched pages */
+	uint64_t own_vdso; /* where the kernel maps its own, with its data; 0: nowhere */
 	uint64_t call; /* where the program has call.S; 0: nowhere */
 };
 
@@ -335,13 +336,14 @@ void plan_huge(struct plan *plan);
 unsigned int plan_huge_shift(const struct plan *plan, unsigned int shift);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
+void plan_own_vdso(struct process_plan *plan); /* plan_vdso.c: ->own_vdso */
+size_t plan_vdso(struct process_plan *plan, const struct segment *s); /* where in ->vdso it is */
 void plan_memory(struct process_plan *plan); /* plan_memory.c */
 /* Of a mapping that is there: plan_advise.c. First, before it is filled, of which pages. */
 void plan_advise_pages(struct process_plan *plan, const struct segment *s);
 /* Once it is, @name for people */
 void plan_advise(struct process_plan *plan, const struct segment *s, const char *name);
-bool plan_is_skipped(const struct process_plan *plan,
-		     const struct segment *s); /* not mapped at all */
+bool plan_is_skipped(const struct process_plan *plan, const struct segment *s); /* not mapped */
 /* Where the room for the stack @s to grow begins; @floor is the end of what lies below. */
 uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s,
 			   uint64_t floor);

@@ -231,31 +231,24 @@ static void map_the_file(const struct mapping *m)
 
 static void map_vdso(const struct mapping *m)
 {
-	struct process_plan *plan = m->plan;
-	const struct image_process *p = plan->process;
-	uint64_t size = m->s->end - m->s->start;
-	uint64_t *busy = calloc(p->nr_threads + 1, sizeof(*busy));
-	size_t i, offset;
+	uint64_t now = X86_PROT_READ | X86_PROT_WRITE, size = m->s->end - m->s->start;
+	size_t offset = plan_vdso(m->plan, m->s);
+	struct plan_op *op;
 
-	offset = buffer_add(&plan->vdso, NULL, size, IMAGE_PAGE_SIZE);
-	for (i = 0; busy && i < p->nr_threads; i++)
-		busy[i] = p->threads[i].regs.rip - m->s->start;
-	if (image_read_memory(p, m->s->start, plan->vdso.bytes + offset, size) ||
-	    vdso_patch(plan->vdso.bytes + offset, size, busy, busy ? p->nr_threads : 0) <= 0)
-		plan_issue(plan->group, false,
-			   "cannot resume pid %d: the image's [vdso] is not one that can be used "
-			   "(take the checkpoint anew)",
-			   p->info.pid);
-	if (!plan->call) {
-		uint64_t call = vdso_add_call(plan->vdso.bytes + offset, size);
-
-		plan->call = call ? m->s->start + call : 0;
+	if (m->plan->own_vdso) {
+		op = plan_syscall(m->plan, m->tid, NR_ARCH_PRCTL, ARCH_MAP_VDSO_64,
+				  m->plan->own_vdso, 0, 0);
+		op->want = WANT_VALUE;
+		op->value = size;
+		op->object = m->name;
+		plan_syscall(m->plan, m->tid, NR_MPROTECT, m->s->start, size, now, 0)->object =
+			m->name;
+	} else {
+		map_anonymous(m, m->s->start, m->s->end, now, X86_MAP_PRIVATE);
 	}
-	free(busy);
-	map_anonymous(m, m->s->start, m->s->end, X86_PROT_READ | X86_PROT_WRITE, X86_MAP_PRIVATE);
 	/* the file offset is known when the file is laid out: pack.c adds it */
-	read_into(m, plan->fds.restorer, m->s->start, size, offset);
-	protect(m, m->s->start, X86_PROT_READ | X86_PROT_WRITE);
+	read_into(m, m->plan->fds.restorer, m->s->start, size, offset);
+	protect(m, m->s->start, now);
 }
 
 uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s, uint64_t floor)
@@ -359,7 +352,8 @@ static void map_segment(struct process_plan *plan, const struct segment *s, uint
 		map_vdso(&m);
 		break;
 	case NOWHERE:
-		map_anonymous(&m, s->start, s->end, m.prot, X86_MAP_PRIVATE);
+		if (!plan->own_vdso) /* else the kernel maps it with its vDSO */
+			map_anonymous(&m, s->start, s->end, m.prot, X86_MAP_PRIVATE);
 		break;
 	case ATTACHED:
 		break;
@@ -412,6 +406,7 @@ void plan_memory(struct process_plan *plan)
 	plan_add(plan, OP_SWEEP, p->info.pid);
 	plan_brk(plan);
 	plan_attach(plan);
+	plan_own_vdso(plan);
 	for (i = 0; i < p->nr_segments; i++) {
 		if (plan_is_skipped(plan, &p->segments[i]))
 			continue;

@@ -40,6 +40,8 @@ static const struct {
 									       ret */
 };
 
+#define RANDOM (sizeof(functions) / sizeof(functions[0]) - 1) /* the last one */
+
 struct vdso {
 	uint8_t *image;
 	size_t len;
@@ -166,7 +168,8 @@ static bool is_busy(uint64_t offset, uint64_t len, const uint64_t *busy, size_t 
 	return false;
 }
 
-int vdso_patch(uint8_t *image, size_t len, const uint64_t *busy, size_t nr_busy)
+/* The functions from @first on. */
+static int patch(uint8_t *image, size_t len, int first, const uint64_t *busy, size_t nr_busy)
 {
 	struct vdso v = { .image = image, .len = len };
 	int patched = 0;
@@ -185,7 +188,7 @@ int vdso_patch(uint8_t *image, size_t len, const uint64_t *busy, size_t nr_busy)
 		f = function_of(&v, &sym);
 		offset = sym.st_value - v.base;
 		/* never over the tables that are being read */
-		if (f < 0 || !inside(&v, offset, functions[f].len) ||
+		if (f < first || !inside(&v, offset, functions[f].len) ||
 		    sym.st_size < functions[f].len ||
 		    offset < v.symtab + v.nr_symbols * sizeof(sym))
 			continue;
@@ -195,6 +198,16 @@ int vdso_patch(uint8_t *image, size_t len, const uint64_t *busy, size_t nr_busy)
 		patched++;
 	}
 	return patched;
+}
+
+int vdso_patch(uint8_t *image, size_t len, const uint64_t *busy, size_t nr_busy)
+{
+	return patch(image, len, 0, busy, nr_busy);
+}
+
+int vdso_patch_random(uint8_t *image, size_t len)
+{
+	return patch(image, len, RANDOM, NULL, 0);
 }
 
 /* Not over an old function: a signal handler may be about to return into one. */
