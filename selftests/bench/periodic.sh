@@ -1,19 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# periodic.sh [RUNS]   in a VM with the module: what a program that is busy all the time gets
-# done while it is dumped again and again, by xckpt-dump, the same under the eyes of xckpt-stat,
+# periodic.sh [RUNS [counted]]   in a VM with the module: what a program that is busy all the time
+# gets done while it is dumped again and again, by xckpt-dump, the same under the eyes of xckpt-stat,
 # and CRIU, and without; to a tmpfs, where each image takes the place of the one before. Lines of JSON.
+# counted: the VM's clock counts instructions, which takes long; one is looked at by itself.
 # PERIODIC_MIB (64), of its memory; PERIODIC_MS (1000 5000 10000), how often; PERIODIC_JOBS.
 
 . "$(dirname "$0")/../lib.sh"
 
 RUNS=${1:-5}
+CLOCK=${2:-timed}
 MIB=${PERIODIC_MIB:-64}
+[ "$CLOCK" = timed ] || PERIODIC_MS=${PERIODIC_MS:-2000}
 PERIODS=${PERIODIC_MS:-1000 5000 10000}
 JOBS=${PERIODIC_JOBS:-compute write calls}
 LEAST_MS=2000 # of a measurement, or one period
-QUIET_MS=3000 # without any checkpoint
+QUIET_MS=1000 # without any checkpoint
 DIR=/dev/shm/xckpt-bench
 CONTROL=/tmp/xckpt-bench-control
 REPORT=/tmp/xckpt-bench-report
@@ -43,8 +46,8 @@ once() {
 	mkdir "$DIR"
 	members=$("$TESTS/bench_periodic" "$CONTROL" "$ms" "${period[@]}" "${command[@]}") ||
 		die "$1 fails while it does $JOB"
-	printf '{"part":"periodic","job":"%s","mib":%d,"tool":"%s","period_ms":%d,"run":%d,%s}\n' \
-		"$JOB" "$MIB" "$1" "$2" "$run" "$members"
+	printf '{"part":"periodic","clock":"%s","job":"%s","mib":%d,"tool":"%s","period_ms":%d,%s}\n' \
+		"$CLOCK" "$JOB" "$MIB" "$1" "$2" "$members"
 }
 
 # With its probes in place, which takes long, before anything is measured.
@@ -59,11 +62,10 @@ once_watched() {
 	wait "$watch" 2>/dev/null || true
 }
 
-# All tools in each run, between two measurements without any: the machine has moods.
+# All tools in each run, each between two measurements without any: a machine has moods.
 measure() {
-	local run period shortest
+	local run period tool
 	JOB=$1
-	shortest=${PERIODS%% *}
 	(exec setsid "$TESTS/bench_busy" "$CONTROL" "$MIB" "$JOB") </dev/null >"$CONTROL.out" 2>&1 9<&- &
 	PID=$!
 	STARTED+=("$PID")
@@ -72,10 +74,13 @@ measure() {
 		echo "periodic: $JOB, run $run" >&2
 		once none 0
 		for period in $PERIODS; do
-			once xckpt "$period"
-			once criu "$period"
+			for tool in xckpt criu; do
+				once "$tool" "$period"
+				once none 0
+			done
 		done
-		once_watched "$shortest"
+		[ "$CLOCK" = timed ] || continue
+		once_watched "${PERIODS%% *}"
 		once none 0
 	done
 	kill -KILL "$PID"
