@@ -11,8 +11,9 @@ OUT=$TOP/build/bench
 RUNS=${RUNS:-5}
 export RUNS XCKPT_SHARE=$OUT/share PYTHONDONTWRITEBYTECODE=1
 
+# in_vm MIB LINE [OPTION...]
 in_vm() {
-	"$SELFTESTS/vm/run.sh" --suite trixie --mem "$1" --timeout 2700 -- "$2"
+	"$SELFTESTS/vm/run.sh" --suite trixie --mem "$1" --timeout 2700 "${@:3}" -- "$2"
 }
 
 machine() {
@@ -34,10 +35,15 @@ in_vm 5120 "selftests/bench/resume.sh $RUNS" >"$OUT/resume.jsonl"
 	printf '# What it costs to be looked at by xckpt-stat\n\n'
 	in_vm 3072 "selftests/bench/stat.sh" | sed -n 's/^# /- /p'
 } >"$OUT/stat.md"
+{
+	in_vm 3072 "selftests/bench/periodic.sh $RUNS"
+	in_vm 3072 "selftests/bench/periodic.sh 2 counted" --icount
+} >"$OUT/periodic.jsonl"
+"$BENCH/periodic.py" "$OUT/periodic.jsonl" "$OUT"
 "$BENCH/translate.sh"
 {
 	machine
-	for part in freeze resume objects stat translate; do
+	for part in freeze resume objects stat periodic translate system; do
 		sed 's/^#/##/' "$OUT/$part.md"
 		echo
 	done
