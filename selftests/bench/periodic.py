@@ -3,7 +3,7 @@
 """periodic.py RAW FOLDER: periodic.json, periodic.md and periodic.svg from lines of JSON."""
 import json
 import sys
-from statistics import mean
+from statistics import mean, median
 
 from report import Figures, plot, points, read, spread, table, unique
 
@@ -54,14 +54,23 @@ def rows(figures, clock, job, keys):
                    figures.cell(("lost", *key), 0.01), figures.cell(("cost", *key))]
 
 
+def middle(figures, *key):
+    """Of how far something is from nothing."""
+    return median(map(abs, figures.values[key]))
+
+
 def comparison(figures, clock, jobs, keys):
     for job in jobs:
+        noise = middle(figures, "lost", clock, job, "none", 0)
         for period in unique(p for _, p in keys if p):
             ours, other = ((clock, job, tool, period) for tool in ("xckpt", "criu"))
-            if ("lost", *ours) in figures.values:
-                yield [job, f"{period / 1000:g}", *(
-                    spread(figures.ratios((what, *ours), (what, *other)))
-                    for what in ("lost", "cost", "took"))]
+            if ("lost", *ours) not in figures.values:
+                continue
+            cells = [spread(figures.ratios((what, *ours), (what, *other)))
+                     for what in ("lost", "cost", "took")]
+            if min(middle(figures, "lost", *k) for k in (ours, other)) < noise:
+                cells[:2] = ["in the noise"] * 2
+            yield [job, f"{period / 1000:g}", *cells]
 
 
 def markdown(figures, lines):
@@ -71,9 +80,9 @@ def markdown(figures, lines):
             "time, and counts it. Images go\nto a tmpfs, each in the place of the one before; a "
             "checkpoint that took longer than until the next\none is followed by that at once. work "
             "lost: against what was done without any just before and after\n(none: as if it were "
-            "one of them, which is how far to trust the others). A checkpoint's cost is that\nloss "
-            "as time. Medians (least–most); in an emulated machine (QEMU TCG), where only ratios "
-            "mean anything.\n\n")
+            "one of them, which is how far to trust the others: what is less is noise). A\n"
+            "checkpoint's cost is that loss as time. Medians (least–most); in an emulated machine "
+            "(QEMU TCG), where\nonly ratios mean anything.\n\n")
     for clock in unique(r["clock"] for r in lines):
         jobs = unique(r["job"] for r in lines if r["clock"] == clock)
         text += f"## {CLOCKS[clock]}\n\n### xckpt-dump / CRIU\n\n" + table(
