@@ -7,23 +7,7 @@
 #                        while the program does nothing: lines of JSON
 
 . "$(dirname "$0")/../lib.sh"
-
-CONTROL=/tmp/xckpt-leak-control
-trap 'end_started; rm -f "$CONTROL" "$CONTROL.out"' EXIT
-
-# victim MIB KIND: its watching threads rest
-victim() {
-	(exec "$TESTS/bench_memory" "$CONTROL" "$1" "$2" idle) </dev/null >"$CONTROL.out" 2>&1 9<&- &
-	PID=$!
-	STARTED+=("$PID")
-	wait_for 300 has_lines "$CONTROL.out" 1 || die "no program with $1 MiB of $2"
-}
-
-end_victim() {
-	kill -KILL "$PID"
-	wait "$PID" 2>/dev/null || true
-	rm -f "$CONTROL" "$CONTROL.out"
-}
+. "$(dirname "$0")/tools.sh"
 
 # KiB that are not free, and KiB in slabs that nobody can take back
 used_kib() {
@@ -38,7 +22,7 @@ used_kib() {
 # A dump that leaves one page would show as 4 KiB, one object of a slab as less.
 leaves_nothing() {
 	local used slab used_then slab_then
-	victim "$1" "$2"
+	start_victim bench_memory "$1" "$2" idle
 	# what the kernel keeps for the next time grows for several hundreds of dumps
 	"$TESTS/bench_snapshot" dumps "$N" "$PID"
 	read -r used slab < <(used_kib)
@@ -53,7 +37,7 @@ leaves_nothing() {
 
 snapshots() {
 	local run
-	victim 1024 4k
+	start_victim bench_memory 1024 4k idle
 	for ((run = 1; run <= $1; run++)); do
 		printf '{"part":"memory","mib":1024,'
 		"$TESTS/bench_snapshot" memory "$PID" | sed 's/$/}/'

@@ -5,7 +5,7 @@ import json
 import sys
 from statistics import mean, median
 
-from report import Figures, plot, points, read, spread, table, unique
+from figures import Figures, plot, points, read, spread, table, unique
 
 JOBS = {"compute": "computing, a thread on each processor",
         "write": "writing to its pages at random, one thread",

@@ -1,49 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """report.py RAW FOLDER: freeze.json, freeze.md and freeze-*.svg from lines of JSON."""
-import json
-import subprocess
 import sys
 from statistics import median
 
+from figures import Figures, plot, points, read, table, unique, verdicts, write_json
+
 MEMORY_LIMIT_KIB = 16 * 1024
-
-
-def number(x):
-    return f"{x:.0f}" if abs(x) >= 100 else f"{x:.3g}"
-
-
-def spread(values):
-    if not values:
-        return "–"
-    return f"{number(median(values))} ({number(min(values))}–{number(max(values))})"
-
-
-class Figures:
-    """The values of one kind, all runs of them, under a key."""
-
-    def __init__(self):
-        self.values = {}
-
-    def add(self, key, *values):
-        self.values.setdefault(key, []).extend(values)
-
-    def ratio(self, a, b):
-        """Of the medians, and of the best of each; None where one is missing."""
-        a, b = self.values.get(a), self.values.get(b)
-        return (median(a) / median(b), min(a) / min(b)) if a and b else None
-
-    def ratios(self, a, b):
-        """Of each measurement and the one that was made beside it."""
-        return [x / y for x, y in zip(self.values.get(a, []), self.values.get(b, [])) if y]
-
-    def cell(self, key, scale=1e6):
-        return spread([x / scale for x in self.values.get(key, [])])
-
-
-def read(path):
-    with open(path, encoding="utf-8") as f:
-        return [json.loads(line) for line in f if line.startswith("{")]
 
 
 def collect(rows):
@@ -95,23 +58,6 @@ def judge(figures, sizes, crowds, tool):
            (median(own) / MEMORY_LIMIT_KIB, min(own) / MEMORY_LIMIT_KIB) if own else None, 1.0)
 
 
-def table(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines) + "\n"
-
-
-def verdicts(figures, sizes, crowds, tool):
-    rows = []
-    for what, figure, limit in judge(figures, sizes, crowds, tool):
-        most = "–" if limit is None else f"{limit:.4g}"
-        if figure is None:
-            rows.append([what, most, "–", "–", "not measured"])
-        else:
-            word = "" if limit is None else "PASS" if figure[0] <= limit else "MISS"
-            rows.append([what, most, f"{figure[0]:.4g}", f"{figure[1]:.4g}", word])
-    return table(["must hold", "at most", "medians", "best of each", ""], rows)
-
-
 def markdown(figures, machine, sizes, crowds, tools, runs):
     methods = ["soft", "auto", "strict", "cgroup", "sigstop"]
     xckpt = [t for t in tools if t.startswith("xckpt-")]
@@ -122,7 +68,7 @@ def markdown(figures, machine, sizes, crowds, tools, runs):
     text += (f"Times in ms: median (least–most), {runs['pause']} runs, of latency "
              f"{runs['latency']}. Only ratios within one run of\nthe target mean anything. "
              f"Verdicts are on medians, pauses as measured, of {tool}.\n\n")
-    text += verdicts(figures, sizes, crowds, tool)
+    text += verdicts(judge(figures, sizes, crowds, tool))
     text += "## Freeze latency\n\n" + table(["victim", *methods], [
         [f"{n} {'processes' if v == 'tree' else 'threads'}",
          *(figures.cell(("latency", v, n, m)) for m in methods)] for v, n in crowds])
@@ -153,43 +99,6 @@ def markdown(figures, machine, sizes, crowds, tools, runs):
     return text
 
 
-def plot(path, title, xlabel, lines, ylabel="ms", logarithmic="xy"):
-    """lines: name -> [(x, median, least, most)]."""
-    blocks, curves = [], []
-    xs = sorted({p[0] for rows in lines.values() for p in rows})
-    for nr, (name, points) in enumerate(lines.items()):
-        data = "\n".join(" ".join(f"{v:g}" for v in p) for p in points)
-        blocks.append(f"$d{nr} << END\n{data}\nEND\n")
-        curves.append(f"$d{nr} with yerrorlines title '{name}'")
-    script = (f"set terminal svg size 800,500; set output '{path}'\nset title '{title}'\n"
-              f"set xlabel '{xlabel}'; set ylabel '{ylabel}'; set logscale {logarithmic}; set grid\n"
-              f"set xtics ({', '.join(map(str, xs))}); set xrange [{xs[0] * .8}:{xs[-1] * 1.25}]; "
-              "set key outside right noenhanced\n" + "".join(blocks) +
-              "plot " + ", ".join(curves) + "\n")
-    subprocess.run(["gnuplot"], input=script, text=True, check=True)
-
-
-def chart(path, title, names, bars):
-    """bars: name of a colour -> name of a group -> values, shown as median, least and most."""
-    blocks, columns = [], []
-    for nr, (label, groups) in enumerate(bars.items()):
-        data = "\n".join(" ".join([name, *(f"{f(groups[name]):g}" for f in (median, min, max))])
-                         for name in names if name in groups)
-        blocks.append(f"$d{nr} << END\n{data}\nEND\n")
-        columns.append(f"$d{nr} using 2:3:4:xtic(1) title '{label}'")
-    script = (f"set terminal svg size 1100,500; set output '{path}'\nset title '{title}'\n"
-              "set style data histograms; set style histogram errorbars gap 2; set style fill solid "
-              "0.7\nset yrange [0:*]; set grid y; set xtics rotate by -30 noenhanced; "
-              "set key outside top horizontal noenhanced\n" + "".join(blocks) +
-              "plot " + ", ".join(columns) + ", 1 notitle with lines lt -1\n")
-    subprocess.run(["gnuplot"], input=script, text=True, check=True)
-
-
-def points(figures, keys, scale=1e6):
-    rows = [(x, figures.values.get(key)) for x, key in keys]
-    return [(x, *(f(v) / scale for f in (median, min, max))) for x, v in rows if v]
-
-
 def plots(figures, sizes, crowds, tools, folder):
     lines = {}
     for kind in ("4k", "thp"):
@@ -208,10 +117,6 @@ def plots(figures, sizes, crowds, tools, folder):
         plot(f"{folder}/freeze-latency.svg", "time until all threads stand still", "threads", lines)
 
 
-def unique(items):
-    return list(dict.fromkeys(items))
-
-
 def main():
     raw, folder = sys.argv[1:]
     rows = read(raw)
@@ -226,8 +131,7 @@ def main():
     with open(f"{folder}/freeze.md", "w", encoding="utf-8") as f:
         f.write(markdown(figures, by_part["machine"][0], sizes, crowds, tools, runs))
     medians = {" ".join(map(str, k)): median(v) for k, v in figures.values.items()}
-    with open(f"{folder}/freeze.json", "w", encoding="utf-8") as f:
-        json.dump({"raw": rows, "medians": medians}, f, indent=1)
+    write_json(f"{folder}/freeze.json", {"raw": rows, "medians": medians})
     plots(figures, sizes, crowds, tools, folder)
 
 

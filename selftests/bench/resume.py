@@ -1,26 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """resume.py RAW FOLDER: resume.json, resume.md and resume.svg from lines of JSON."""
-import json
 import sys
 
-from report import Figures, plot, points, read, table, unique
+from figures import Figures, plot, points, read, table, unique, verdicts, write_json
 
 TOOLS = ["read", "criu", "native", "qemu"]
-NAMES = {"4k": "written memory", "thp": "written memory in huge pages", "file": "memory of a file, only read"}
+NAMES = {"4k": "written memory", "thp": "written memory in huge pages",
+         "file": "memory of a file, only read"}
 # for 1 GiB of written memory, in either kind of pages: (what, against what, at most)
 LIMITS = [("native", "read", 1.2), ("qemu", "read", 1.5), ("native", "criu", 0.5)]
 
 
-def verdicts(figures):
-    rows = []
+def judge(figures):
     for kind in ("4k", "thp"):
         for tool, other, limit in LIMITS:
-            ratio = figures.ratio((kind, 1024, tool), (kind, 1024, other))
-            word = "not measured" if ratio is None else "PASS" if ratio[0] <= limit else "MISS"
-            rows.append([f"{tool} / {other}, 1 GiB of {NAMES[kind]}", f"{limit:g}",
-                         *(f"{r:.3g}" for r in ratio or (float("nan"),) * 2), word])
-    return table(["must hold", "at most", "medians", "best of each", ""], rows)
+            yield (f"{tool} / {other}, 1 GiB of {NAMES[kind]}",
+                   figures.ratio((kind, 1024, tool), (kind, 1024, other)), limit)
 
 
 def main():
@@ -30,17 +26,16 @@ def main():
         figures.add((row["kind"], row["mib"], row["tool"]), row["answer_ns"])
     sizes = unique((r["kind"], r["mib"]) for r in lines)
     text = ("# What a resume costs\n\nFrom the start of the command until the program answers, in ms: "
-            "median (least–most). read: a\nparallel read of the image's core into new memory of such pages; criu: "
-            "`criu restore` of the same program. Images\nare on a tmpfs, in an emulated machine: only "
-            "ratios mean anything.\n\n" + verdicts(figures))
+            "median (least–most). read: a\nparallel read of the image's core into new memory of such pages; "
+            "criu: `criu restore` of the same\nprogram. Images are on a tmpfs, in an emulated machine: only "
+            "ratios mean anything.\n\n" + verdicts(judge(figures)))
     for kind, name in NAMES.items():
         text += f"## {name.capitalize()}\n\n" + table(["MiB", *TOOLS], [
             [str(mib), *(figures.cell((kind, mib, t)) for t in TOOLS)]
             for k, mib in sizes if k == kind])
     with open(f"{folder}/resume.md", "w", encoding="utf-8") as f:
         f.write(text)
-    with open(f"{folder}/resume.json", "w", encoding="utf-8") as f:
-        json.dump(lines, f, indent=1)
+    write_json(f"{folder}/resume.json", lines)
     plot(f"{folder}/resume.svg", "until a resumed program answers", "MiB of written memory", {
         tool: points(figures, [(mib, ("4k", mib, tool)) for k, mib in sizes if k == "4k"])
         for tool in TOOLS})

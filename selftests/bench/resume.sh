@@ -8,15 +8,12 @@
 # memory in ordinary and in huge pages, and of memory that is a file's.
 
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/tools.sh"
 
 RUNS=${1:-5}
 DIRTY=${RESUME_DIRTY-1 64 256 1024}
 THP=${RESUME_THP-1024}
 CLEAN=${RESUME_CLEAN-1 64 256 1024}
-DIR=/dev/shm/xckpt-bench
-CONTROL=/tmp/xckpt-bench-control
-
-trap 'end_started; rm -rf "$DIR" "$CONTROL" "$CONTROL.data"' EXIT
 
 # once TOOL KIND: the members of one measurement
 once() {
@@ -34,21 +31,14 @@ once() {
 	esac
 }
 
-start_victim() {
-	(exec setsid "$TESTS/bench_memory" "$CONTROL" "$1" "$2" idle) </dev/null >"$DIR/out" 2>&1 9<&- &
-	PID=$!
-	STARTED+=("$PID")
-	wait_for 300 has_lines "$DIR/out" 1 || die "no program with $1 MiB of $2"
-}
-
 measure() {
 	local mib=$1 kind=$2 tool run members
 	rm -rf "$DIR"
 	mkdir -p "$DIR/criu"
-	start_victim "$mib" "$kind"
-	criu dump -t "$PID" -D "$DIR/criu" -o log --leave-running --shell-job
+	start_victim bench_memory "$mib" "$kind" idle
+	criu_dump "$DIR/criu"
 	xckpt-dump -q -p "$PID" --kill -o "$DIR/image"
-	wait "$PID" 2>/dev/null || true
+	end_victim
 	for ((run = 1; run <= RUNS; run++)); do
 		echo "resume: $mib MiB of $kind, run $run" >&2
 		for tool in read criu native qemu; do
@@ -58,12 +48,10 @@ measure() {
 				"$kind" "$mib" "$tool" "$members"
 		done
 	done
-	rm -rf "$DIR" "$CONTROL" "$CONTROL.data"
+	rm -rf "$DIR" "$CONTROL.data"
 }
 
-load_module
-load_criu_modules
-mount -o remount,size=80% /dev/shm
+begin_bench
 for mib in $DIRTY; do measure "$mib" 4k; done
 for mib in $THP; do measure "$mib" thp; done
 for mib in $CLEAN; do measure "$mib" file; done

@@ -7,15 +7,12 @@
 # Lines of JSON; what the medians of the ratios say at the end, held against the limits.
 
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/tools.sh"
 
 RUNS=${1:-9}
 MIB=${STAT_MIB-512}
 BUSY_MS=${STAT_BUSY_MS-1000}
-DIR=/dev/shm/xckpt-bench
-CONTROL=/tmp/xckpt-bench-control
-REPORT=/tmp/xckpt-bench-report
-
-trap 'end_started; rm -rf "$DIR" "$CONTROL" "$CONTROL.out" "$REPORT" "$REPORT.err" "$REPORT.lines"' EXIT
+REPORT=$CONTROL.report
 
 look() {
 	rm -f "$REPORT" "$REPORT.err"
@@ -83,11 +80,7 @@ probes = [r["probe_ns"] / 1000 / r["dump_us"] for r in lines if r["with"]]
 print("# the probes own time: %.2f %% of the dump" % (100 * statistics.median(probes)))'
 }
 
-load_module
-mount -o remount,size=80% /dev/shm
-(exec "$TESTS/bench_memory" "$CONTROL" "$MIB" 4k idle) </dev/null >"$CONTROL.out" 2>&1 9<&- &
-PID=$!
-STARTED+=("$PID")
-wait_for 300 has_lines "$CONTROL.out" 1 || die "no program with $MIB MiB"
+begin_bench
+start_victim bench_memory "$MIB" 4k idle
 measure | tee "$REPORT.lines"
 verdict <"$REPORT.lines"

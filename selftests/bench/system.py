@@ -5,7 +5,7 @@ import json
 import sys
 from statistics import median
 
-from report import Figures, chart, read, spread, table, unique
+from figures import Figures, chart, read, spread, table, unique
 
 NAMES = {"getppid": "the least system call", "clock_gettime": "CLOCK_MONOTONIC",
          "sigaction": "installing a handler", "signal": "to itself, handled",

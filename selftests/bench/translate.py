@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """translate.py RAW FOLDER: translate.json and translate.md from lines of JSON."""
-import json
 import sys
-from statistics import median
 
-from report import Figures, read, table
+from figures import Figures, middle, read, table, write_json
 
 NAMES = ["memory", "division", "io", "python3", "xz"]
 RESUMED_LIMIT = 1.03
@@ -23,11 +21,6 @@ def best(figures, key):
 def ratio(figures, a, b, of=best):
     a, b = of(figures, a), of(figures, b)
     return a / b if a and b else None
-
-
-def middle(figures, key):
-    values = figures.values.get(key)
-    return median(values) if values else None
 
 
 def cell(value, limit=None):
@@ -76,8 +69,7 @@ def main():
             machines.setdefault(row["machine"], {})[row["engine"]] = True
     with open(f"{folder}/translate.md", "w", encoding="utf-8") as f:
         f.write(markdown(figures, machines))
-    with open(f"{folder}/translate.json", "w", encoding="utf-8") as f:
-        json.dump(lines, f, indent=1)
+    write_json(f"{folder}/translate.json", lines)
 
 
 main()
