@@ -13,7 +13,15 @@ export RUNS XCKPT_SHARE=$OUT/share PYTHONDONTWRITEBYTECODE=1
 
 # in_vm MIB LINE [OPTION...]
 in_vm() {
-	"$SELFTESTS/vm/run.sh" --suite trixie --mem "$1" --timeout 2700 "${@:3}" -- "$2"
+	"$SELFTESTS/vm/run.sh" --suite trixie --mem "$1" --timeout 2700 "${@:3}" -- "$(settings)$2"
+}
+
+# Sizes that were chosen, as the guest's shell reads them.
+settings() {
+	local name
+	for name in "${!RESUME_@}" "${!DUMP_@}"; do
+		printf 'export %s=%q; ' "$name" "${!name}"
+	done
 }
 
 machine() {
@@ -27,6 +35,8 @@ mkdir -p "$OUT" "$XCKPT_SHARE"
 "$BENCH/freeze.sh"
 in_vm 5120 "selftests/bench/resume.sh $RUNS" >"$OUT/resume.jsonl"
 "$BENCH/resume.py" "$OUT/resume.jsonl" "$OUT"
+in_vm 5120 "selftests/bench/dump.sh $RUNS" >"$OUT/dump.jsonl"
+"$BENCH/dump.py" "$OUT/dump.jsonl" "$OUT"
 {
 	printf '# What shared objects cost\n\n'
 	in_vm 3072 "selftests/bench/objects.sh $RUNS"
@@ -43,7 +53,7 @@ in_vm 5120 "selftests/bench/resume.sh $RUNS" >"$OUT/resume.jsonl"
 "$BENCH/translate.sh"
 {
 	machine
-	for part in freeze resume objects stat periodic translate system; do
+	for part in freeze resume dump objects stat periodic translate system; do
 		sed 's/^#/##/' "$OUT/$part.md"
 		echo
 	done

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * bench_memory CONTROL MIB 4k|thp|shared|file|writers [idle]   a process with MIB of written memory
- * or, file, of memory that is a file's and was only read.
+ * bench_memory CONTROL MIB 4k|thp|shared|file|writers|zeros|sparse [idle]   a process with MIB of
+ * written memory or, file, of memory that is a file's and was only read. With zeros, each second
+ * page was written nothing but zeroes to; with sparse, it was never touched.
  * Its main thread sleeps until it is asked for something (enum request). Threads
  * that do nothing but look at the clock tell how long the process was kept from
  * running: one on the first processor, before all others there; or, with writers,
@@ -20,6 +21,7 @@
 static struct control *control;
 static char *memory;
 static size_t size;
+static enum { FILLED, ZEROS, SPARSE } odd_pages;
 
 static void touch(void)
 {
@@ -28,15 +30,25 @@ static void touch(void)
 }
 
 /* The contents differ from page to page: nothing to merge or leave out. */
-static void fill(void)
+static void fill_page(char *page)
 {
-	uint64_t x = 88172645463325252ull;
+	static uint64_t x = 88172645463325252ull;
 
-	for (size_t at = 0; at < size; at += sizeof(x)) {
+	for (size_t at = 0; at < PAGE; at += sizeof(x)) {
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;
-		memcpy(memory + at, &x, sizeof(x));
+		memcpy(page + at, &x, sizeof(x));
+	}
+}
+
+static void fill(void)
+{
+	for (size_t at = 0; at < size; at += PAGE) {
+		if (!odd_pages || at / PAGE % 2 == 0)
+			fill_page(memory + at);
+		else if (odd_pages == ZEROS)
+			memset(memory + at, 0, PAGE);
 	}
 }
 
@@ -198,7 +210,12 @@ int main(int argc, char **argv)
 {
 	size = argc == 4 || argc == 5 ? strtoul(argv[2], NULL, 10) << 20 : 0;
 	if (!size)
-		errx(2, "usage: bench_memory CONTROL MIB 4k|thp|shared|file|writers [idle]");
+		errx(2,
+		     "usage: bench_memory CONTROL MIB 4k|thp|shared|file|writers|zeros|sparse [idle]");
+	if (!strcmp(argv[3], "zeros"))
+		odd_pages = ZEROS;
+	else if (!strcmp(argv[3], "sparse"))
+		odd_pages = SPARSE;
 	control = map_control(argv[1]);
 	if (!strcmp(argv[3], "file"))
 		take_file(data_path(argv[1]));
