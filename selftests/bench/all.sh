@@ -19,7 +19,7 @@ in_vm() {
 # Sizes that were chosen, as the guest's shell reads them.
 settings() {
 	local name
-	for name in "${!RESUME_@}" "${!DUMP_@}"; do
+	for name in "${!RESUME_@}" "${!DUMP_@}" "${!SCALE_@}"; do
 		printf 'export %s=%q; ' "$name" "${!name}"
 	done
 }
@@ -37,6 +37,8 @@ in_vm 5120 "selftests/bench/resume.sh $RUNS" >"$OUT/resume.jsonl"
 "$BENCH/resume.py" "$OUT/resume.jsonl" "$OUT"
 in_vm 5120 "selftests/bench/dump.sh $RUNS" >"$OUT/dump.jsonl"
 "$BENCH/dump.py" "$OUT/dump.jsonl" "$OUT"
+in_vm 5120 "selftests/bench/scale.sh $RUNS" >"$OUT/scale.jsonl"
+"$BENCH/scale.py" "$OUT/scale.jsonl" "$OUT"
 {
 	printf '# What shared objects cost\n\n'
 	in_vm 3072 "selftests/bench/objects.sh $RUNS"
@@ -53,7 +55,7 @@ in_vm 5120 "selftests/bench/dump.sh $RUNS" >"$OUT/dump.jsonl"
 "$BENCH/translate.sh"
 {
 	machine
-	for part in freeze resume dump objects stat periodic translate system; do
+	for part in freeze resume dump scale objects stat periodic translate system; do
 		sed 's/^#/##/' "$OUT/$part.md"
 		echo
 	done

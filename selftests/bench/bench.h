@@ -25,6 +25,7 @@ enum request {
 	TOUCH, /* write to every page, so that none is shared with a clone any more */
 	FORK, /* a bare fork(): fork_ns is what it took in the parent */
 	ANSWER, /* nothing but to say that it is done */
+	CHECK, /* is all that it has as it made it? It ends if not */
 	END,
 };
 
@@ -87,6 +88,22 @@ static inline struct control *map_control(const char *path)
 		err(1, "cannot map %s", path);
 	close(fd);
 	return control;
+}
+
+/* The victim's side: waits until it is asked for something, and tells that it is done. */
+static inline enum request next_request(struct control *control)
+{
+	uint32_t request;
+
+	while ((request = __atomic_load_n(&control->request, __ATOMIC_ACQUIRE)) == IDLE)
+		futex(&control->request, FUTEX_WAIT, IDLE);
+	return request;
+}
+
+static inline void request_done(struct control *control)
+{
+	__atomic_store_n(&control->request, IDLE, __ATOMIC_RELEASE);
+	futex(&control->request, FUTEX_WAKE, INT_MAX);
 }
 
 static inline void pin_to(int cpu)

@@ -181,20 +181,15 @@ static void bare_fork(void)
 static _Noreturn void serve(void)
 {
 	for (;;) {
-		uint32_t request = __atomic_load_n(&control->request, __ATOMIC_ACQUIRE);
+		enum request request = next_request(control);
 
-		if (request == IDLE) {
-			futex(&control->request, FUTEX_WAIT, IDLE);
-			continue;
-		}
 		if (request == TOUCH)
 			touch();
 		else if (request == FORK)
 			bare_fork();
 		else if (request == END)
 			exit(0);
-		__atomic_store_n(&control->request, IDLE, __ATOMIC_RELEASE);
-		futex(&control->request, FUTEX_WAKE, INT_MAX);
+		request_done(control);
 	}
 }
 

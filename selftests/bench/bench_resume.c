@@ -2,7 +2,8 @@
 /*
  * bench_resume CONTROL run COMMAND...   how long it takes from the start of COMMAND until
  *                                the victim behind CONTROL (see bench_memory.c), which it
- *                                brings back, answers; then the victim ends
+ *                                brings back, answers; then the victim checks what it
+ *                                has, and ends
  * bench_resume CONTROL read FILE 4k|thp|file   how long it takes to read a file into new memory,
  *                                with as many threads as there are processors; 4k, thp: of
  *                                such pages, as the victim has
@@ -25,19 +26,25 @@ extern char **environ;
 static struct control *control;
 
 /* As long as COMMAND lives, or had ended well: what it started lives on without it. */
-static void wait_for_answer(pid_t pid, const char *name)
+static void wait_for_answer(pid_t pid, enum request request, const char *name)
 {
 	uint64_t until = now_ns() + PATIENCE_S * 1000000000ull;
 	int status = 0, gone = 0;
 
-	while (__atomic_load_n(&control->request, __ATOMIC_ACQUIRE) == ANSWER) {
+	while (__atomic_load_n(&control->request, __ATOMIC_ACQUIRE) == request) {
 		const struct timespec t = { .tv_nsec = 50000000 };
 
-		syscall(SYS_futex, &control->request, FUTEX_WAIT, ANSWER, &t, NULL, 0);
+		syscall(SYS_futex, &control->request, FUTEX_WAIT, request, &t, NULL, 0);
 		gone = gone ? gone : waitpid(pid, &status, WNOHANG);
 		if (status || now_ns() > until)
 			errx(1, "%s: no answer (status 0x%x)", name, status);
 	}
+}
+
+static void ask(enum request request)
+{
+	__atomic_store_n(&control->request, request, __ATOMIC_RELEASE);
+	futex(&control->request, FUTEX_WAKE, INT_MAX);
 }
 
 static void run(char **argv)
@@ -45,15 +52,16 @@ static void run(char **argv)
 	uint64_t start;
 	pid_t pid;
 
-	__atomic_store_n(&control->request, ANSWER, __ATOMIC_RELEASE);
+	ask(ANSWER);
 	start = now_ns();
 	errno = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
 	if (errno)
 		err(1, "cannot start %s", argv[0]);
-	wait_for_answer(pid, argv[0]);
+	wait_for_answer(pid, ANSWER, argv[0]);
 	printf("\"answer_ns\":%llu", (unsigned long long)(now_ns() - start));
-	__atomic_store_n(&control->request, END, __ATOMIC_RELEASE);
-	futex(&control->request, FUTEX_WAKE, INT_MAX);
+	ask(CHECK);
+	wait_for_answer(pid, CHECK, argv[0]);
+	ask(END);
 	waitpid(pid, NULL, 0);
 }
 

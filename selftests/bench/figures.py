@@ -72,6 +72,15 @@ def verdicts(judged):
          verdict(figure and figure[0], limit)] for what, figure, limit in judged])
 
 
+def run_verdicts(judged):
+    """judged: (what, ratio of medians, ratios of each run, limit, word that settles it). All but
+    the first may be None."""
+    return table(["must hold", "at most", "medians", "runs: median (least–most)", ""], [
+        [what, "–" if limit is None else f"{limit:.4g}",
+         "–" if ratio is None else f"{ratio:.4g}", spread(ratios), word or verdict(ratio, limit)]
+        for what, ratio, ratios, limit, word in judged])
+
+
 def plot(path, title, xlabel, lines, ylabel="ms", logarithmic="xy"):
     """lines: name -> [(x, median, least, most)]."""
     blocks, curves = [], []

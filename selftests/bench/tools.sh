@@ -32,7 +32,8 @@ start_victim() {
 end_victim() {
 	kill -KILL -- "-$PID" 2>/dev/null || true
 	wait "$PID" 2>/dev/null || true
-	wait_for 60 eval '! pgrep -x "bench_memory|bench_scale" >/dev/null'
+	wait_for 60 eval '! pgrep -x "bench_memory|bench_scale" >/dev/null' ||
+		die 'the victim does not end'
 }
 
 # Nothing is left of the image before, nor of the work to remove it.
