@@ -100,6 +100,7 @@ struct checksum_worker {
 	int pipe[2];
 	char *map; /* a block of the file that is written */
 	uint64_t map_at;
+	bool strewn; /* with zeros: the rest of the block is better read and written */
 };
 /* -1 when there is no memory; either needs its end. */
 int checksum_worker_begin(struct checksum_worker *w);

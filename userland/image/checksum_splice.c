@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define PIPE_BYTES (1 << 20)
+/* In one piece. A hole is made by a call that takes the page out of every page table. */
+#define MAX_HOLES 16
 
 static void close_pipe(struct checksum_worker *w)
 {
@@ -95,11 +97,15 @@ static int punch(struct checksum_copy *c, uint64_t from, uint64_t end)
 	return 0;
 }
 
-/* Hash what has arrived; pages of zeros become holes again. */
+/*
+ * Hash what has arrived; pages of zeros become holes again. Where they are strewn among the
+ * others that takes longer than to read and write, which leaves them out: so with the rest.
+ */
 static int hash(struct checksum_copy *c, struct checksum_worker *w, size_t len, uint64_t offset)
 {
 	const char *data = w->map + (offset - w->map_at);
 	uint64_t zeros = offset, pos;
+	unsigned int holes = 0;
 
 	/* an error of the file system is to be one, and no signal */
 	if (madvise((void *)data, len, MADV_POPULATE_READ))
@@ -110,8 +116,10 @@ static int hash(struct checksum_copy *c, struct checksum_worker *w, size_t len, 
 		c->written += IMAGE_PAGE_SIZE;
 		if (punch(c, zeros, pos))
 			return -1;
+		holes += zeros < pos;
 		zeros = pos + IMAGE_PAGE_SIZE;
 	}
+	w->strewn = holes > MAX_HOLES;
 	return punch(c, zeros, pos);
 }
 
@@ -119,7 +127,7 @@ int checksum_splice(struct checksum_copy *c, struct checksum_worker *w, size_t l
 {
 	int ret;
 
-	if (!c->splice || len % IMAGE_PAGE_SIZE || offset < c->head_size)
+	if (!c->splice || w->strewn || len % IMAGE_PAGE_SIZE || offset < c->head_size)
 		return 1;
 	if (!prepare(c, w, offset / CHECKSUM_BLOCK * CHECKSUM_BLOCK))
 		return give_up(c, w);
@@ -127,17 +135,20 @@ int checksum_splice(struct checksum_copy *c, struct checksum_worker *w, size_t l
 	return ret ? ret : hash(c, w, len, offset);
 }
 
+/* At the end of a block. */
 void checksum_unmap(struct checksum_worker *w)
 {
 	if (w->map)
 		munmap(w->map, CHECKSUM_BLOCK);
 	w->map = NULL;
+	w->strewn = false;
 }
 
 int checksum_worker_begin(struct checksum_worker *w)
 {
 	w->pipe[0] = w->pipe[1] = -1;
 	w->map = NULL;
+	w->strewn = false;
 	w->state = checksum_begin();
 	w->buf = aligned_alloc(IMAGE_PAGE_SIZE, CHECKSUM_CHUNK);
 	return w->state && w->buf ? 0 : -1;

@@ -22,7 +22,10 @@ static int filling(size_t n, uint64_t offset)
 {
 	uint64_t page = offset / PAGE;
 
-	if (n == BIG) /* five blocks, the third one empty, the fourth one stored but zero */
+	/* of five blocks the third is empty, the fourth stored but zero, the fifth half so */
+	if (n == BIG && offset / CHECKSUM_BLOCK == 4)
+		return page % 2 ? 1 + (int)page % 100 : 0;
+	if (n == BIG)
 		return offset / CHECKSUM_BLOCK == 2 ? 0 : page % 512 == 0 ? 1 + (int)page / 512 : 0;
 	return n % 3 ? 1 + (int)n : 0; /* every third one is empty */
 }
@@ -42,7 +45,7 @@ static int make_file(size_t n)
 	for (uint64_t at = 0; at < size_of(n); at += PAGE) {
 		size_t len = size_of(n) - at < PAGE ? size_of(n) - at : PAGE;
 
-		if (!filling(n, at) && !(n == BIG && at / CHECKSUM_BLOCK == 3))
+		if (!filling(n, at) && !(n == BIG && at / CHECKSUM_BLOCK >= 3))
 			continue;
 		memset(page, at / CHECKSUM_BLOCK == 3 ? 0 : filling(n, at), len);
 		if (pwrite(fd, page, len, (off_t)at) != (ssize_t)len)
@@ -128,7 +131,7 @@ static void test_queue(enum how how, unsigned int jobs)
 	check(!checksum_copy_all(copies, NR, jobs), "%d files by %u threads, %s", NR, jobs,
 	      names[how]);
 	check(how == BUFFER || copies[BIG].splice == (how == SPLICE), "in the way they should");
-	check(blocks_of(copies[BIG].out_fd) <= 3 * 8 * 8, "pages of zeros are holes: %ld",
+	check(blocks_of(copies[BIG].out_fd) <= (2 * 8 + 2048) * 8, "pages of zeros are holes: %ld",
 	      blocks_of(copies[BIG].out_fd));
 	for (size_t i = 0; i < NR; i++) {
 		int out = readable(copies[i].out_fd);
