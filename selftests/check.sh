@@ -99,7 +99,7 @@ trixie_amd64() {
 			"$IN/groups.sh" "$IN/files.sh" "$IN/sysv.sh" "$IN/terminal.sh" "$IN/stat.sh" "$RESUME dump")"
 	: >"$LOGS/images-ready"
 	in_vm trixie-errors '--suite trixie --mem 3072' \
-		"$(run "$IN/errors.sh" "$RESUME resume native")"
+		"$(run "$IN/errors.sh" "$RESUME resume native" "$IN/many.sh")"
 }
 
 bookworm_amd64() {
