@@ -45,7 +45,7 @@ in_vm 5120 "selftests/bench/scale.sh $RUNS" >"$OUT/scale.jsonl"
 } >"$OUT/objects.md"
 {
 	printf '# What it costs to be looked at by xckpt-stat\n\n'
-	in_vm 3072 "selftests/bench/stat.sh" | sed -n 's/^# /- /p'
+	in_vm 3072 "STAT_MIB=64 selftests/bench/stat.sh $RUNS" --icount | sed -n 's/^# /- /p'
 } >"$OUT/stat.md"
 {
 	in_vm 3072 "selftests/bench/periodic.sh $RUNS"

@@ -5,6 +5,8 @@
 # xckpt-stat: the time of a dump, and what a busy program gets done while its
 # probes wait for a checkpoint that does not come. With and without take turns.
 # Lines of JSON; what the medians of the ratios say at the end, held against the limits.
+# They repeat where the VM's clock counts instructions (run.sh --icount); in others they are
+# lost in the noise. STAT_MIB (512), of the dumped program; STAT_BUSY_MS (1000).
 
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tools.sh"
