@@ -337,7 +337,6 @@ unsigned int plan_huge_shift(const struct plan *plan, unsigned int shift);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 void plan_own_vdso(struct process_plan *plan); /* plan_vdso.c: ->own_vdso */
-size_t plan_vdso(struct process_plan *plan, const struct segment *s); /* where in ->vdso it is */
 void plan_memory(struct process_plan *plan); /* plan_memory.c */
 /* Of a mapping that is there: plan_advise.c. First, before it is filled, of which pages. */
 void plan_advise_pages(struct process_plan *plan, const struct segment *s);

@@ -11,31 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plan.h"
-#include "vdso.h"
+#include "plan_memory.h"
 
 #define STACK_GAP (1ull << 20)
 #define RLIMIT_STACK_X86 3
-
-/* Where a mapping's contents come from. */
-enum how {
-	EAGER, /* copied */
-	LAZY, /* mapped from the core */
-	OBJECT, /* shared memory, which the launcher has made */
-	THE_FILE,
-	ATTACHED, /* System V's: it is there already */
-	PATCHED, /* the vDSO */
-	NOWHERE,
-};
-
-struct mapping {
-	struct process_plan *plan;
-	const struct segment *s;
-	enum how how;
-	const char *name; /* for messages */
-	int tid;
-	uint64_t prot;
-};
 
 /* What is written to it must be seen by others. */
 static bool is_writable_file(const struct segment *s)
@@ -78,14 +57,14 @@ static struct plan_op *map(const struct mapping *m, uint64_t start, uint64_t end
 	return op;
 }
 
-static void map_anonymous(const struct mapping *m, uint64_t start, uint64_t end, uint64_t prot,
-			  uint64_t sharing)
+void mapping_anonymous(const struct mapping *m, uint64_t start, uint64_t end, uint64_t prot,
+		       uint64_t sharing)
 {
 	if (start < end)
 		map(m, start, end, prot, sharing | X86_MAP_ANONYMOUS, -1, 0);
 }
 
-static void read_into(const struct mapping *m, int fd, uint64_t addr, uint64_t len, uint64_t offset)
+void mapping_read(const struct mapping *m, int fd, uint64_t addr, uint64_t len, uint64_t offset)
 {
 	struct plan_op *op = plan_add(m->plan, OP_READ, m->tid);
 
@@ -106,12 +85,12 @@ static void read_extents(const struct mapping *m, uint64_t offset, uint64_t end)
 		const struct data_range *r = &data->ranges[i];
 		uint64_t from = r->from > offset ? r->from : offset;
 
-		read_into(m, m->plan->fds.core, m->s->start + (from - m->s->offset),
-			  (r->end < end ? r->end : end) - from, from);
+		mapping_read(m, m->plan->fds.core, m->s->start + (from - m->s->offset),
+			     (r->end < end ? r->end : end) - from, from);
 	}
 }
 
-static void protect(const struct mapping *m, uint64_t from, uint64_t now)
+void mapping_protect(const struct mapping *m, uint64_t from, uint64_t now)
 {
 	if (now != m->prot)
 		plan_syscall(m->plan, m->tid, NR_MPROTECT, from, m->s->end - from, m->prot, 0)
@@ -140,7 +119,7 @@ static void map_lazily(const struct mapping *m)
 
 	if (whole > m->s->start)
 		map(m, m->s->start, whole, m->prot, sharing, m->plan->fds.core, m->s->offset);
-	map_anonymous(m, whole, m->s->end, first_prot(m), X86_MAP_PRIVATE);
+	mapping_anonymous(m, whole, m->s->end, first_prot(m), X86_MAP_PRIVATE);
 }
 
 /* The second half of it: contents, then what may be done with them. */
@@ -151,7 +130,7 @@ static void fill(const struct mapping *m)
 	if (!is_filled(m, &from))
 		return;
 	read_extents(m, m->s->offset + (from - m->s->start), m->s->offset + m->s->filesz);
-	protect(m, from, now);
+	mapping_protect(m, from, now);
 }
 
 /* Map what the launcher has in @slot. */
@@ -229,28 +208,6 @@ static void map_the_file(const struct mapping *m)
 	map_file(m, 0, thin);
 }
 
-static void map_vdso(const struct mapping *m)
-{
-	uint64_t now = X86_PROT_READ | X86_PROT_WRITE, size = m->s->end - m->s->start;
-	size_t offset = plan_vdso(m->plan, m->s);
-	struct plan_op *op;
-
-	if (m->plan->own_vdso) {
-		op = plan_syscall(m->plan, m->tid, NR_ARCH_PRCTL, ARCH_MAP_VDSO_64,
-				  m->plan->own_vdso, 0, 0);
-		op->want = WANT_VALUE;
-		op->value = size;
-		op->object = m->name;
-		plan_syscall(m->plan, m->tid, NR_MPROTECT, m->s->start, size, now, 0)->object =
-			m->name;
-	} else {
-		map_anonymous(m, m->s->start, m->s->end, now, X86_MAP_PRIVATE);
-	}
-	/* the file offset is known when the file is laid out: pack.c adds it */
-	read_into(m, m->plan->fds.restorer, m->s->start, size, offset);
-	protect(m, m->s->start, now);
-}
-
 uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s, uint64_t floor)
 {
 	uint64_t limit = plan->process->info.rlimit[RLIMIT_STACK_X86].cur;
@@ -268,8 +225,8 @@ static void reserve_stack(const struct mapping *m, uint64_t floor)
 	uint64_t lowest = plan_stack_bottom(m->plan, m->s, floor);
 
 	if (lowest < m->s->start)
-		map_anonymous(m, lowest, m->s->start, X86_PROT_READ | X86_PROT_WRITE,
-			      X86_MAP_PRIVATE | X86_MAP_NORESERVE);
+		mapping_anonymous(m, lowest, m->s->start, X86_PROT_READ | X86_PROT_WRITE,
+				  X86_MAP_PRIVATE | X86_MAP_NORESERVE);
 }
 
 static const char *name_of(const struct segment *s)
@@ -336,8 +293,8 @@ static void map_segment(struct process_plan *plan, const struct segment *s, uint
 		reserve_stack(&m, floor);
 	switch (m.how) {
 	case EAGER:
-		map_anonymous(&m, s->start, s->end, first_prot(&m),
-			      X86_MAP_PRIVATE | huge_flags(plan->group, s) | growth(&m));
+		mapping_anonymous(&m, s->start, s->end, first_prot(&m),
+				  X86_MAP_PRIVATE | huge_flags(plan->group, s) | growth(&m));
 		break;
 	case LAZY:
 		map_lazily(&m);
@@ -349,11 +306,11 @@ static void map_segment(struct process_plan *plan, const struct segment *s, uint
 		map_the_file(&m);
 		break;
 	case PATCHED:
-		map_vdso(&m);
+		plan_map_vdso(&m);
 		break;
 	case NOWHERE:
 		if (!plan->own_vdso) /* else the kernel maps it with its vDSO */
-			map_anonymous(&m, s->start, s->end, m.prot, X86_MAP_PRIVATE);
+			mapping_anonymous(&m, s->start, s->end, m.prot, X86_MAP_PRIVATE);
 		break;
 	case ATTACHED:
 		break;
@@ -367,7 +324,7 @@ static void finish_segment(struct process_plan *plan, const struct segment *s)
 
 	fill(&m);
 	if (m.how == ATTACHED)
-		protect(&m, s->start, attached_prot(s));
+		mapping_protect(&m, s->start, attached_prot(s));
 	plan_advise(plan, s, m.name);
 }
 

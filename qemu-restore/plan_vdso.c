@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan.h"
+#include "plan_memory.h"
 #include "vdso.h"
 
 static const struct segment *find_vdso(const struct image_process *p)
@@ -103,7 +103,8 @@ static void use_patched(struct process_plan *plan, const struct segment *s, uint
 	free(busy);
 }
 
-size_t plan_vdso(struct process_plan *plan, const struct segment *s)
+/* Where in ->vdso it is. */
+static size_t choose_vdso(struct process_plan *plan, const struct segment *s)
 {
 	size_t len = s->end - s->start;
 	size_t offset = plan->own_vdso ? 0 : buffer_add(&plan->vdso, NULL, len, IMAGE_PAGE_SIZE);
@@ -115,4 +116,26 @@ size_t plan_vdso(struct process_plan *plan, const struct segment *s)
 	if (call)
 		plan->call = s->start + call;
 	return offset;
+}
+
+void plan_map_vdso(const struct mapping *m)
+{
+	uint64_t now = X86_PROT_READ | X86_PROT_WRITE, size = m->s->end - m->s->start;
+	size_t offset = choose_vdso(m->plan, m->s);
+	struct plan_op *op;
+
+	if (m->plan->own_vdso) {
+		op = plan_syscall(m->plan, m->tid, NR_ARCH_PRCTL, ARCH_MAP_VDSO_64,
+				  m->plan->own_vdso, 0, 0);
+		op->want = WANT_VALUE;
+		op->value = size;
+		op->object = m->name;
+		plan_syscall(m->plan, m->tid, NR_MPROTECT, m->s->start, size, now, 0)->object =
+			m->name;
+	} else {
+		mapping_anonymous(m, m->s->start, m->s->end, now, X86_MAP_PRIVATE);
+	}
+	/* the file offset is known when the file is laid out: pack.c adds it */
+	mapping_read(m, m->plan->fds.restorer, m->s->start, size, offset);
+	mapping_protect(m, m->s->start, now);
 }
