@@ -225,7 +225,7 @@ static uint64_t find_record(const struct image_process *p, const struct image_th
 	return t->regs.rsp - CALL_STACK;
 }
 
-/* There the vDSO is memory like any other, or the kernel's with the code in it. */
+/* There the vDSO is memory like any other. */
 uint64_t plan_find_call(const struct process_plan *plan)
 {
 	static uint8_t image[VDSO_MAX];
@@ -239,8 +239,7 @@ uint64_t plan_find_call(const struct process_plan *plan)
 			base = p->auxv[i + 1];
 			s = segment_at(p, base);
 		}
-	if (!s || (s->vma.kind != XCKPT_VMA_ANON && s->vma.kind != XCKPT_VMA_VDSO) ||
-	    !(s->vma.flags & XCKPT_VMA_EXEC))
+	if (!s || s->vma.kind != XCKPT_VMA_ANON || !(s->vma.flags & XCKPT_VMA_EXEC))
 		return 0;
 	len = s->end - base < VDSO_MAX ? s->end - base : VDSO_MAX;
 	if (image_read_memory(p, base, image, len))

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The vDSO natively. Where the program's is, byte by byte, the one that this kernel
- * has, the kernel maps its own at the same place, with its data: what the program asks
- * for the time needs no system call then. Else the image's is made to ask the kernel.
+ * has, and call.S is not needed in it, the kernel maps its own at the same place, with
+ * its data: what the program asks for the time needs no system call then. Else the
+ * image's is made to ask the kernel, and is memory like any other.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +31,22 @@ static uint64_t data_start(const struct image_process *p, const struct segment *
 	return s->start;
 }
 
-/* A thread in the middle of it may have read some of the other data. */
-static bool is_entered(const struct image_process *p, const struct segment *vdso)
+/*
+ * A thread in the middle of it may have read some of the other data. And one that goes on
+ * with a call by call.S waits in there, where the next freeze lets nobody stop who is
+ * in the kernel's own vDSO.
+ */
+static bool is_needed(const struct image_process *p, const struct segment *vdso)
 {
 	size_t i;
 
-	for (i = 0; i < p->nr_threads; i++)
-		if (p->threads[i].regs.rip >= vdso->start && p->threads[i].regs.rip < vdso->end)
+	for (i = 0; i < p->nr_threads; i++) {
+		const struct image_thread *t = &p->threads[i];
+
+		if ((t->regs.rip >= vdso->start && t->regs.rip < vdso->end) ||
+		    t->info.restart != XCKPT_RESTART_NONE || t->info.flags & XCKPT_THREAD_CUT)
 			return true;
+	}
 	return false;
 }
 
@@ -48,8 +57,6 @@ static bool is_entered(const struct image_process *p, const struct segment *vdso
 static void prepare(uint8_t *image, size_t len)
 {
 	vdso_patch_random(image, len);
-	if (!vdso_find_call(image, len))
-		vdso_add_call(image, len);
 }
 
 static bool is_own(const struct vdso_own *own, uint8_t *image, size_t len)
@@ -74,7 +81,7 @@ void plan_own_vdso(struct process_plan *plan)
 
 	if (plan->engine->kind != ENGINE_NATIVE || !own || !vdso ||
 	    vdso->end - vdso->start != own->len || vdso->start - data_start(p, vdso) != own->data ||
-	    is_entered(p, vdso))
+	    is_needed(p, vdso))
 		return;
 	image = plan_must(malloc(own->len));
 	if (!image_read_memory(p, vdso->start, image, own->len) && is_own(own, image, own->len)) {
@@ -107,11 +114,13 @@ static void use_patched(struct process_plan *plan, const struct segment *s, uint
 static size_t choose_vdso(struct process_plan *plan, const struct segment *s)
 {
 	size_t len = s->end - s->start;
-	size_t offset = plan->own_vdso ? 0 : buffer_add(&plan->vdso, NULL, len, IMAGE_PAGE_SIZE);
 	uint64_t call;
+	size_t offset;
 
-	if (!plan->own_vdso)
-		use_patched(plan, s, plan->vdso.bytes + offset);
+	if (plan->own_vdso)
+		return 0;
+	offset = buffer_add(&plan->vdso, NULL, len, IMAGE_PAGE_SIZE);
+	use_patched(plan, s, plan->vdso.bytes + offset);
 	call = plan->call ? 0 : vdso_find_call(plan->vdso.bytes + offset, len);
 	if (call)
 		plan->call = s->start + call;
