@@ -31,7 +31,7 @@ int loader_check(struct loader *loader);
  * RECORD_LOAD. *@loaded: it was possible, with all of them.
  */
 int loader_load(struct loader *loader, const pid_t *pids, bool *loaded);
-/* Let it check the rest and end; other than 0 is its status when something is wrong. */
+/* Let it check the rest and end: with a status that is not 0, and a line, if that is damaged. */
 void loader_release(struct loader *loader);
 void loader_end(struct loader *loader);
 

@@ -31,10 +31,8 @@ enum op_kind {
 	OP_CLOCKS, /* [0]: monotonic, [1]: boottime, ns */
 	/* System V IPC: OP_IPC_LIMIT to OP_MSG */
 	OP_IPC_LIMIT, /* [0] to [3]: numbers, [4]: of those; path */
-	OP_SHM, /* [0]: id, [1]: key, [2]: size, [3]: mode, [4]: locked, [5]: removed; value: index
-		 */
-	OP_SHM_COPY, /* [0]: id, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
-		      */
+	OP_SHM, /* [0]: id, [1]: key, [2]: size, [3]: mode, [4]: locked, [5]: gone; value: index */
+	OP_SHM_COPY, /* [0]: id, [1]: process, of its core [2]: offset, [3]: bytes, [4]: to where */
 	OP_SHM_FILL, /* [0]: id, [1]: bytes; path: file in the image */
 	OP_SEM, /* [0]: id, [1]: key, [2]: semaphores, [3]: mode; value: index */
 	OP_MSG, /* [0]: id, [1]: key, [2]: room, [3]: mode; value: index; path: file in the image */
@@ -243,7 +241,6 @@ struct leftover {
 };
 
 /* What is to be done for one process. */
-
 struct process_plan {
 	struct plan *group;
 	const struct image *img;

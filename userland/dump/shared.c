@@ -63,16 +63,15 @@ static int write_head(struct dump *d, struct checksum_copy *c, const struct view
 
 static int leave_out(struct dump *d, struct checksum_copy *c, const struct view *views, size_t nr)
 {
-	struct checksum_range *ranges = arena_alloc(&d->priv.arena, nr, sizeof(*ranges));
+	struct data_range *ranges = arena_alloc(&d->priv.arena, nr, sizeof(*ranges));
 
 	if (!ranges)
 		return -1;
 	for (size_t i = 0; i < nr; i++)
-		ranges[i] = (struct checksum_range){ views[i].segment->offset,
-						     views[i].segment->offset +
-							     views[i].segment->filesz };
-	c->left_out = ranges;
-	c->nr_left_out = nr;
+		ranges[i] =
+			(struct data_range){ views[i].segment->offset,
+					     views[i].segment->offset + views[i].segment->filesz };
+	c->left_out = (struct data_map){ ranges, nr };
 	return write_head(d, c, views, nr);
 }
 

@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "data_map.h"
 
 #define CHECKSUM_BLOCK ((uint64_t)16 << 20)
 /* bytes that one read, or one way through a pipe, takes at most; divisors of the block */
@@ -40,11 +43,8 @@ uint64_t checksum_buffer(const void *buf, size_t len);
 int64_t next_data(int fd, uint64_t pos, uint64_t size);
 /* Where it ends, at most @size. */
 uint64_t next_hole(int fd, uint64_t pos, uint64_t size);
-
-/* Of a file, whole pages. */
-struct checksum_range {
-	uint64_t from, end;
-};
+/* Up to @len bytes at @offset: less only at the file's end. How many, or -1 with errno. */
+ssize_t read_at(int fd, void *buf, size_t len, uint64_t offset);
 
 /*
  * Reading all that is stored of a file of @size bytes and, when @out_fd is not -1,
@@ -56,8 +56,7 @@ struct checksum_copy {
 	const char *name;
 	int in_fd, out_fd;
 	uint64_t size;
-	const struct checksum_range *left_out; /* ascending: as if they were holes */
-	size_t nr_left_out;
+	struct data_map left_out; /* as if it were holes; the caller's */
 	const void *head; /* in the place of what the file begins with: whole pages */
 	size_t head_size;
 	const volatile sig_atomic_t *stop;

@@ -27,27 +27,37 @@ uint64_t next_hole(int fd, uint64_t pos, uint64_t size)
 	return at > (off_t)pos && at < (off_t)size ? (uint64_t)at : size;
 }
 
-/* The first range that ends behind @pos, or NULL. */
-static const struct checksum_range *range_at(const struct checksum_copy *c, uint64_t pos)
+ssize_t read_at(int fd, void *buf, size_t len, uint64_t offset)
 {
-	size_t low = 0, high = c->nr_left_out;
+	size_t done = 0;
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
+	while (done < len) {
+		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
 
-		if (c->left_out[mid].end <= pos)
-			low = mid + 1;
-		else
-			high = mid;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		done += (size_t)n;
 	}
-	return low < c->nr_left_out ? &c->left_out[low] : NULL;
+	return (ssize_t)done;
+}
+
+/* What is left out that ends behind @pos, or NULL. */
+static const struct data_range *range_at(const struct checksum_copy *c, uint64_t pos)
+{
+	size_t i = data_map_find(&c->left_out, pos);
+
+	return i < c->left_out.nr ? &c->left_out.ranges[i] : NULL;
 }
 
 int64_t checksum_data(const struct checksum_copy *c, uint64_t pos, uint64_t end)
 {
 	for (;;) {
 		int64_t data = next_data(c->in_fd, pos, end);
-		const struct checksum_range *r;
+		const struct data_range *r;
 
 		if (data < 0 || (uint64_t)data >= end)
 			return data;
@@ -61,7 +71,7 @@ int64_t checksum_data(const struct checksum_copy *c, uint64_t pos, uint64_t end)
 uint64_t checksum_hole(const struct checksum_copy *c, uint64_t pos, uint64_t end)
 {
 	uint64_t hole = next_hole(c->in_fd, pos, end);
-	const struct checksum_range *r = range_at(c, pos);
+	const struct data_range *r = range_at(c, pos);
 
 	return r && r->from < hole ? r->from : hole;
 }

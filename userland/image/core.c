@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The ELF side of a core: header, program headers, where everything lies. */
 #include "core.h"
+#include "checksum.h"
 #include "report.h"
 
 #include <errno.h>
@@ -48,36 +49,26 @@ static const char *machine_name(unsigned int machine)
 }
 
 /* Read fully; a short read is a truncated file. */
-static int read_at(int fd, const struct core_place *at, void *buf, size_t len, uint64_t offset)
+static int read_part(int fd, const struct core_place *at, void *buf, size_t len, uint64_t offset)
 {
-	size_t done = 0;
+	ssize_t n = read_at(fd, buf, len, offset);
 
-	while (done < len) {
-		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail("%s: cannot read %s: %s", at->action, at->name,
-				    strerror(errno));
-		if (n == 0)
-			return truncated(at, offset + done, offset + len);
-		done += (size_t)n;
-	}
-	return 0;
+	if (n < 0)
+		return fail("%s: cannot read %s: %s", at->action, at->name, strerror(errno));
+	return (size_t)n == len ? 0 : truncated(at, offset + (size_t)n, offset + len);
 }
 
 /* Everything that can be told from the first 64 bytes. */
 static int check_header(int fd, const struct core_place *at, uint64_t size, Elf64_Ehdr *eh)
 {
 	memset(eh, 0, sizeof(*eh));
-	if (size >= SELFMAG && read_at(fd, at, eh->e_ident, SELFMAG, 0))
+	if (size >= SELFMAG && read_part(fd, at, eh->e_ident, SELFMAG, 0))
 		return -1;
 	if (memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0 && size >= SELFMAG)
 		return fail("%s: %s is not an ELF core", at->action, at->name);
 	if (size < sizeof(*eh))
 		return truncated(at, size, sizeof(*eh));
-	if (read_at(fd, at, eh, sizeof(*eh), 0))
+	if (read_part(fd, at, eh, sizeof(*eh), 0))
 		return -1;
 	if (eh->e_ident[EI_DATA] != ELFDATA2LSB)
 		return fail("%s: %s is a core of a big-endian machine, not of x86-64", at->action,
@@ -206,7 +197,7 @@ int core_read(int fd, const struct core_place *at, struct arena *arena, struct i
 		return -1;
 
 	notes = arena_alloc(arena, note.p_filesz, 1);
-	if (!notes || read_at(fd, at, notes, note.p_filesz, note.p_offset))
+	if (!notes || read_part(fd, at, notes, note.p_filesz, note.p_offset))
 		return -1;
 	return core_read_notes(at, arena, notes, note.p_filesz, p, files);
 }

@@ -162,20 +162,16 @@ static int read_failed(const struct verify *v, const struct verify_block *b, int
 
 static const char *read_piece(struct verify_worker *w, int fd, size_t len, uint64_t offset)
 {
-	size_t done = 0;
+	ssize_t n;
 
 	if (!w->buf && !(w->buf = malloc(CHECKSUM_CHUNK)))
 		return NULL;
-	while (done < len) {
-		ssize_t n = pread(fd, w->buf + done, len - done, (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			errno = n ? errno : ENODATA;
-			return NULL;
-		}
-		done += (size_t)n;
+	n = read_at(fd, w->buf, len, offset);
+	if (n < 0)
+		return NULL;
+	if ((size_t)n < len) {
+		errno = ENODATA;
+		return NULL;
 	}
 	memset(w->buf + len, 0, CHECKSUM_CHUNK - len);
 	return w->buf;

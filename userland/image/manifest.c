@@ -321,21 +321,13 @@ static int check_checksum(struct reading *r, json_t *o)
 static char *read_text(int fd, size_t size)
 {
 	char *text = malloc(size + 1);
-	size_t done = 0;
+	ssize_t n = text ? read_at(fd, text, size, 0) : 0;
 
-	while (text && done < size) {
-		ssize_t n = read(fd, text + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			errno = n ? errno : EIO; /* it has become shorter */
-			free(text);
-			return NULL;
-		}
-		done += (size_t)n;
-	}
-	return text;
+	if (!text || (n >= 0 && (size_t)n == size))
+		return text;
+	errno = n < 0 ? errno : EIO; /* it has become shorter */
+	free(text);
+	return NULL;
 }
 
 static json_t *parse(int dir_fd, const char *action)

@@ -34,19 +34,18 @@ void sum_memory(const struct image_process *p, struct memory_sum sums[NR_VMA_KIN
 	memset(sums, 0, NR_VMA_KINDS * sizeof(*sums));
 	for (size_t i = 0; i < p->nr_segments; i++) {
 		const struct segment *s = &p->segments[i];
-		uint64_t pos = s->offset, end = s->offset + s->filesz;
+		uint64_t end = s->offset + s->filesz;
 
 		sums[s->vma.kind].mappings++;
 		sums[s->vma.kind].mapped += s->end - s->start;
 		if (s->borrowed)
 			continue;
-		while (pos < end) {
-			int64_t data = next_data(p->core_fd, pos, end);
+		for (size_t j = data_map_find(&p->data, s->offset);
+		     j < p->data.nr && p->data.ranges[j].from < end && s->filesz; j++) {
+			const struct data_range *r = &p->data.ranges[j];
 
-			if (data < 0 || (uint64_t)data >= end)
-				break;
-			pos = next_hole(p->core_fd, (uint64_t)data, end);
-			sums[s->vma.kind].stored += pos - (uint64_t)data;
+			sums[s->vma.kind].stored += (r->end < end ? r->end : end) -
+						    (r->from > s->offset ? r->from : s->offset);
 		}
 	}
 }

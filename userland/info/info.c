@@ -87,8 +87,12 @@ static int show_core(const struct request *req)
 	if (!ret && req->verify)
 		ret = fail("cannot verify %s: " MANIFEST_NAME " with the checksums is missing",
 			   req->path);
-	if (!ret)
+	if (!ret && data_map_make(&p.data, fd, p.core_size))
+		ret = fail("cannot read %s: %s", req->path, strerror(errno));
+	if (!ret) {
 		ret = show(req, &info);
+		data_map_free(&p.data);
+	}
 	arena_free(&priv.arena);
 	close(fd);
 	return ret;

@@ -158,7 +158,7 @@ static void test_queue(enum how how, unsigned int jobs)
 #define PART_HEAD 3
 
 /* Ends and beginnings at, before and behind the ends of blocks; one is all that a block has. */
-static const struct checksum_range left_out[] = {
+static struct data_range left_out[] = {
 	{ 4 * PAGE, 5 * PAGE },
 	{ 5 * PAGE, 70 * PAGE },
 	{ 80 * PAGE, CHECKSUM_BLOCK - PAGE },
@@ -211,8 +211,7 @@ static void test_part(enum how how)
 	struct checksum_copy c = { .in_fd = fd,
 				   .out_fd = make_copy(how, PART_PAGES * PAGE),
 				   .size = PART_PAGES * PAGE,
-				   .left_out = left_out,
-				   .nr_left_out = 4,
+				   .left_out = { left_out, 4 },
 				   .head = head,
 				   .head_size = sizeof(head),
 				   .splice = how != BUFFER,
