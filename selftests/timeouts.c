@@ -2,7 +2,9 @@
 /*
  * Time-outs run on while a thread is frozen. What is allowed: to be as late as an
  * untouched twin beside it, by 1 %, and by the longest time that the group was held.
- * Noise of the machine only ever adds, so the best of three tries counts.
+ * Noise of the machine only ever adds, so the best of three tries counts. A time-out
+ * counted in jiffies may also be early, untouched as well: jiffies stand still for a
+ * while where a machine's own ticks are late, and then catch up.
  */
 #include "calls.h"
 
@@ -10,6 +12,7 @@
 #define PAUSE_MS 30 /* between two freezes */
 
 static const int64_t whole_ns = 2000000000;
+static const int64_t allowed_ns = 20000000;
 
 static pid_t start_waiter(volatile uint64_t *counters)
 {
@@ -77,9 +80,13 @@ static void one_try(uint32_t mode, int64_t *late)
 			continue;
 		if (!shared[CALL_RETURNS + n])
 			by = whole_ns;
-		else
-			EXPECT(by >= 0 && shared[CALL_RESULT + n] == twin[CALL_RESULT + n]);
-		by -= longest + latest + whole_ns / 100;
+		else if (!EXPECT(by >= -allowed_ns &&
+				 shared[CALL_RESULT + n] == twin[CALL_RESULT + n]))
+			printf("# %s: after %.3f ms errno %d, untouched %.3f ms errno %d\n",
+			       calls[n].name, (double)shared[CALL_NS + n] / 1e6,
+			       (int)shared[CALL_RESULT + n], (double)twin[CALL_NS + n] / 1e6,
+			       (int)twin[CALL_RESULT + n]);
+		by -= longest + latest + allowed_ns;
 		late[n] = by < late[n] ? by : late[n];
 	}
 	kill(pids[0], SIGKILL);
