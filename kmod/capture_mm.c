@@ -99,6 +99,15 @@ static u32 vma_flags(struct vm_area_struct *vma)
 	return flags;
 }
 
+/*
+ * Whoever has mapped a file, and never wrote to a page of it by this mapping, sees what
+ * the file has. Pages of one's own need an anon_vma, which stays.
+ */
+static bool is_unwritten(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MAYSHARE ? !(vma->vm_flags & VM_MAYWRITE) : !vma->anon_vma;
+}
+
 static void fill_mapping(struct mapping *mapping, struct vm_area_struct *vma)
 {
 	struct xckpt_vma *to = &mapping->vma;
@@ -122,6 +131,8 @@ static void fill_mapping(struct mapping *mapping, struct vm_area_struct *vma)
 	to->file_mtime_ns = compat_mtime_ns(inode);
 	if (!inode->i_nlink)
 		to->flags |= XCKPT_VMA_DELETED;
+	if (to->kind == XCKPT_VMA_FILE && is_unwritten(vma))
+		to->flags |= XCKPT_VMA_UNWRITTEN;
 	mapping->file = get_file(vma->vm_file);
 }
 
@@ -190,7 +201,8 @@ static int choose_contents(struct capture *capture, struct vm_area_struct *vma,
 		 * Thin: whole where a page was ever written, or where no path leads to
 		 * it any more; else the ELF header for gdb.
 		 */
-		if (capture->thin && !vma->anon_vma && !(info->flags & XCKPT_VMA_DELETED))
+		if (capture->thin && (info->flags & XCKPT_VMA_UNWRITTEN) &&
+		    !(info->flags & XCKPT_VMA_DELETED))
 			segment->filesz = info->pgoff ? 0 : min(segment->filesz, PAGE_SIZE);
 		break;
 	default:

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,22 @@ static int check_ended(struct check *c, const struct birth *birth)
 	return seen > 0 ? check_zombie(c, birth, (const char *)c->text.bytes) : seen;
 }
 
+static void name_cores(struct check *c)
+{
+	const struct image *img = c->plan->img;
+	char self[32], path[PATH_MAX];
+	size_t i;
+	ssize_t n;
+
+	c->cores = plan_must(calloc(img->nr_processes, sizeof(*c->cores)));
+	for (i = 0; i < img->nr_processes; i++) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", img->processes[i].core_fd);
+		n = readlink(self, path, sizeof(path) - 1);
+		path[n > 0 ? n : 0] = 0;
+		c->cores[i] = plan_must(strdup(path));
+	}
+}
+
 static int check_all(struct check *c)
 {
 	const struct plan *plan = c->plan;
@@ -159,6 +176,7 @@ static int check_all(struct check *c)
 	unsigned int i;
 	int ret = 0;
 
+	name_cores(c);
 	for (i = 0; i < plan->nr_births && !ret; i++) {
 		const struct birth *b = &plan->births[i];
 

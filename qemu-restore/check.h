@@ -22,6 +22,7 @@ struct check {
 	int mem; /* the program's memory; -1: it is not seen at its own addresses */
 	bool blind; /* something may not be looked at, which was told */
 	char root[PATH_MAX]; /* as world_enter() gives it: files that were opened outside show it */
+	char **cores; /* the names of all processes' cores, as maps tell them */
 	struct memory_met *memory; /* of all processes: check_maps.c */
 	size_t nr_memory;
 	struct buffer text; /* what was read last, NUL-terminated */
@@ -76,8 +77,7 @@ int check_stat(struct check *c, const struct image_thread *t, const char *stat);
 int check_open_memory(const struct check *c);
 int check_frames(struct check *c);
 
-/* check_maps.c; @core is the name of the process's core in @maps */
-int check_maps(struct check *c, const char *core, const char *maps);
+int check_maps(struct check *c, const char *maps); /* check_maps.c */
 
 /* check_smaps.c: is there anything that only @smaps tells, and is it so? */
 bool check_needs_smaps(const struct check *c);

@@ -72,25 +72,24 @@ static struct span from(const struct segment *s, const char *file, uint64_t offs
 			      .len = (int)strlen(file) };
 }
 
-/* Its whole pages are the core's, the rest is anonymous. */
+/* What a core has of it, and the rest is anonymous. */
 static void expect_from_core(struct spans *want, const struct segment *s, const char *core)
 {
 	struct span whole = from(s, core, s->offset), rest = from(s, "", 0);
 
 	whole.shared = s->vma.flags & XCKPT_VMA_SHARED;
-	whole.end = rest.start = s->start + PAGE_DOWN(s->filesz);
+	whole.end = rest.start = s->start + s->filesz;
 	add(want, &whole);
 	add(want, &rest);
 }
 
 /* What plan_memory.c makes of the image's mappings. */
-static void expect(const struct check *c, const struct segment *s, const char *core,
-		   struct spans *want)
+static void expect(const struct check *c, const struct segment *s, struct spans *want)
 {
 	struct span span;
 
 	if (s->vma.kind == XCKPT_VMA_FILE && plan_is_from_core(c->process, s)) {
-		expect_from_core(want, s, core);
+		expect_from_core(want, s, c->cores[s->holder - c->plan->img->processes]);
 		return;
 	}
 	if (s->vma.kind == XCKPT_VMA_FILE && !is_shared_memory(s))
@@ -110,7 +109,7 @@ static void expect(const struct check *c, const struct segment *s, const char *c
 	add(want, &span);
 }
 
-static void expect_all(const struct check *c, const char *core, struct spans *want)
+static void expect_all(const struct check *c, struct spans *want)
 {
 	const struct image_process *p = c->image;
 	uint64_t floor = 0;
@@ -129,7 +128,7 @@ static void expect_all(const struct check *c, const char *core, struct spans *wa
 
 			add(want, &room);
 		}
-		expect(c, s, core, want);
+		expect(c, s, want);
 		floor = s->end;
 	}
 }
@@ -326,13 +325,13 @@ static int covered(struct check *c, const struct spans *found, const struct span
 	return 0;
 }
 
-int check_maps(struct check *c, const char *core, const char *maps)
+int check_maps(struct check *c, const char *maps)
 {
 	struct spans found = { 0 }, want = { 0 };
 	int ret = 0;
 
 	find_all(c, maps, &found);
-	expect_all(c, core, &want);
+	expect_all(c, &want);
 	if (check_natively(c))
 		ret = compare(c, &found, &want);
 	else if (c->mem >= 0)

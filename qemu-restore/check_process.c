@@ -214,17 +214,11 @@ static int check_threads(struct check *c)
 
 static int check_mappings(struct check *c)
 {
-	char self[32], core[4200];
-	ssize_t n;
-	int seen;
+	int seen = check_read(c, "maps");
 
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", c->image->core_fd);
-	n = readlink(self, core, sizeof(core) - 1);
-	core[n > 0 ? n : 0] = 0;
-	seen = check_read(c, "maps");
 	if (seen <= 0)
 		return seen;
-	if (check_maps(c, core, (const char *)c->text.bytes))
+	if (check_maps(c, (const char *)c->text.bytes))
 		return -1;
 	if (!check_needs_smaps(c))
 		return 0;

@@ -312,6 +312,8 @@ static int prepare(struct slots *slots, const struct plan *plan, const struct pl
 	case OP_FLOCK:
 	case OP_OFD_LOCK:
 		return event_lock(slots, op);
+	case OP_CORE:
+		return slot_keep(slots, plan, op->arg[0], plan->img->processes[op->arg[1]].core_fd);
 	case OP_OWN:
 		return open_own(slots, plan, op);
 	default:

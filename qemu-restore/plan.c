@@ -95,6 +95,7 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	plan->main = -1;
 	plan->nr_processes = img->nr_processes;
 	plan->processes = plan_must(calloc(img->nr_processes, sizeof(*plan->processes)));
+	plan->core_slots = plan_must(calloc(img->nr_processes, sizeof(*plan->core_slots)));
 	for (i = 0; i < plan->nr_processes; i++)
 		begin_process(plan, i);
 	plan_surroundings(plan);

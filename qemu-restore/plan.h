@@ -69,6 +69,7 @@ enum op_kind {
 		      the size of huge pages, or 0; path: where it was on a disk */
 	OP_COPY, /* [0]: slot, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
 		  */
+	OP_CORE, /* [0]: slot, [1]: process whose core it is */
 	OP_OWN, /* [0]: slot, [1]: qemu-resume's own descriptor */
 	OP_PLACE, /* [0]: slot, [1]: descriptor */
 	OP_PIDFD, /* [0]: descriptor, [1]: pid, -1: of one that is gone, [2]: x86-64 flags */
@@ -254,6 +255,7 @@ struct process_plan {
 	struct buffer data; /* strings and structures that operations point to */
 	struct buffer keep; /* frames and XSAVE areas */
 	struct plan_fds fds;
+	int *cores; /* while its memory is planned: descriptors of others' cores, or 0 */
 	bool leader_ended; /* of its threads the first one has */
 	struct vfork_wait *vforks;
 	size_t nr_vforks;
@@ -288,6 +290,7 @@ struct plan {
 	struct shared_object *objects; /* ascending */
 	size_t nr_objects;
 	unsigned int nr_slots;
+	unsigned int *core_slots; /* by process: of its core, plus one, or 0 */
 	uint64_t huge; /* bit n: huge pages of 1 << n bytes are given as such */
 	char **paths; /* that were mapped */
 	size_t nr_paths;

@@ -214,6 +214,7 @@ void plan_free(struct plan *plan)
 	free(plan->ops);
 	free(plan->births);
 	free(plan->objects);
+	free(plan->core_slots);
 	free(plan->processes);
 	free(plan);
 }

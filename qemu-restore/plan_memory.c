@@ -3,8 +3,8 @@
  * Memory: first all that the engine has put there is swept away, then mapping by
  * mapping comes from the image. Private anonymous memory is copied, because a
  * private mapping of the core would show the core again after MADV_DONTNEED and
- * its neighbours after mremap(); everything else is mapped from the core and
- * read when it is touched. What is copied is writable until all is mapped and the
+ * its neighbours after mremap(); everything else is mapped from the core that has
+ * it and read when it is touched. What is copied is writable until all is mapped and the
  * loader (load.c) has filled it, or the restorer itself.
  */
 #include <stdlib.h>
@@ -75,10 +75,11 @@ void mapping_read(const struct mapping *m, int fd, uint64_t addr, uint64_t len, 
 	op->object = m->name;
 }
 
-/* What of the core's [offset, end) is data and no hole. */
-static void read_extents(const struct mapping *m, uint64_t offset, uint64_t end)
+/* What of its contents is data and no hole. */
+static void read_extents(const struct mapping *m)
 {
 	const struct data_map *data = &m->plan->process->data;
+	uint64_t offset = m->s->offset, end = offset + m->s->filesz;
 	size_t i;
 
 	for (i = data_map_find(data, offset); i < data->nr && data->ranges[i].from < end; i++) {
@@ -97,40 +98,70 @@ void mapping_protect(const struct mapping *m, uint64_t from, uint64_t now)
 			->object = m->name;
 }
 
-/* Is it to be filled, from @from on? Then it is writable first. */
-static bool is_filled(const struct mapping *m, uint64_t *from)
+static bool is_filled(const struct mapping *m)
 {
-	*from = m->how == EAGER ? m->s->start : m->s->start + PAGE_DOWN(m->s->filesz);
-	return (m->how == EAGER || m->how == LAZY) && m->s->start + m->s->filesz > *from;
+	return m->how == EAGER && m->s->filesz;
 }
 
 static uint64_t first_prot(const struct mapping *m)
 {
-	uint64_t from;
-
-	return is_filled(m, &from) ? m->prot | X86_PROT_READ | X86_PROT_WRITE : m->prot;
+	return is_filled(m) ? m->prot | X86_PROT_READ | X86_PROT_WRITE : m->prot;
 }
 
-/* The whole pages from the core, the rest anonymous; a partial page is copied. */
+/* The descriptor of the core that has the contents: its own or another process's. */
+static int core_of(const struct mapping *m)
+{
+	struct process_plan *plan = m->plan;
+	struct plan *group = plan->group;
+	size_t n = (size_t)(m->s->holder - plan->img->processes);
+	struct plan_op *op;
+
+	if (m->s->holder == plan->process)
+		return plan->fds.core;
+	if (plan->cores[n])
+		return plan->cores[n];
+	if (!group->core_slots[n]) {
+		op = plan_add_shared(group, OP_CORE, 0);
+		op->arg[0] = group->nr_slots++;
+		op->arg[1] = n;
+		group->core_slots[n] = (unsigned int)op->arg[0] + 1;
+	}
+	op = plan_add(plan, OP_PLACE, 0);
+	op->arg[0] = group->core_slots[n] - 1;
+	op->arg[1] = (uint64_t)(plan->cores[n] = plan->fds.next++);
+	return plan->cores[n];
+}
+
+static void close_cores(struct process_plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->img->nr_processes; i++)
+		if (plan->cores[i])
+			plan_syscall(plan, plan->process->info.pid, NR_CLOSE, plan->cores[i], 0, 0,
+				     0);
+	free(plan->cores);
+	plan->cores = NULL;
+}
+
+/* What a core has of it, and the rest anonymous. */
 static void map_lazily(const struct mapping *m)
 {
-	uint64_t whole = m->s->start + PAGE_DOWN(m->s->filesz);
+	uint64_t whole = m->s->start + m->s->filesz;
 	uint64_t sharing = m->s->vma.flags & XCKPT_VMA_SHARED ? X86_MAP_SHARED : X86_MAP_PRIVATE;
 
 	if (whole > m->s->start)
-		map(m, m->s->start, whole, m->prot, sharing, m->plan->fds.core, m->s->offset);
-	mapping_anonymous(m, whole, m->s->end, first_prot(m), X86_MAP_PRIVATE);
+		map(m, m->s->start, whole, m->prot, sharing, core_of(m), m->s->offset);
+	mapping_anonymous(m, whole, m->s->end, m->prot, X86_MAP_PRIVATE);
 }
 
 /* The second half of it: contents, then what may be done with them. */
 static void fill(const struct mapping *m)
 {
-	uint64_t from, now = first_prot(m);
-
-	if (!is_filled(m, &from))
+	if (!is_filled(m))
 		return;
-	read_extents(m, m->s->offset + (from - m->s->start), m->s->offset + m->s->filesz);
-	mapping_protect(m, from, now);
+	read_extents(m);
+	mapping_protect(m, m->s->start, first_prot(m));
 }
 
 /* Map what the launcher has in @slot. */
@@ -364,12 +395,14 @@ void plan_memory(struct process_plan *plan)
 	plan_brk(plan);
 	plan_attach(plan);
 	plan_own_vdso(plan);
+	plan->cores = plan_must(calloc(plan->img->nr_processes, sizeof(*plan->cores)));
 	for (i = 0; i < p->nr_segments; i++) {
 		if (plan_is_skipped(plan, &p->segments[i]))
 			continue;
 		map_segment(plan, &p->segments[i], floor);
 		floor = p->segments[i].end;
 	}
+	close_cores(plan);
 	plan_add(plan, OP_LOAD, p->info.pid);
 	for (i = 0; i < p->nr_segments; i++)
 		if (!plan_is_skipped(plan, &p->segments[i]))

@@ -216,6 +216,10 @@ static void add_files(struct text *t, const struct plan_op *op)
 			 (unsigned long long)a[3], (unsigned long long)a[0],
 			 (unsigned long long)a[4]);
 		break;
+	case OP_CORE:
+		text_add(t, "dup(core of process %llu) = slot %llu", (unsigned long long)a[1],
+			 (unsigned long long)a[0]);
+		break;
 	case OP_OWN:
 		text_add(t, "dup(own %llu) = slot %llu", (unsigned long long)a[1],
 			 (unsigned long long)a[0]);

@@ -97,7 +97,7 @@ void plan_objects(struct plan *plan)
 			;
 		if (is_sysv_memory(views[first].segment))
 			fill_sysv(plan, views + first, i - first);
-		else
+		else if (is_shared_memory(views[first].segment))
 			add_object(plan, views + first, i - first);
 	}
 	free(views);

@@ -260,6 +260,70 @@ TEST(memory_that_is_only_read)
 	EXPECT(segment_of(shared[11])->p_filesz == 2 * 4096);
 }
 
+static char file_name[] = "/tmp/xckpt-core.XXXXXX";
+
+static void written(uint64_t at)
+{
+	*(char *)at = 'w';
+}
+
+static uint64_t file_view(int flags, int prot)
+{
+	return view(open(file_name, O_RDWR), prot, flags);
+}
+
+/* The same file, mapped in five ways. */
+static void with_file_views(void)
+{
+	pid_t pid;
+
+	shared[10] = file_view(MAP_PRIVATE, PROT_READ);
+	shared[11] = file_view(MAP_PRIVATE, PROT_READ | PROT_WRITE);
+	shared[12] = file_view(MAP_PRIVATE, PROT_READ | PROT_WRITE);
+	shared[13] = file_view(MAP_SHARED, PROT_READ | PROT_WRITE);
+	shared[14] = view(open(file_name, O_RDONLY), PROT_READ, MAP_SHARED);
+	shared[20] = ((volatile char *)shared[11])[4096];
+	written(shared[12]);
+	/* pages of one's own are so of a child, too */
+	pid = fork();
+	if (!pid)
+		count_forever(0);
+	shared[15] = (uint64_t)pid;
+	pausing_thread(NULL);
+}
+
+/* Which mappings of a file show nothing but the file. */
+TEST(mappings_that_nobody_wrote_to)
+{
+	static const int unwritten[] = { 1, 1, 0, 0, 1 };
+	struct xckpt_freeze f;
+	char text[8];
+	pid_t pid;
+	int fd = mkstemp(file_name);
+
+	ASSERT(fd >= 0 && !ftruncate(fd, 3 * 4096) && pwrite(fd, "a file", 7, 4096) == 7);
+	share_counters();
+	pid = target(with_file_views);
+	EXPECT(reaches(15, 1));
+	fd = session();
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(f.out_nr_processes == 2);
+	for (int child = 0; child < 2; child++) {
+		core_load(core_of(fd, child ? (pid_t)shared[15] : pid, 0));
+		for (int i = 0; i < 5; i++) {
+			const struct xckpt_vma *vma = vma_at(shared[10 + i]);
+
+			ASSERT(vma && vma->kind == XCKPT_VMA_FILE);
+			EXPECT(!(vma->flags & XCKPT_VMA_UNWRITTEN) == !unwritten[i]);
+			if (i == 3)
+				continue;
+			core_memory(text, sizeof(text), shared[10 + i] + 4096);
+			EXPECT(!strcmp(text, "a file"));
+		}
+	}
+	unlink(file_name);
+}
+
 TEST(holes_are_holes)
 {
 	off_t at = 0, data = 0, hole = 0;

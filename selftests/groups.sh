@@ -72,6 +72,26 @@ end() {
 	for pid; do kill -KILL "$pid" 2>/dev/null || true; done
 }
 
+# Libraries and programs are in an image once, however many processes have them.
+group_files() {
+	local a b c one three
+	tickers 'tick a; tick b; tick c; wait'
+	a=$(pid_of a) b=$(pid_of b) c=$(pid_of c)
+	xckpt-dump -q -p "$a" -o "$DIR/one"
+	xckpt-dump -q -p "$a" -p "$b" -p "$c" -o "$DIR/image"
+	one=$(du -sk "$DIR/one" | cut -f1) three=$(du -sk "$DIR/image" | cut -f1)
+	result "$((three * 2 > one * 3))" 'files that three have mapped are in the image once' \
+		"$one KiB of one, $three KiB of three"
+	result "$(xckpt-info --verify --json "$DIR/image" | python3 -c '
+import json, sys
+held = [m for p in json.load(sys.stdin)["processes"] for m in p["mappings"] if m.get("held_by")]
+print(int(not any(m["path"] and m["held_bytes"] > 1 << 18 for m in held)))')" \
+		'and told where they are' "$(xckpt-info "$DIR/image")"
+	rm -rf "$DIR/image" "$DIR/one"
+	go_on 'after that' a b c
+	end "$a" "$b" "$c" "$SESSION"
+}
+
 group_pgrp() {
 	local a b
 	tickers 'tick a; tick b; wait'
@@ -164,4 +184,4 @@ group_many() {
 }
 
 load_module
-tap_main group_pgrp group_session group_cgroup group_many
+tap_main group_files group_pgrp group_session group_cgroup group_many

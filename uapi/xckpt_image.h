@@ -27,12 +27,16 @@
  * There are no kernel addresses, and padding is zero.
  *
  * That is what the device gives. In an image (group.json tells of format version 2),
- * contents that several processes share are in one core only. It is about mappings
- * with XCKPT_VMA_SHARED of what has no name: XCKPT_VMA_SHMEM, with XCKPT_VMA_DELETED
- * also XCKPT_VMA_HUGETLB and, unless XCKPT_VMA_MAYWRITE is set too, XCKPT_VMA_FILE;
- * and about XCKPT_VMA_SYSV of segments that group.json has, in processes that it does
- * not list as "elsewhere". Mappings are of one object when @dev, @ino, @file_size and
- * @file_mtime_ns are the same, and both or none is XCKPT_VMA_SYSV.
+ * contents that several mappings have are in one core only. It is about three kinds
+ * of mappings:
+ * - shared memory, with XCKPT_VMA_SHARED and of what has no name: XCKPT_VMA_SHMEM, with
+ *   XCKPT_VMA_DELETED also XCKPT_VMA_HUGETLB and, unless XCKPT_VMA_MAYWRITE is set too,
+ *   XCKPT_VMA_FILE;
+ * - XCKPT_VMA_SYSV of segments that group.json has, in processes that it does not list
+ *   as "elsewhere";
+ * - other XCKPT_VMA_FILE with XCKPT_VMA_UNWRITTEN: of programs and libraries.
+ * Mappings are of one object when they are of one kind, and @dev, @ino, @file_size and
+ * @file_mtime_ns are the same.
  *
  * All these mappings are put in order: those of an object together, by @pgoff, the
  * longest first, then as the processes stand in group.json, then by address. Gone
@@ -163,6 +167,7 @@ enum xckpt_vma_kind {
 #define XCKPT_VMA_UFFD		(1u << 16)	/* registered with a userfaultfd */
 #define XCKPT_VMA_DELETED	(1u << 17)	/* the file has no name any more */
 #define XCKPT_VMA_LOCKONFAULT	(1u << 18)	/* MLOCK_ONFAULT; beside LOCKED */
+#define XCKPT_VMA_UNWRITTEN	(1u << 19)	/* XCKPT_VMA_FILE: all pages are the file's */
 
 struct xckpt_vma {
 	__u64 start, end;	/* page-aligned; the n-th entry is the n-th PT_LOAD */

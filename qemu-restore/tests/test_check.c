@@ -12,6 +12,7 @@ static struct synth s;
 static bool told[4096];
 static struct check c;
 static struct plan *plan;
+static char *cores[] = { CORE };
 
 static void begin(enum engine_kind kind)
 {
@@ -28,9 +29,12 @@ static void begin(enum engine_kind kind)
 static void look(void)
 {
 	plan = plan_make(&s.img, &s.engine, &s.host);
-	c = (struct check){
-		.plan = plan, .process = plan->processes, .image = &s.p, .told = told, .mem = -1
-	};
+	c = (struct check){ .plan = plan,
+			    .process = plan->processes,
+			    .image = &s.p,
+			    .told = told,
+			    .cores = cores,
+			    .mem = -1 };
 }
 
 static void end(void)
@@ -229,32 +233,30 @@ static void test_maps(void)
 {
 	begin(ENGINE_NATIVE);
 	look();
-	ok(!check_maps(&c, CORE, maps_text("", "")),
+	ok(!check_maps(&c, maps_text("", "")),
 	   "the same mappings, cut otherwise, are no difference; nor is the restorer");
-	ok(differs(check_maps(&c, CORE, maps_text("r-xp 00000000 fd", "r--p 00000000 fd")),
+	ok(differs(check_maps(&c, maps_text("r-xp 00000000 fd", "r--p 00000000 fd")),
 		   "the mapping at 0x401000 is 401000-402000 r--p 0 /img/42.core, it was "
 		   "401000-402000 r-xp 0 /img/42.core"),
 	   "another protection is");
-	ok(differs(check_maps(&c, CORE,
+	ok(differs(check_maps(&c,
 			      maps_text("00600000-00610000 rw-p 00000000 00:00 0 [heap]\n", "")),
 		   "the mapping at 0x600000 is not there, it was 600000-621000 rw-p 0 anonymous"),
 	   "a hole in the heap");
-	ok(differs(check_maps(&c, CORE,
-			      maps_text("7fffff7ff000-",
-					"700000-701000 rw-p 00000000 00:00 0 \n7fffff7ff000-")),
+	ok(differs(check_maps(&c, maps_text("7fffff7ff000-",
+					    "700000-701000 rw-p 00000000 00:00 0 \n7fffff7ff000-")),
 		   "the mapping at 0x700000 is 700000-701000 rw-p 0 anonymous, it was not there"),
 	   "a mapping too many");
-	ok(differs(check_maps(&c, CORE, maps_text("00000000 fd:00 7", "00001000 fd:00 7")),
+	ok(differs(check_maps(&c, maps_text("00000000 fd:00 7", "00001000 fd:00 7")),
 		   "the mapping at 0x401000 is 401000-402000 r-xp 1000 /img/42.core, it was "
 		   "401000-402000 r-xp 0 /img/42.core"),
 	   "another part of the file");
-	ok(differs(check_maps(&c, CORE, maps_text(CORE, "/img/43.core")),
+	ok(differs(check_maps(&c, maps_text(CORE, "/img/43.core")),
 		   "the mapping at 0x401000 is 401000-402000 r-xp 0 /img/43.core, it was "
 		   "401000-402000 r-xp 0 /img/42.core"),
 	   "another file");
-	ok(differs(check_maps(&c, CORE,
-			      maps_text("rw-p 00000000 00:00 0 [stack]",
-					"rw-s 00000000 00:01 8 /memfd:xckpt (deleted)")),
+	ok(differs(check_maps(&c, maps_text("rw-p 00000000 00:00 0 [stack]",
+					    "rw-s 00000000 00:01 8 /memfd:xckpt (deleted)")),
 		   "the mapping at 0x7fffff7ff000 is 7fffff7ff000-7ffffffff000 rw-s 0 /memfd:xckpt "
 		   "(deleted), it was 7fffff7ff000-7ffffffff000 rw-p 0 anonymous"),
 	   "shared memory in the place of one's own");

@@ -116,9 +116,69 @@ static void test_overlap(void)
 	plan_free(plan);
 }
 
+/* A file that both have mapped, and the first one's core has it. */
+static void make_it_a_file(void)
+{
+	int n;
+
+	for (n = 0; n < 2; n++) {
+		struct segment *view = view_of(n);
+
+		view->path = "/usr/lib/x.so";
+		view->vma.kind = XCKPT_VMA_FILE;
+		view->vma.flags = XCKPT_VMA_READ | XCKPT_VMA_UNWRITTEN;
+	}
+	fill(0);
+}
+
+/* The call of process @i with that first argument. */
+static const struct plan_op *find_in(const struct plan *plan, int i, uint32_t nr, uint64_t first)
+{
+	const struct plan_op *op = plan->ops + plan->processes[i].first_op;
+	const struct plan_op *end = op + plan->processes[i].nr_ops;
+
+	for (; op < end; op++)
+		if (op->kind == OP_SYSCALL && op->nr == nr && op->arg[0] == first)
+			return op;
+	return NULL;
+}
+
+/* Who does not have it maps the other's core, and closes that again. */
+static void test_file(void)
+{
+	static const uint64_t first[2] = { 1, 1 };
+	static const bool exist[2] = { true, true };
+	const struct plan_op *core, *place, *maps[2];
+	struct plan *plan;
+	int i;
+
+	begin(first);
+	s.host.exe_exists = exist;
+	make_it_a_file();
+	plan = make();
+	core = find_op(plan, OP_CORE, 0);
+	place = find_op(plan, OP_PLACE, 0);
+	while (place && core && place->arg[0] != core->arg[0])
+		place = find_op(plan, OP_PLACE, place - plan->ops + 1);
+	for (i = 0; i < 2; i++)
+		maps[i] = find_in(plan, i, NR_MMAP, AT);
+	ok(count_ops(plan, OP_CORE) == 1 && core->arg[1] == 0 && place && place->process == 1,
+	   "a file's contents are in one core, which the other one gets");
+	ok(maps[0] && (int)maps[0]->arg[4] == plan->processes[0].fds.core && maps[1] &&
+		   maps[1]->arg[4] == place->arg[1],
+	   "both map that");
+	ok(maps[0]->arg[5] == 16 * PAGE && maps[1]->arg[5] == 16 * PAGE &&
+		   maps[1]->arg[1] == 2 * PAGE && maps[1]->arg[3] & X86_MAP_PRIVATE,
+	   "at the same place");
+	ok(find_in(plan, 1, NR_CLOSE, place->arg[1]) && !count_ops(plan, OP_MEMORY),
+	   "it is no memory to be shared, and the descriptor does not stay");
+	plan_free(plan);
+}
+
 int main(void)
 {
 	test_one_holder();
 	test_overlap();
+	test_file();
 	return tap_end();
 }

@@ -9,6 +9,7 @@
 
 static struct synth s;
 static struct image_process processes[MAX];
+static struct segment segments[MAX][SYNTH_MAX];
 static struct image_zombie zombies[MAX];
 static bool exist[MAX];
 
@@ -25,9 +26,13 @@ static void begin(void)
 
 static struct xckpt_note_process *add(int pid, int ppid, int pgid, int sid)
 {
-	struct image_process *p = &processes[s.img.nr_processes++];
+	size_t n = s.img.nr_processes++, i;
+	struct image_process *p = &processes[n];
 
 	*p = s.p;
+	p->segments = memcpy(segments[n], s.segments, sizeof(segments[n]));
+	for (i = 0; i < p->nr_segments; i++)
+		p->segments[i].holder = p;
 	p->info.pid = pid;
 	p->info.ppid = ppid;
 	p->info.pgid = pgid;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory that processes share is written once. Every core has all of it; here is what
- * of them is left out, so that it is neither read nor written.
+ * What several processes have mapped, shared memory and files, is written once. Every
+ * core has all of it; here is what of them is left out, so that it is neither read nor
+ * written.
  */
 #include "dump.h"
 #include "report.h"

@@ -300,12 +300,19 @@ static inline bool is_sysv_memory(const struct segment *s)
 	return s->vma.kind == XCKPT_VMA_SYSV;
 }
 
-static inline bool is_view(const struct segment *s)
+/* What it shows is what the file has, like everybody's mapping of that. */
+static inline bool is_unwritten_file(const struct segment *s)
 {
-	return is_shared_memory(s) || is_sysv_memory(s);
+	return s->vma.kind == XCKPT_VMA_FILE && s->vma.flags & XCKPT_VMA_UNWRITTEN &&
+	       !is_shared_memory(s);
 }
 
-/* A mapping of memory that others may have mapped, too. */
+static inline bool is_view(const struct segment *s)
+{
+	return is_shared_memory(s) || is_sysv_memory(s) || is_unwritten_file(s);
+}
+
+/* A mapping of what others may have mapped, too. */
 struct view {
 	struct image_process *process;
 	struct segment *segment;

@@ -1,14 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Memory that processes share: who has mapped what of it, and whose core has its contents. */
+/*
+ * What several mappings show, shared memory and files: who has mapped what of it, and
+ * whose core has the contents.
+ */
 #include "image_priv.h"
 #include "report.h"
 
 #include <stdlib.h>
 
+enum { MEMORY, SYSV, NAMED };
+
+/*
+ * Segments of System V are of one file system, and have numbers of their own. A file that
+ * is removed may be memory to one and only a file to another, who has not mapped it shared.
+ */
+static int class_of(const struct xckpt_vma *vma)
+{
+	const uint32_t memory = XCKPT_VMA_SHARED | XCKPT_VMA_DELETED;
+
+	if (vma->kind == XCKPT_VMA_SYSV)
+		return SYSV;
+	return vma->kind == XCKPT_VMA_FILE && (vma->flags & memory) != memory ? NAMED : MEMORY;
+}
+
 int image_compare_objects(const struct xckpt_vma *x, const struct xckpt_vma *y)
 {
-	/* segments of System V are of one file system, and have numbers of their own */
-	int order = (x->kind == XCKPT_VMA_SYSV) - (y->kind == XCKPT_VMA_SYSV);
+	int order = class_of(x) - class_of(y);
 
 	if (order)
 		return order;

@@ -99,6 +99,48 @@ static size_t left_out_of(const char *what, size_t want)
 	return left;
 }
 
+static void make_it_a_file(struct segment *s, uint32_t flags)
+{
+	s->vma.kind = XCKPT_VMA_FILE;
+	s->vma.flags = XCKPT_VMA_READ | flags;
+}
+
+/* Of programs and libraries one core has what nobody has written to. */
+static void test_files(void)
+{
+	struct segment *s[PROCESSES];
+
+	forget();
+	for (int i = 0; i < PROCESSES; i++) {
+		s[i] = add(i, 7, 0, 8, 8);
+		make_it_a_file(s[i], i == 1 ? 0 : XCKPT_VMA_UNWRITTEN);
+	}
+	left_out_of("a file, of which one has pages of its own", 2);
+	check(image_find_contents(&img, &priv) == 0 && s[1]->holder == &processes[1] &&
+		      s[2]->holder == &processes[0] && s[3]->holder == &processes[0],
+	      "who wrote to it has its own");
+
+	forget();
+	make_it_a_file(add(0, 7, 0, 8, 8), XCKPT_VMA_UNWRITTEN | XCKPT_VMA_DELETED);
+	make_it_a_file(add(1, 7, 0, 8, 8), XCKPT_VMA_SHARED | XCKPT_VMA_DELETED);
+	add(2, 7, 0, 8, 8)->vma.kind = XCKPT_VMA_SYSV;
+	left_out_of("a removed file, memory and a segment of the same number", 0);
+
+	forget();
+	for (int i = 0; i < PROCESSES; i++) {
+		s[i] = add(i, 7, 0, 8, 8);
+		make_it_a_file(s[i], XCKPT_VMA_UNWRITTEN);
+		s[i]->vma.file_mtime_ns = i / 2;
+	}
+	left_out_of("two versions of a file", 2);
+	check(s[0]->filesz && s[2]->filesz, "one core has each");
+	forget();
+	make_it_a_file(add(0, 7, 0, 8, 8),
+		       XCKPT_VMA_UNWRITTEN | XCKPT_VMA_SHARED | XCKPT_VMA_MAYWRITE);
+	make_it_a_file(add(1, 7, 0, 8, 8), XCKPT_VMA_UNWRITTEN);
+	left_out_of("whoever can write to the file has no contents", 0);
+}
+
 static void test_order(void)
 {
 	struct segment *part, *late;
@@ -311,6 +353,7 @@ static void test_impossible_places(void)
 int main(void)
 {
 	test_order();
+	test_files();
 	test_objects();
 	test_any_layout();
 	test_hostile();
