@@ -85,47 +85,53 @@ static void walk_add(struct walk *walk, unsigned long start, unsigned long end)
 		walk->buffer[walk->nr++] = (struct extent){ start, end };
 }
 
+/* Is it a huge page with contents? The walk goes on into a page table, and into nothing else. */
+static bool pmd_has_contents(pmd_t *pmd, struct mm_walk *walk)
+{
+	bool found = false;
+	spinlock_t *lock;
+
+	if (pmd_none(READ_ONCE(*pmd))) {
+		walk->action = ACTION_CONTINUE;
+		return false;
+	}
+	lock = pmd_lock(walk->mm, pmd);
+	if (pmd_trans_huge(*pmd) || !pmd_present(*pmd)) {
+		/* the huge zero page is no contents; a page in migration is */
+		found = !pmd_none(*pmd) && !(pmd_present(*pmd) && !PageAnon(pmd_page(*pmd)));
+		walk->action = ACTION_CONTINUE;
+	}
+	spin_unlock(lock);
+	return found;
+}
+
+static bool pte_has_contents(pte_t entry, unsigned long addr, struct mm_walk *walk)
+{
+	if (pte_none(entry))
+		return false;
+	if (!pte_present(entry))
+		return compat_pte_has_page(entry);
+	/* the zero page is special: nothing was ever written there */
+	return !pte_special(entry) && kernel_call(vm_normal_page)(walk->vma, addr, entry);
+}
+
 static int walk_pmd(pmd_t *pmd, unsigned long start, unsigned long end, struct mm_walk *mm_walk)
 {
 	struct walk *walk = mm_walk->private;
-	spinlock_t *lock;
 	int ret;
 
 	/* no page-table lock is held here */
 	cond_resched();
 	ret = walk_flush(walk);
-	if (ret)
-		return ret;
-	if (pmd_none(READ_ONCE(*pmd))) {
-		mm_walk->action = ACTION_CONTINUE;
-		return 0;
-	}
-	lock = pmd_lock(mm_walk->mm, pmd);
-	if (pmd_trans_huge(*pmd) || !pmd_present(*pmd)) {
-		/* the huge zero page is no contents; a page in migration is */
-		if (!pmd_none(*pmd) && !(pmd_present(*pmd) && !PageAnon(pmd_page(*pmd))))
-			walk_add(walk, start, end);
-		mm_walk->action = ACTION_CONTINUE;
-	}
-	spin_unlock(lock);
-	return 0;
+	if (!ret && pmd_has_contents(pmd, mm_walk))
+		walk_add(walk, start, end);
+	return ret;
 }
 
 static int walk_pte(pte_t *pte, unsigned long start, unsigned long end, struct mm_walk *mm_walk)
 {
-	struct walk *walk = mm_walk->private;
-	pte_t entry = *pte;
-
-	if (pte_none(entry))
-		return 0;
-	if (pte_present(entry)) {
-		/* the zero page is special: nothing was ever written there */
-		if (pte_special(entry) || !kernel_call(vm_normal_page)(mm_walk->vma, start, entry))
-			return 0;
-	} else if (!compat_pte_has_page(entry)) {
-		return 0;
-	}
-	walk_add(walk, start, end);
+	if (pte_has_contents(*pte, start, mm_walk))
+		walk_add(mm_walk->private, start, end);
 	return 0;
 }
 
@@ -211,26 +217,33 @@ int extents_cache(struct extents *extents, struct address_space *mapping, pgoff_
 	return ret;
 }
 
-/* Page tables are there only for what was touched: the last one tells where to look. */
-static int last_pmd(pmd_t *pmd, unsigned long start, unsigned long end, struct mm_walk *mm_walk)
+/* The end of the last contents: all that is walked is looked at. */
+static int last_pmd(pmd_t *pmd, unsigned long start, unsigned long end, struct mm_walk *walk)
 {
-	if (!pmd_none(READ_ONCE(*pmd)))
-		*(unsigned long *)mm_walk->private = start;
-	mm_walk->action = ACTION_CONTINUE;
 	cond_resched();
+	if (pmd_has_contents(pmd, walk))
+		*(unsigned long *)walk->private = end;
+	return 0;
+}
+
+static int last_pte(pte_t *pte, unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	if (pte_has_contents(*pte, start, walk))
+		*(unsigned long *)walk->private = end;
 	return 0;
 }
 
 static int last_hugetlb(pte_t *pte, unsigned long mask, unsigned long start, unsigned long end,
-			struct mm_walk *mm_walk)
+			struct mm_walk *walk)
 {
 	if (!huge_pte_none(*pte))
-		*(unsigned long *)mm_walk->private = start;
+		*(unsigned long *)walk->private = end;
 	return 0;
 }
 
 static const struct mm_walk_ops last_ops = {
 	.pmd_entry = last_pmd,
+	.pte_entry = last_pte,
 	.hugetlb_entry = last_hugetlb,
 	.test_walk = walk_test,
 #ifdef COMPAT_WALK_LOCK
@@ -238,38 +251,51 @@ static const struct mm_walk_ops last_ops = {
 #endif
 };
 
-/* The end of the last contents from @from to @end; @from when there are none. */
-static int last_page(struct mm_struct *mm, unsigned long from, unsigned long end,
-		     unsigned long *last)
+/* Page tables are there only for what was touched: where the last one begins to tell. */
+static int table_pmd(pmd_t *pmd, unsigned long start, unsigned long end, struct mm_walk *walk)
 {
-	struct extents extents = {};
-	int ret = extents_pages(&extents, mm, from, end);
-
-	*last = !ret && extents.nr ? extents.list[extents.nr - 1].end : from;
-	extents_free(&extents);
-	return ret;
+	if (!pmd_none(READ_ONCE(*pmd)))
+		*(unsigned long *)walk->private = start;
+	walk->action = ACTION_CONTINUE;
+	cond_resched();
+	return 0;
 }
+
+static int table_hugetlb(pte_t *pte, unsigned long mask, unsigned long start, unsigned long end,
+			 struct mm_walk *walk)
+{
+	if (!huge_pte_none(*pte))
+		*(unsigned long *)walk->private = start;
+	return 0;
+}
+
+static const struct mm_walk_ops table_ops = {
+	.pmd_entry = table_pmd,
+	.hugetlb_entry = table_hugetlb,
+	.test_walk = walk_test,
+#ifdef COMPAT_WALK_LOCK
+	COMPAT_WALK_LOCK,
+#endif
+};
 
 /*
  * The last page table may be there for the next mapping's sake, or have been left
- * by pages that are gone. When the one before it is empty too, look at all pages.
+ * by pages that are gone. When the one before it is empty too, look at all pages. Small
+ * mappings, of which there may be many, have no more than one or two.
  */
 int extents_last(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned long *last)
 {
+	int tries = end - start > PMD_SIZE ? 0 : 2, ret = 0;
 	unsigned long from;
-	int tries, ret = 0;
 
-	for (tries = 0; start < end && !ret; tries++) {
+	for (*last = start; start < end && *last == start && !ret; tries++) {
 		from = start;
 		if (tries < 2)
-			ret = kernel_call(walk_page_range)(mm, start, end, &last_ops, &from);
+			ret = kernel_call(walk_page_range)(mm, start, end, &table_ops, &from);
 		if (!ret)
-			ret = last_page(mm, from, end, last);
-		if (*last > from)
-			return ret;
+			ret = kernel_call(walk_page_range)(mm, from, end, &last_ops, last);
 		end = from;
 	}
-	*last = start;
 	return ret;
 }
 
