@@ -76,6 +76,13 @@ static bool is_replaced(const struct plan_op *maker)
 	return maker && maker->kind == OP_OPEN && maker->arg[3] == CHECK_CREATE;
 }
 
+/* An engine may give a file of its own making for one that tells of a process. */
+static bool is_engines(const struct check *c, const struct open_file *f,
+		       const struct plan_op *maker)
+{
+	return !maker && is_of_process(c->plan->img, f) && !check_natively(c);
+}
+
 static int compare_fds(const void *key, const void *element)
 {
 	const int *fd = key;
@@ -180,6 +187,8 @@ static const char *path_of(const struct check *c, const struct open_file *f,
 {
 	if (is_own(maker))
 		return NULL;
+	if (is_engines(c, f, maker))
+		return NULL;
 	if (maker && maker->kind == OP_OPEN)
 		return maker->path;
 	return f->deleted || !is_path(f) ? NULL : plan_path(c->process->group, f->path);
@@ -234,7 +243,7 @@ int check_fdinfo(struct check *c, const struct process_fd *fd, const struct plan
 	snprintf(object, sizeof(object), "the close-on-exec flag of fd %d", fd->fd);
 	if (check_number(c, object, "%llu", !!(flags & O_CLOEXEC), fd->cloexec))
 		return -1;
-	if (is_own(maker)) /* it is qemu-resume's, with its flags */
+	if (is_own(maker) || is_engines(c, f, maker)) /* with the flags of who opened it */
 		return 0;
 	snprintf(object, sizeof(object), "the flags of fd %d", fd->fd);
 	if (check_number(c, object, "%#llo", flags & compared,
@@ -253,6 +262,9 @@ static int check_sharing(struct check *c, const struct process_fd *fd, const str
 	int pid = c->image->info.pid;
 	char object[64], found[64], expected[64];
 
+	/* each process opens what tells of one itself */
+	if (met->pid != pid && is_of_process(c->plan->img, fd->file))
+		return 0;
 	if (!met->pid || syscall(SYS_kcmp, pid, met->pid, KCMP_FILE, fd->fd, met->fd) <= 0)
 		return 0; /* it is, or this kernel does not tell */
 	snprintf(object, sizeof(object), "fd %d", fd->fd);

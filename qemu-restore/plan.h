@@ -43,10 +43,8 @@ enum op_kind {
 	OP_MEET, /* wait until all have come here */
 	OP_SEE, /* [0]: pid of a child that ends, [1]: it is not waited for */
 	OP_EXIT, /* [0]: as wait(2) tells it */
-	OP_OPEN, /* [0]: slot, [1]: x86-64 flags, [2]: position, [3]: enum open_check, [4]: size
-		    wanted */
-	OP_PIPE, /* [0]: slot of the reading end, [1]: writing end, [2]: capacity, [3]: flags of [1]
-		  */
+	OP_OPEN, /* [0]: slot, [1]: x86-64 flags, [2]: position, [3]: enum open_check, [4]: size */
+	OP_PIPE, /* [0]: slot of the reading end, [1]: writing end, [2]: capacity, [3]: its flags */
 	OP_FIFO, /* [0]: slot, opened for reading and writing, [1]: capacity */
 	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags, [3]: position */
 	OP_FILL, /* [0]: slot, [1]: bytes, [2]: from there, [3]: as a packet; path: file in the
@@ -90,6 +88,7 @@ enum op_kind {
 	OP_POKE4,
 	OP_POKE8,
 	OP_LEFT, /* as RECORD_LEFT */
+	OP_OPEN_ITSELF, /* as RECORD_OPEN */
 	OP_CLONE, /* [0], [4]: index of the thread */
 	OP_TIMER, /* [0]: clock, [1]: sigevent, [2]: id */
 	OP_BARRIER,
@@ -322,6 +321,7 @@ void plan_births(struct plan *plan); /* plan_births.c: the processes themselves 
 void plan_files(struct plan *plan); /* plan_files.c: descriptors */
 void plan_descriptor_flags(struct process_plan *plan); /* their close-on-exec, in the restorer */
 void plan_late_fcntls(struct process_plan *plan); /* plan_locks.c */
+void plan_proc(struct process_plan *plan); /* plan_proc.c: files of /proc/PID */
 /* Its contents are in the image, and were compared or put back: plan_nameless.c */
 bool plan_is_packed(const struct image *img, uint64_t dev, uint64_t ino);
 void plan_sysv(struct plan *plan); /* plan_sysv.c: System V IPC */

@@ -33,10 +33,10 @@ struct description *files_find(const struct files *files, uint32_t id)
 }
 
 /* PATH of --fd N=PATH: for what is at N in the first process that has something there. */
-const char *files_override(const struct files *files, const struct description *d)
+const char *files_override(const struct plan *plan, const struct open_file *f)
 {
-	const struct plan_host *host = files->plan->host;
-	const struct image *img = files->plan->img;
+	const struct plan_host *host = plan->host;
+	const struct image *img = plan->img;
 	size_t n, i, j;
 
 	for (n = 0; n < host->nr_override; n++) {
@@ -46,7 +46,7 @@ const char *files_override(const struct files *files, const struct description *
 			for (j = 0; j < img->processes[i].nr_fds; j++)
 				if ((size_t)img->processes[i].fds[j].fd == n)
 					found = img->processes[i].fds[j].file;
-		if (found == d->file)
+		if (found == f)
 			return host->override[n];
 	}
 	return NULL;
@@ -142,9 +142,9 @@ void files_reopen(struct plan *plan, struct description *d, int slot)
 
 static void plan_description(struct files *files, struct description *d)
 {
-	const char *path = files_override(files, d);
 	struct plan *plan = files->plan;
 	const struct open_file *f = d->file;
+	const char *path = files_override(plan, f);
 
 	if (path) {
 		plan_open(plan, d, path);
@@ -172,7 +172,7 @@ static void plan_description(struct files *files, struct description *d)
 		plan_lost_directory(files, d);
 	} else if (f->kind == FILE_ANON_INODE) {
 		plan_event(files, d);
-	} else {
+	} else if (!is_of_process(plan->img, f)) {
 		plan_open(plan, d, NULL);
 	}
 }
@@ -208,7 +208,7 @@ static void place(struct files *files, struct process_plan *plan, const struct p
 	if (d->is_own)
 		slot = own_slot(files, d, fd->fd < 3 ? fd->fd : d->own);
 	if (slot < 0)
-		return; /* refused */
+		return; /* refused, or the process opens it itself */
 	op = plan_add(plan, OP_PLACE, 0);
 	op->arg[0] = slot;
 	/* the engine's own messages must not go to the program's file */

@@ -24,7 +24,7 @@ struct files {
 /* The one with that id, which is there. */
 struct description *files_find(const struct files *files, uint32_t id);
 /* PATH of --fd N=PATH, or NULL. */
-const char *files_override(const struct files *files, const struct description *d);
+const char *files_override(const struct plan *plan, const struct open_file *f);
 /* A further description of what there is one of in @slot. */
 void files_reopen(struct plan *plan, struct description *d, int slot);
 
@@ -40,6 +40,9 @@ void plan_lost_directory(struct files *files, struct description *d);
 void plan_event(struct files *files, struct description *d);
 void plan_entries(struct files *files);
 bool is_pidfd(const struct open_file *f);
+
+/* plan_proc.c: a file of /proc that there is once the processes are there */
+bool is_of_process(const struct image *img, const struct open_file *f);
 
 /* plan_locks.c: who gets signals about a file; locks and leases on it. */
 void plan_locks(struct files *files);

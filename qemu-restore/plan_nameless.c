@@ -127,7 +127,7 @@ static bool is_wanted(const struct files *files, const char *data)
 
 	for (i = 0; i < img->nr_files; i++)
 		if (img->files[i].data && !strcmp(img->files[i].data, data) &&
-		    (files->all[i].fd < 0 || !files_override(files, &files->all[i])))
+		    (files->all[i].fd < 0 || !files_override(files->plan, files->all[i].file)))
 			return true;
 	return false;
 }

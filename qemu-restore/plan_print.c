@@ -173,6 +173,9 @@ static void add_restorer(struct text *t, const struct plan *plan, const struct p
 		text_add(t, "*%#llx = %llu.%09llu - clock_gettime(%s)", a[0], a[2] / 1000000000,
 			 a[2] % 1000000000, a[1] == 1 ? "CLOCK_MONOTONIC" : "CLOCK_BOOTTIME");
 		break;
+	case OP_OPEN_ITSELF:
+		text_add(t, "open(&data[%llu], %#llx) = %llu; lseek(%llu)", a[0], a[1], a[3], a[2]);
+		break;
 	case OP_END:
 		text_add(t, "exit(0)");
 		break;

@@ -84,6 +84,7 @@ handlers:
 	.long	do_poke4 - handlers
 	.long	do_poke8 - handlers
 	.long	do_left - handlers
+	.long	do_open - handlers
 	.long	do_clone - handlers
 	.long	do_timer - handlers
 	.long	do_barrier - handlers

@@ -32,14 +32,15 @@
 #define RECORD_POKE4 4 /* address, value */
 #define RECORD_POKE8 5 /* address, value */
 #define RECORD_LEFT 6 /* address, clock, ns on it, divisor: write what is left until then */
-#define RECORD_CLONE 7 /* stack, flags, child_tid, tls, first record, tid */
-#define RECORD_TIMER 8 /* clock, sigevent, id: timer_create() until it has that id */
-#define RECORD_BARRIER 9 /* the first thread: wait for the others, report, await "go" */
-#define RECORD_WAIT 10 /* the others: arrive, wait for RECORD_GO */
-#define RECORD_GO 11 /* the first thread: open the barrier */
-#define RECORD_END 12 /* of this thread */
-#define RECORD_START 13 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
-#define RECORD_KINDS 14
+#define RECORD_OPEN 7 /* path, flags, position, fd: open() as that one */
+#define RECORD_CLONE 8 /* stack, flags, child_tid, tls, first record, tid */
+#define RECORD_TIMER 9 /* clock, sigevent, id: timer_create() until it has that id */
+#define RECORD_BARRIER 10 /* the first thread: wait for the others, report, await "go" */
+#define RECORD_WAIT 11 /* the others: arrive, wait for RECORD_GO */
+#define RECORD_GO 12 /* the first thread: open the barrier */
+#define RECORD_END 13 /* of this thread */
+#define RECORD_START 14 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
+#define RECORD_KINDS 15
 
 /* what the result must be */
 #define WANT_ANY 0

@@ -21,6 +21,7 @@ int64_t do_read(struct record_head *head, const struct record *r);
 int64_t do_poke4(struct record_head *head, const struct record *r);
 int64_t do_poke8(struct record_head *head, const struct record *r);
 int64_t do_left(struct record_head *head, const struct record *r);
+int64_t do_open(struct record_head *head, const struct record *r);
 int64_t do_clone(struct record_head *head, const struct record *r);
 int64_t do_timer(struct record_head *head, const struct record *r);
 int64_t do_barrier(struct record_head *head, const struct record *r);

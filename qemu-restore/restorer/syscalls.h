@@ -9,8 +9,10 @@
 #define SYS_WRITE 1
 #define SYS_OPEN 2
 #define SYS_CLOSE 3
+#define SYS_LSEEK 8
 #define SYS_MUNMAP 11
 #define SYS_PREAD64 17
+#define SYS_DUP2 33
 #define SYS_FUTEX 202
 #define SYS_TIMER_CREATE 222
 #define SYS_TIMER_DELETE 226

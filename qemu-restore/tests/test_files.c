@@ -87,6 +87,44 @@ static void test_packed(void)
 	plan_free(plan);
 }
 
+static const struct plan_op *find_dup2(const struct plan *plan)
+{
+	const struct plan_op *op = find_op(plan, OP_SYSCALL, 0);
+
+	while (op && op->nr != NR_DUP2)
+		op = find_op(plan, OP_SYSCALL, op - plan->ops + 1);
+	return op;
+}
+
+static void test_of_process(void)
+{
+	char maps[64];
+	const struct plan_op *op;
+	struct open_file *f;
+	struct plan *plan;
+
+	begin();
+	snprintf(maps, sizeof(maps), "/proc/%d/maps", s.p.info.pid);
+	f = file(FILE_REGULAR, maps, 3);
+	f->flags = 0;
+	f->pos = 20;
+	synth_fd(&s, 5, f, false);
+	file(FILE_REGULAR, "/proc/123456/maps", 6);
+	file(FILE_REGULAR, "/proc/meminfo", 7);
+	plan = make();
+	op = find_op(plan, OP_OPEN_ITSELF, 0);
+	ok(op && op->arg[3] == 3 && op->arg[2] == 20 &&
+		   !strcmp((char *)plan->processes[0].data.bytes + op->arg[0], maps),
+	   "what tells of the process is opened once it is there");
+	ok(count_ops(plan, OP_OPEN_ITSELF) == 1 && count_ops(plan, OP_OPEN) == 2 &&
+		   count_ops(plan, OP_PLACE) == 2,
+	   "other files of /proc as any");
+	ok(op > find_op(plan, OP_SWEEP, 0), "by itself");
+	op = find_dup2(plan);
+	ok(op && op->arg[0] == 3 && op->arg[1] == 5, "its other number shares it");
+	plan_free(plan);
+}
+
 static void test_nameless(void)
 {
 	struct open_file *f, *g;
@@ -302,6 +340,7 @@ int main(void)
 {
 	test_changed();
 	test_packed();
+	test_of_process();
 	test_nameless();
 	test_events();
 	test_timers();

@@ -17,6 +17,7 @@
 
 static struct {
 	int in, in_dup, in_again, out, log, dir, null, zero, random, pipe[2], high;
+	int maps, maps_dup, comm, tasks; /* what /proc tells of this process */
 } fd;
 
 static struct {
@@ -60,8 +61,13 @@ static void set_up(void)
 	if (pipe2(fd.pipe, O_CLOEXEC | O_NONBLOCK))
 		die("pipe2");
 	fcntl(fd.pipe[1], F_SETFL, 0);
+	fd.maps = opened("/proc/self/maps", O_RDONLY);
+	fd.maps_dup = dup(fd.maps);
+	fd.comm = opened("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+	fd.tasks = opened("/proc/self/task", O_RDONLY | O_DIRECTORY);
 	fd.high = fcntl(fd.null, F_DUPFD_CLOEXEC, 200);
-	if (read(fd.in_again, buf, 48) != 48 || write(fd.pipe[1], "waiting in the pipe", 19) != 19)
+	if (read(fd.maps, buf, 20) != 20 || read(fd.in_again, buf, 48) != 48 ||
+	    write(fd.pipe[1], "waiting in the pipe", 19) != 19)
 		die("start");
 
 	umask(027);
@@ -113,6 +119,40 @@ static void check_files(void)
 	close(n);
 }
 
+/* Does what is left of a list of mappings have one with @addr? */
+static int is_mapped(int maps, uintptr_t addr)
+{
+	static char text[65536];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(maps, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)n;
+	for (char *line = strchr(text, '\n'); line; line = strchr(line + 1, '\n')) {
+		char *end;
+		uintptr_t start = strtoul(line + 1, &end, 16);
+
+		if (addr >= start && *end == '-' && addr < strtoul(end + 1, NULL, 16))
+			return 1;
+	}
+	return 0;
+}
+
+static void check_proc(void)
+{
+	char buf[64] = "", task[32];
+	int n;
+
+	check(pread(fd.comm, buf, sizeof(buf), 0) > 0 && !strcmp(buf, "victim of fds\n"),
+	      "its name in /proc");
+	check(lseek(fd.maps_dup, 0, SEEK_CUR) == 20, "the position in its mappings");
+	check(is_mapped(fd.maps, (uintptr_t)buf), "its stack is among them");
+	snprintf(task, sizeof(task), "%d/comm", self.tid);
+	n = openat(fd.tasks, task, O_RDONLY);
+	check(n >= 0, "its threads are in /proc");
+	close(n);
+}
+
 static void check_flags(void)
 {
 	const int cloexec[] = { fd.in_again, fd.dir, fd.random, fd.pipe[0], fd.pipe[1], fd.high };
@@ -158,6 +198,7 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < lines; i++)
 		step(i);
 	check_files();
+	check_proc();
 	check_flags();
 	check_self();
 	return failures != 0;

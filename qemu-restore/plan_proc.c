@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Files of /proc that tell of a process or thread of the image: there is none before
+ * that is there, and some stay with the memory that it had when they were opened. So
+ * each process opens those that it has by itself, when it is all but complete.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan_files.h"
+
+bool is_of_process(const struct image *img, const struct open_file *f)
+{
+	static const char proc[] = "/proc/";
+	char *end;
+	long pid;
+
+	if ((f->kind != FILE_REGULAR && f->kind != FILE_DIRECTORY) || f->deleted ||
+	    strncmp(f->path, proc, sizeof(proc) - 1))
+		return false;
+	pid = strtol(f->path + sizeof(proc) - 1, &end, 10);
+	return pid > 0 && pid <= INT32_MAX && (!*end || *end == '/') &&
+	       plan_has_process(img, (int)pid);
+}
+
+/* One before @fd in @p that is of the same description, or NULL. */
+static const struct process_fd *earlier(const struct image_process *p, const struct process_fd *fd)
+{
+	const struct process_fd *other;
+
+	for (other = p->fds; other < fd; other++)
+		if (other->file == fd->file)
+			return other;
+	return NULL;
+}
+
+/* Somebody else in the image before @plan's process has the description, too. */
+static const struct image_process *other_holder(const struct process_plan *plan,
+						const struct open_file *f)
+{
+	const struct image_process *p;
+	size_t i;
+
+	for (p = plan->img->processes; p < plan->process; p++)
+		for (i = 0; i < p->nr_fds; i++)
+			if (p->fds[i].file == f)
+				return p;
+	return NULL;
+}
+
+static void open_itself(struct process_plan *plan, const struct open_file *f, int fd)
+{
+	const char *path = plan_path(plan->group, f->path);
+	const struct image_process *other = other_holder(plan, f);
+	struct plan_op *op = plan_add(plan, OP_OPEN_ITSELF, plan->process->info.pid);
+
+	op->arg[0] = buffer_add(&plan->data, path, strlen(path) + 1, 1);
+	op->refs = 1;
+	op->arg[1] = f->flags;
+	op->arg[2] = f->pos;
+	op->arg[3] = (uint64_t)fd;
+	op->object = path;
+	if (other)
+		plan_warning(plan->group,
+			     "pid %d: %s is not shared with pid %d any more: each has a position "
+			     "of its own",
+			     plan->process->info.pid, f->path, other->info.pid);
+}
+
+void plan_proc(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	size_t i;
+
+	for (i = 0; i < p->nr_fds; i++) {
+		const struct process_fd *fd = &p->fds[i], *other = earlier(p, fd);
+		/* 2 is the engine's for now */
+		int number = fd->fd == 2 ? plan->fds.park2 : fd->fd;
+
+		if (!is_of_process(plan->img, fd->file) || files_override(plan->group, fd->file))
+			continue;
+		if (other)
+			plan_syscall(plan, p->info.pid, NR_DUP2,
+				     (uint64_t)(other->fd == 2 ? plan->fds.park2 : other->fd),
+				     (uint64_t)number, 0, 0);
+		else
+			open_itself(plan, fd->file, number);
+	}
+}
