@@ -252,6 +252,7 @@ static void test_oflags(void)
 
 	ok(oflags_to_host(040000) == O_DIRECT, "O_DIRECT");
 	ok(oflags_to_host(0200000) == O_DIRECTORY, "O_DIRECTORY");
+	ok(oflags_to_host(020200002) == O_RDWR, "O_TMPFILE made no directory");
 	ok(oflags_to_host(0400000) == O_NOFOLLOW, "O_NOFOLLOW");
 	ok(oflags_to_host(02001) == (O_APPEND | O_WRONLY), "O_APPEND | O_WRONLY");
 	ok(oflags_to_host(04010000) == O_SYNC, "O_SYNC");

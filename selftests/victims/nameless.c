@@ -19,7 +19,7 @@
 #define NAME "/xckpt-nameless"
 
 static struct {
-	int removed, again, empty, folder, sealed, future, partly, shm, path, link;
+	int removed, again, empty, folder, sealed, future, partly, shm, path, link, temporary;
 } fd;
 static char *future, *named, *middle;
 static sem_t *sem;
@@ -64,6 +64,8 @@ static void make_files(void)
 	unlink("removed");
 	fd.empty = got(open("empty", O_RDWR | O_CREAT | O_APPEND, 0600), "empty");
 	unlink("empty");
+	fd.temporary = got(open(".", O_TMPFILE | O_RDWR, 0644), "O_TMPFILE");
+	put(fd.temporary, "temporary", 0);
 	if (mkdir("folder", 0751))
 		die("folder");
 	fd.folder = got(open("folder", O_RDONLY | O_DIRECTORY), "folder");
@@ -119,6 +121,7 @@ static void check_files(unsigned int lines)
 	snprintf(line, sizeof(line), "line %u\n", lines - 1);
 	check(!fstat(fd.empty, &st) && has(fd.empty, line, st.st_size - (off_t)strlen(line)),
 	      "one that was written to is complete");
+	check(has(fd.temporary, "temporary", 0), "one that never had a name, too");
 	check(!fstat(fd.folder, &st) && S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0751,
 	      "a removed folder is a folder");
 	check(openat(fd.folder, "x", O_CREAT | O_RDWR, 0600) == -1 && errno == ENOENT,
