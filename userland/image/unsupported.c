@@ -15,6 +15,8 @@ static const char *const file_why[] = {
 	[FILE_OTHER] = "files of this kind " NOT_YET,
 };
 
+#define PTMX 0x502 /* character device 5:2 */
+
 static const char *const vma_why[] = {
 	[XCKPT_VMA_SPECIAL] = "device memory and secret memory are not in an image",
 };
@@ -114,6 +116,9 @@ static const char *why_not_file(const struct image *img, const struct open_file 
 	/* only a path, whatever it leads to */
 	if (f->flags & X86_O_PATH && f->path[0] == '/' && !f->deleted)
 		return NULL;
+	/* another one would not be what is at the other end */
+	if (f->kind == FILE_DEVICE && f->rdev == PTMX)
+		return "the master of a pseudo-terminal " NOT_YET;
 	return f->kind < (enum file_kind)ARRAY_SIZE(file_why) ? file_why[f->kind] : NULL;
 }
 

@@ -82,6 +82,11 @@ static void test_open(const char *dir)
 		      strstr(text, "pid 42 fd 1 (socket:[1]): sockets cannot be resumed") &&
 		      strstr(text, "fd 2 (/tmp/gone (deleted)): a file without a name"),
 	      "what is unsupported");
+	img->files[3].kind = FILE_DEVICE;
+	img->files[3].rdev = 0x502;
+	check(image_unsupported(img, count_lines, text) == 3 &&
+		      strstr(text, "the master of a pseudo-terminal cannot be resumed"),
+	      "and what has another end outside of all files");
 	image_close(img);
 	snprintf(core, sizeof(core), "%s/42.core", dir);
 	img = image_open(core);
