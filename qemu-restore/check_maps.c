@@ -189,7 +189,7 @@ static void find_all(const struct check *c, const char *maps, struct spans *foun
 
 	while (*maps) {
 		maps = parse(maps, &span);
-		if (span.end <= 1ull << 47)
+		if (span.end <= X86_TOP_5)
 			add_outside(found, &span, hole, hole_end);
 	}
 }

@@ -361,7 +361,7 @@ static void finish_segment(struct process_plan *plan, const struct segment *s)
 
 bool plan_is_skipped(const struct process_plan *plan, const struct segment *s)
 {
-	return s->start >= 1ull << 47 || s->vma.kind == XCKPT_VMA_SPECIAL || plan_is_left(plan, s);
+	return s->vma.kind == XCKPT_VMA_SPECIAL || plan_is_left(plan, s);
 }
 
 /* The engine's heap has to begin and end where the program's did. */

@@ -35,25 +35,39 @@ void plan_descriptors(struct process_plan *plan)
 				       first + 4, first + 5, first + 6 };
 }
 
+/* A program that asks for addresses above those of old has them where the machine does. */
+static void check_top(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	uint64_t top = 0;
+	size_t i;
+
+	for (i = 0; i < p->nr_segments; i++)
+		if (p->segments[i].vma.kind != XCKPT_VMA_SPECIAL)
+			top = p->segments[i].end;
+	if (top > X86_TOP_4 && plan->engine->kind == ENGINE_QEMU)
+		plan_issue(plan->group, false,
+			   "cannot resume pid %d: it has memory up to %#llx, and a program under "
+			   "QEMU has 47-bit addresses (resume it natively, on a machine with "
+			   "5-level paging)",
+			   p->info.pid, (unsigned long long)top);
+	else if (top > plan->host->address_top)
+		plan_issue(plan->group, false,
+			   "cannot resume pid %d: this host's %d-bit address space cannot hold an "
+			   "x86-64 program laid out up to %#llx (use a %s)",
+			   p->info.pid, __builtin_ctzll(plan->host->address_top),
+			   (unsigned long long)top,
+			   top > X86_TOP_4 ? "machine with 5-level paging"
+					   : "kernel with 48-bit addresses");
+}
+
 /* What no engine and no option could make good. */
 void plan_check(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
 	const struct engine *engine = plan->engine;
-	uint64_t top = 0;
-	size_t i;
 
-	for (i = 0; i < p->nr_segments; i++)
-		if (p->segments[i].vma.kind != XCKPT_VMA_SPECIAL &&
-		    p->segments[i].end <= 1ull << 47)
-			top = p->segments[i].end;
-	if (top > plan->host->address_top)
-		plan_issue(
-			plan->group, false,
-			"cannot resume pid %d: this host's %d-bit address space cannot hold an "
-			"x86-64 program laid out up to %#llx (use a kernel with 48-bit addresses)",
-			p->info.pid, __builtin_ctzll(plan->host->address_top),
-			(unsigned long long)top);
+	check_top(plan);
 	if (p->info.pid == 1)
 		plan_issue(plan->group, false,
 			   "cannot resume pid 1: the first process of a pid namespace is "

@@ -274,7 +274,7 @@ void plan_attach(struct process_plan *plan)
 		if (!is_first_of(plan, &a))
 			continue;
 		check_pages(plan, &a);
-		if (!a.start || a.end > 1ull << 47)
+		if (!a.start || a.end > X86_TOP_5)
 			refuse_attachment(plan, &a);
 		else if (is_whole(plan, &a))
 			whole[nr_whole++] = a;

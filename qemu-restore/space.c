@@ -24,7 +24,8 @@ static int reaches(int bits)
 
 uint64_t space_top(void)
 {
-	int bits = 47;
+	int bits =
+		56; /* x86-64 with five levels of page tables, of which one half is the kernel's */
 
 	while (bits > 36 && !reaches(bits))
 		bits--;

@@ -66,6 +66,10 @@ enum {
 #define X86_MAP_HUGE_SHIFT 26
 #define X86_MAP_FIXED_NOREPLACE 0x100000
 
+/* Ends of what a program can have: with four levels of page tables, with five. */
+#define X86_TOP_4 (1ull << 47)
+#define X86_TOP_5 (1ull << 56)
+
 #define AUXV_MAX 52 /* words that every kernel takes */
 
 #endif

@@ -241,6 +241,8 @@ static void test_override_of_pipe(void)
 
 static void test_space(void)
 {
+	const struct plan_op *op;
+	struct segment *high;
 	struct plan *plan;
 
 	synth_init(&s, ENGINE_QEMU);
@@ -252,6 +254,24 @@ static void test_space(void)
 	s.p.nr_segments = 2; /* without the stack */
 	plan = plan_make(&s.img, &s.engine, &s.host);
 	ok(!has_issue(plan, "39-bit"), "but a low program");
+	plan_free(plan);
+	synth_init(&s, ENGINE_NATIVE);
+	synth_program(&s);
+	high = synth_segment(&s, 1ull << 50, (1ull << 50) + 4096, XCKPT_VMA_ANON,
+			     XCKPT_VMA_READ | XCKPT_VMA_WRITE);
+	synth_contents(&s, high, "high", 4);
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(has_issue(plan, "47-bit address space"), "47 bits hold no memory above them");
+	plan_free(plan);
+	s.host.address_top = 1ull << 56;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	for (op = find_op(plan, OP_READ, 0); op && op->arg[1] != high->start;)
+		op = find_op(plan, OP_READ, op - plan->ops + 1);
+	ok(!plan->nr_issues && op, "with more it is there again");
+	plan_free(plan);
+	s.engine.kind = ENGINE_QEMU;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(has_issue(plan, "under QEMU has 47-bit addresses"), "but not under QEMU");
 	plan_free(plan);
 }
 
