@@ -3,7 +3,9 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/kallsyms.h>
+#include <linux/major.h>
 #include <linux/math64.h>
 #include <linux/net.h>
 #include <linux/restart_block.h>
@@ -22,16 +24,62 @@
 #include "symbols.h"
 #include "task.h"
 
+enum { ZERO_MINOR = 5, RANDOM_MINOR = 8, URANDOM_MINOR = 9 };
+
+/* Zeros and random numbers: a second call is as good as the rest of the first one. */
+static bool never_ends(unsigned int fd)
+{
+	struct file *file = fget(fd);
+	struct inode *inode;
+	bool ret;
+
+	if (!file)
+		return false;
+	inode = file_inode(file);
+	ret = S_ISCHR(inode->i_mode) && imajor(inode) == MEM_MAJOR &&
+	      (iminor(inode) == ZERO_MINOR || iminor(inode) == RANDOM_MINOR ||
+	       iminor(inode) == URANDOM_MINOR);
+	fput(file);
+	return ret;
+}
+
+/* Did it give less than was asked for? Only what interrupts these makes them do so. */
+static bool ended_half_way(const struct pt_regs *regs)
+{
+	/* with a signal it would have ended without us, too */
+	if ((long)regs->ax <= 0 || task_sigpending(current) || restart_is_due(regs))
+		return false;
+	switch (regs->orig_ax) {
+	case __NR_read:
+	case __NR_pread64:
+		return regs->ax < regs->dx && never_ends(regs->di);
+	case __NR_getrandom:
+		return regs->ax < regs->si;
+	}
+	return false;
+}
+
+/* As the kernel does it, which has looked at the result already if nothing woke the thread. */
+static void make_again(struct pt_regs *regs)
+{
+	regs->ax = regs->orig_ax;
+	regs->ip -= 2;
+}
+
 /*
- * Some calls return EINTR even when no handler runs. Our notification is not a
- * signal, and the program must not see it: what can be made again, because it
- * has done nothing yet, is made again, unless a handler runs first. close() must
- * never be here. A relative time-out starts over.
+ * Some calls return EINTR even when no handler runs, or less than they could. Our notification is
+ * not a signal, and the program must not see it: what can be made again, because it has done
+ * nothing yet, is made again, unless a handler runs first. close() must never be here. A relative
+ * time-out starts over.
  */
 void restart_interrupted(struct pt_regs *regs)
 {
 	/* a 32-bit call has other numbers */
-	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || regs->ax != (unsigned long)-EINTR)
+	if (in_ia32_syscall() || (long)regs->orig_ax < 0)
+		return;
+	if (ended_half_way(regs))
+		make_again(regs);
+	if (regs->ax != (unsigned long)-EINTR)
 		return;
 	switch (regs->orig_ax) {
 	case __NR_read:

@@ -8,7 +8,7 @@
 
 #include "xckpt_image.h"
 
-/* In the thread that parks: let a call be made again that would show EINTR. */
+/* In the thread that parks: let a call be made again that would show EINTR, or too little. */
 void restart_interrupted(struct pt_regs *regs);
 
 /* In such a thread: it has been sent back to make its call once more, but did not yet. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A transfer that waits half-way is not cut short by a freeze. Root, module loaded. */
+/* A transfer that waits half-way, or gives all it is asked for, is not cut short by a freeze. Root,
+ * module loaded. */
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -211,4 +212,83 @@ TEST(no_transfer_is_cut_short_in_soft_mode)
 TEST(no_transfer_is_cut_short_in_strict_mode)
 {
 	freeze_during_transfers(XCKPT_MODE_STRICT);
+}
+
+static int zero, urandom;
+
+static int reads_zeros(void)
+{
+	return read(zero, buffer[0], SIZE) == (ssize_t)SIZE;
+}
+
+static int preads_zeros(void)
+{
+	return pread(zero, buffer[1], SIZE, 0) == (ssize_t)SIZE;
+}
+
+static int reads_random(void)
+{
+	return read(urandom, buffer[2], SIZE) == (ssize_t)SIZE;
+}
+
+static int gets_random(void)
+{
+	/* the C library has one of its own */
+	return syscall(SYS_getrandom, buffer[3], SIZE, 0) == (long)SIZE;
+}
+
+/* They never wait, and only a signal may make them give less. */
+static const struct giver {
+	const char *name;
+	int (*gives_all)(void);
+} givers[] = {
+	{ "read of zeros", reads_zeros },
+	{ "pread of zeros", preads_zeros },
+	{ "read of random bytes", reads_random },
+	{ "getrandom", gets_random },
+};
+#define NR_GIVERS ((int)(sizeof(givers) / sizeof(givers[0])))
+
+/* shared[8 + n]: how often it was called, [24 + n]: how often it gave less */
+static _Noreturn void *giver_thread(void *arg)
+{
+	int n = (int)(long)arg;
+
+	for (;;) {
+		shared[24 + n] += !givers[n].gives_all();
+		shared[8 + n]++;
+	}
+}
+
+static void start_givers(void)
+{
+	zero = open("/dev/zero", O_RDONLY);
+	urandom = open("/dev/urandom", O_RDONLY);
+	if (zero < 0 || urandom < 0)
+		_exit(97);
+	for (long n = 0; n < NR_GIVERS; n++)
+		in_thread(giver_thread, n);
+	shared[0] = 1;
+	pausing_thread(NULL);
+}
+
+TEST(what_gives_all_is_not_cut_short)
+{
+	int fd = session();
+	struct xckpt_freeze f;
+	pid_t pid;
+
+	share_counters();
+	pid = target(start_givers);
+	for (int n = 0; n < NR_GIVERS; n++)
+		EXPECT(moves(8 + n, 1));
+	for (int i = 0; i < IDLE_FREEZES; i++) {
+		ASSERT(!freeze_mode(fd, pid, &f, all_modes[i % NR_MODES]));
+		ASSERT(!thaw(fd));
+	}
+	for (int n = 0; n < NR_GIVERS; n++)
+		if (!(EXPECT(moves(8 + n, 1)) & EXPECT(!shared[24 + n])))
+			printf("# %s: gave less %llu times of %llu\n", givers[n].name,
+			       (unsigned long long)shared[24 + n],
+			       (unsigned long long)shared[8 + n]);
 }
