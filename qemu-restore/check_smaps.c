@@ -35,7 +35,7 @@ static unsigned int shift_of(const struct check *c, const struct segment *s)
 	return s->vma.kind == XCKPT_VMA_HUGETLB ? plan_huge_shift(c->plan, s->vma.page_shift) : 0;
 }
 
-/* The first stack is given room instead of growth. */
+/* Of the first stack it is not: each program has one, and smaps is slow to read. */
 static uint32_t flags_of(const struct segment *s)
 {
 	uint32_t flags = 0;

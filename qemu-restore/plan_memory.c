@@ -250,14 +250,35 @@ uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment
 	return lowest < s->start ? lowest : s->start;
 }
 
-/* Room for the stack to grow: a mapping of its own, as no file mapping can grow. */
+/* Memory that grows downwards: MAP_GROWSDOWN. For the first stack room does, too. */
+static uint64_t growth(const struct mapping *m)
+{
+	uint32_t flags = m->s->vma.flags;
+
+	if (!(flags & XCKPT_VMA_GROWSDOWN))
+		return 0;
+	if (m->plan->engine->kind == ENGINE_NATIVE)
+		return X86_MAP_GROWSDOWN;
+	if (flags & XCKPT_VMA_STACK)
+		return 0;
+	plan_warning(m->plan->group,
+		     "pid %d: %s does not let memory grow: that at %#llx (MAP_GROWSDOWN) will not",
+		     m->tid, m->plan->engine->name, (unsigned long long)m->s->start);
+	return 0;
+}
+
+/*
+ * Room for the stack to grow, which nothing else may take: where a kernel lays out new
+ * mappings it knows of another stack. It is mapped as the stack is, and becomes one with
+ * it: libraries ask /proc/self/maps how large a stack may be.
+ */
 static void reserve_stack(const struct mapping *m, uint64_t floor)
 {
 	uint64_t lowest = plan_stack_bottom(m->plan, m->s, floor);
 
 	if (lowest < m->s->start)
 		mapping_anonymous(m, lowest, m->s->start, X86_PROT_READ | X86_PROT_WRITE,
-				  X86_MAP_PRIVATE | X86_MAP_NORESERVE);
+				  X86_MAP_PRIVATE | growth(m));
 }
 
 static const char *name_of(const struct segment *s)
@@ -289,21 +310,6 @@ static uint64_t huge_flags(const struct plan *plan, const struct segment *s)
 	unsigned int shift = plan_huge_shift(plan, s->vma.page_shift);
 
 	return shift ? X86_MAP_HUGETLB | (uint64_t)shift << X86_MAP_HUGE_SHIFT : 0;
-}
-
-/* Memory that grows downwards: MAP_GROWSDOWN. The first stack has room instead. */
-static uint64_t growth(const struct mapping *m)
-{
-	uint32_t flags = m->s->vma.flags;
-
-	if (!(flags & XCKPT_VMA_GROWSDOWN) || flags & XCKPT_VMA_STACK)
-		return 0;
-	if (m->plan->engine->kind == ENGINE_NATIVE)
-		return X86_MAP_GROWSDOWN;
-	plan_warning(m->plan->group,
-		     "pid %d: %s does not let memory grow: that at %#llx (MAP_GROWSDOWN) will not",
-		     m->tid, m->plan->engine->name, (unsigned long long)m->s->start);
-	return 0;
 }
 
 static struct mapping mapping_of(struct process_plan *plan, const struct segment *s)

@@ -49,7 +49,7 @@ static void test_order(void)
 
 static void test_memory(void)
 {
-	const struct plan_op *op;
+	const struct plan_op *op, *stack;
 	struct segment *seg;
 	struct plan *plan;
 
@@ -69,6 +69,10 @@ static void test_memory(void)
 	ok(op && op->arg[3] & X86_MAP_NORESERVE && !op->arg[2], "1 TiB of PROT_NONE stays that");
 	op = find_call(plan, NR_MMAP, 0x7fffff7ff000);
 	ok(op && op->arg[0] + op->arg[1] == 0x7ffffffde000, "8 MiB of stack altogether");
+	stack = find_call(plan, NR_MMAP, 0x7ffffffde000);
+	ok(op && stack && op->arg[2] == stack->arg[2] && op->arg[3] == stack->arg[3] &&
+		   stack->arg[3] & X86_MAP_GROWSDOWN,
+	   "in one mapping, that grows on");
 	ok(!find_op(plan, OP_SYSCALL, 0) || !find_call(plan, NR_BRK, 0x621000),
 	   "natively there is no brk()");
 	ok(find_call(plan, NR_PRCTL, 35), "but PR_SET_MM");
