@@ -65,8 +65,7 @@ enum op_kind {
 	OP_SEAL, /* [0]: slot, [1]: F_SEAL_*, [2]: once it is mapped */
 	OP_MEMORY, /* [0]: slot, [1]: bytes, [2]: mode, 0: any, [3]: uid, [4]: gid, [5]: log2 of
 		      the size of huge pages, or 0; path: where it was on a disk */
-	OP_COPY, /* [0]: slot, [1]: process, from its core [2]: offset, [3]: bytes, [4]: to offset
-		  */
+	OP_COPY, /* [0]: slot, [1]: process, of its core [2]: offset, [3]: bytes, [4]: to where */
 	OP_CORE, /* [0]: slot, [1]: process whose core it is */
 	OP_OWN, /* [0]: slot, [1]: qemu-resume's own descriptor */
 	OP_PLACE, /* [0]: slot, [1]: descriptor */
@@ -355,6 +354,7 @@ void plan_place(struct process_plan *plan);
 void plan_vforks(struct process_plan *plan); /* plan_thread.c: with the plans of the children */
 void plan_process(struct process_plan *plan);
 void plan_limits(struct process_plan *plan);
+void plan_root(struct process_plan *plan);
 void plan_thread(struct process_plan *plan, size_t n); /* plan_thread.c: its tail */
 void plan_clones(struct process_plan *plan); /* the other threads */
 void plan_ended_leader(struct process_plan *plan);

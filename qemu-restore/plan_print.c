@@ -30,6 +30,7 @@ static const struct {
 	{ NR_FCNTL, "fcntl", { FD, DEC, DEC } },
 	{ NR_CAPSET, "capset", { REF, REF } },
 	{ NR_RT_SIGQUEUEINFO, "rt_sigqueueinfo", { DEC, SIG, REF } },
+	{ NR_CHROOT, "chroot", { REF } },
 	{ NR_PERSONALITY, "personality", { HEX } },
 	{ NR_SETPRIORITY, "setpriority", { DEC, DEC, DEC } },
 	{ NR_SCHED_SETSCHEDULER, "sched_setscheduler", { DEC, DEC, REF } },

@@ -172,6 +172,23 @@ static void lock_future(struct process_plan *plan)
 			->optional = true;
 }
 
+/* Late as well: behind it there may be no /proc. Its folder is where it was before. */
+void plan_root(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	struct plan_op *op;
+	const char *path;
+	size_t offset;
+
+	if (!*p->root || !strcmp(p->root, "/"))
+		return;
+	path = plan_path(plan->group, p->root);
+	offset = buffer_add(&plan->data, path, strlen(path) + 1, 1);
+	op = plan_syscall(plan, p->info.pid, NR_CHROOT, offset, 0, 0, 0);
+	op->refs = 1;
+	op->object = path;
+}
+
 /* Late: the restorer itself needs memory and descriptors. */
 void plan_limits(struct process_plan *plan)
 {

@@ -304,6 +304,7 @@ static void plan_leader_begin(struct process_plan *plan)
 	const struct image_process *p = plan->process;
 
 	plan_proc(plan);
+	plan_root(plan);
 	plan_pending(plan, p->info.pid, p->pending, p->nr_pending, true);
 	plan_limits(plan);
 }

@@ -87,11 +87,11 @@ static void test_packed(void)
 	plan_free(plan);
 }
 
-static const struct plan_op *find_dup2(const struct plan *plan)
+static const struct plan_op *find_nr(const struct plan *plan, uint32_t nr)
 {
 	const struct plan_op *op = find_op(plan, OP_SYSCALL, 0);
 
-	while (op && op->nr != NR_DUP2)
+	while (op && op->nr != nr)
 		op = find_op(plan, OP_SYSCALL, op - plan->ops + 1);
 	return op;
 }
@@ -120,8 +120,29 @@ static void test_of_process(void)
 		   count_ops(plan, OP_PLACE) == 2,
 	   "other files of /proc as any");
 	ok(op > find_op(plan, OP_SWEEP, 0), "by itself");
-	op = find_dup2(plan);
+	op = find_nr(plan, NR_DUP2);
 	ok(op && op->arg[0] == 3 && op->arg[1] == 5, "its other number shares it");
+	plan_free(plan);
+}
+
+static void test_root(void)
+{
+	const struct plan_op *op;
+	struct plan *plan;
+
+	begin();
+	s.p.root = "/";
+	plan = make();
+	ok(!find_nr(plan, NR_CHROOT), "the root is the root");
+	plan_free(plan);
+	s.p.root = "/srv/jail";
+	s.p.cwd = "/srv/jail/folder";
+	plan = make();
+	op = find_nr(plan, NR_CHROOT);
+	ok(op && !strcmp((char *)plan->processes[0].data.bytes + op->arg[0], s.p.root) &&
+		   op > find_op(plan, OP_SWEEP, 0),
+	   "unless it was another one");
+	ok(find_op(plan, OP_CWD, 0) < op, "in which the folder may be");
 	plan_free(plan);
 }
 
@@ -341,6 +362,7 @@ int main(void)
 	test_changed();
 	test_packed();
 	test_of_process();
+	test_root();
 	test_nameless();
 	test_events();
 	test_timers();
