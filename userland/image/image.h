@@ -276,8 +276,13 @@ int image_verify(const struct image *img, unsigned int what, unsigned int jobs, 
  */
 typedef void image_take_fn(void *ctx, const struct image_process *p, uint64_t offset,
 			   const void *data, size_t len);
+/*
+ * Before that, @hash, unless NULL, may do all of a block, which begins at @block, elsewhere:
+ * 1, with the checksum of its pages that are not all zero; 0: there are none; -1: it did not.
+ */
+typedef int image_hash_fn(void *ctx, const struct image_process *p, uint64_t block, uint64_t *hash);
 int image_take(const struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left,
-	       image_take_fn *take, void *ctx);
+	       image_take_fn *take, image_hash_fn *hash, void *ctx);
 
 /* Memory that is shared and has no file with a name: MAP_SHARED of a memfd, a removed file. */
 static inline bool is_shared_memory(const struct segment *s)

@@ -36,6 +36,7 @@ struct verify {
 	size_t nr_blocks, room;
 	uint64_t lazy_from, lazy_seen, left;
 	image_take_fn *take; /* or NULL */
+	image_hash_fn *hash; /* as well */
 	void *ctx;
 	atomic_size_t next;
 	atomic_bool failed;
@@ -235,11 +236,10 @@ static int take_block(const struct verify *v, const struct verify_block *b, stru
 	return ret;
 }
 
-static int check_block(const struct verify *v, const struct verify_block *b,
-		       struct verify_worker *w)
+/* Returns whether there is a hash, or -1. */
+static int hash_block(const struct verify *v, const struct verify_block *b, struct verify_worker *w,
+		      uint64_t *hash)
 {
-	const struct manifest_file *f = &v->m->sums[b->file];
-	uint64_t hash = 0;
 	char *map = mmap(NULL, CHECKSUM_BLOCK, PROT_READ, MAP_PRIVATE, v->fds[b->file],
 			 (off_t)b->offset);
 	int ret;
@@ -248,9 +248,22 @@ static int check_block(const struct verify *v, const struct verify_block *b,
 	ret = take_block(v, b, w, map);
 	if (map != MAP_FAILED)
 		munmap(map, CHECKSUM_BLOCK);
-	if (!ret && (checksum_end(w->state, &hash) != b->expected || hash != b->hash))
-		return mismatch(v->img, f->name, b->offset);
-	return ret;
+	return ret ? ret : checksum_end(w->state, hash);
+}
+
+static int check_block(const struct verify *v, const struct verify_block *b,
+		       struct verify_worker *w)
+{
+	const char *name = v->m->sums[b->file].name;
+	const struct image_process *p = v->hash ? process_of(v->img, name) : NULL;
+	uint64_t hash = 0;
+	int any = p ? v->hash(v->ctx, p, b->offset, &hash) : -1;
+
+	if (any < 0)
+		any = hash_block(v, b, w, &hash);
+	if (any < 0)
+		return -1;
+	return any != b->expected || hash != b->hash ? mismatch(v->img, name, b->offset) : 0;
 }
 
 static void *verify_worker(void *ctx)
@@ -352,13 +365,14 @@ int image_verify(const struct image *img, unsigned int what, unsigned int jobs, 
 }
 
 int image_take(const struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left,
-	       image_take_fn *take, void *ctx)
+	       image_take_fn *take, image_hash_fn *hash, void *ctx)
 {
 	struct verify v = { .img = img,
 			    .m = image_manifest(img),
 			    .what = VERIFY_CORES,
 			    .lazy_from = lazy_from,
 			    .take = take,
+			    .hash = hash,
 			    .ctx = ctx };
 
 	return verify(&v, jobs, left);

@@ -121,11 +121,11 @@ static void test_take(const char *dir)
 	size = t.process->core_size;
 	t.bytes = calloc(1, size);
 	t.times = calloc(1, size / PAGE + 1);
-	check(image_take(img, 3, 0, &left, take, &t) == 0 && !left, "an image is taken");
+	check(image_take(img, 3, 0, &left, take, NULL, &t) == 0 && !left, "an image is taken");
 	check(!t.strange && is_all(&t), "all of its data, each page once, and no hole");
 	damage(dir, t.process->data.ranges[t.process->data.nr - 1].end - PAGE);
 	quiet_begin();
-	check(image_take(img, 3, 0, &left, take, &t) == -1 && strstr(quiet_end(), "is damaged"),
+	check(image_take(img, 3, 0, &left, take, NULL, &t) == -1 && strstr(quiet_end(), "is damaged"),
 	      "one that is damaged is not");
 	free(t.bytes);
 	free(t.times);
