@@ -171,6 +171,23 @@ static int load_all(const struct launched *l, const struct plan *plan, struct lo
 	return ret;
 }
 
+/* Pids that copiers had are free before the first thread is made. */
+static enum outcome end_copiers(struct launched *l, const struct plan *plan, bool last)
+{
+	enum outcome outcome = READY;
+	unsigned int i;
+
+	for (i = 0; i < l->nr && outcome == READY; i++) {
+		int process = plan->births[i].process;
+
+		if (process < 0 || !pack_copiers(&plan->processes[process]))
+			continue;
+		tree_word(l, i, WORD_ALONE);
+		outcome = listen_to(l, plan, i, last);
+	}
+	return outcome;
+}
+
 static enum outcome attempt(struct launched *l, struct nursery *nursery, struct loader *loader,
 			    bool last)
 {
@@ -184,6 +201,8 @@ static enum outcome attempt(struct launched *l, struct nursery *nursery, struct 
 	outcome = map_all(l, nursery, last);
 	if (outcome == READY && load_all(l, plan, loader, &loaded))
 		outcome = FAILED;
+	if (outcome == READY)
+		outcome = end_copiers(l, plan, last);
 	return outcome == READY ? finish_all(l, plan, loaded, last) : outcome;
 }
 

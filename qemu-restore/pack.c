@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "blobs.h"
+#include "checksum.h"
 #include "pack.h"
 #include "regs.h"
 #include "report.h"
 
 #define KEEP_SLACK 2048
+#define COPIERS_FROM (8ull << 20) /* bytes: what it takes to make them is less than they save */
 
 /* Addresses in the hole. */
 struct layout {
@@ -55,6 +57,23 @@ static uint64_t stack_of(const struct layout *l, size_t thread)
 static const struct plan_op *ops_of(const struct process_plan *plan)
 {
 	return plan->group->ops + plan->first_op;
+}
+
+unsigned int pack_copiers(const struct process_plan *plan)
+{
+	const struct plan_op *ops = ops_of(plan);
+	uint64_t bytes = 0;
+	size_t i;
+
+	/* an engine would copy its own, emulated code */
+	if (plan->engine->kind != ENGINE_NATIVE)
+		return 0;
+	for (i = 0; i < plan->nr_ops; i++)
+		if (ops[i].kind == OP_READ && (int)ops[i].arg[0] == plan->fds.core)
+			bytes += ops[i].arg[2];
+	if (bytes < COPIERS_FROM)
+		return 0;
+	return nr_cpus() < COPIERS_MAX ? nr_cpus() : COPIERS_MAX;
 }
 
 /* Thread @tid's first record among those of the restorer. */
@@ -141,7 +160,8 @@ static int fill_restorer(struct process_plan *plan, const struct layout *l, int 
 				    .drop_start = l->drop,
 				    .drop_size = l->end - l->drop,
 				    .first = l->records,
-				    .stack = stack_of(l, 0) };
+				    .stack = stack_of(l, 0),
+				    .nr_copiers = pack_copiers(plan) };
 	struct record *records = calloc(plan->nr_ops, sizeof(*records));
 	size_t i, n = 0;
 	bool good = records;

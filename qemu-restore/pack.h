@@ -9,6 +9,8 @@
 int pack_restorer(struct process_plan *plan);
 /* Where the head of the restorer is: what is at that address proves that it is there. */
 uint64_t pack_head(const struct process_plan *plan);
+/* How many copiers (restorer/copy.c) it is to have, if it can. */
+unsigned int pack_copiers(const struct process_plan *plan);
 int pack_restart_elf(const struct process_plan *plan);
 
 #endif

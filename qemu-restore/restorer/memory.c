@@ -7,10 +7,15 @@
 
 int64_t do_load(struct record_head *head, const struct record *r)
 {
+	struct copier copiers[COPIERS_MAX];
 	int64_t word;
 
+	copiers_begin(head, copiers);
 	report(head, STATUS_MAPPED, r->index, 0);
-	word = await_word(head);
+	while ((word = await_word(head)) == WORD_ALONE) {
+		copiers_end(head, copiers);
+		report(head, STATUS_MAPPED, r->index, 0);
+	}
 	head->loaded = word == WORD_LOADED;
 	return word < 0 ? word : 0;
 }

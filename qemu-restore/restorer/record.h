@@ -50,8 +50,12 @@
 #define RECORD_OPTIONAL (1 << 0) /* failure is reported, then the next record is taken */
 #define RECORD_FROM_CORE (1 << 1) /* not needed if RECORD_LOAD was told so */
 
+/* more of them share the time of the memory, not of the processors */
+#define COPIERS_MAX 8
+
 /* words of qemu-resume */
 #define WORD_GO 'g'
+#define WORD_ALONE 'a' /* at RECORD_LOAD: end the copiers, report once more */
 #define WORD_LOADED 'l' /* and what is RECORD_FROM_CORE is done */
 
 #define STATUS_STARTED 1
@@ -87,11 +91,12 @@ struct record_head {
 	uint64_t stack; /* top of its stack */
 	/* written by the restorer, on a cache line of its own */
 	uint32_t loaded; /* by qemu-resume */
-	uint32_t reserved;
+	uint32_t nr_copiers; /* that are wanted; then, that there are */
 	uint32_t arrived; /* threads at the barrier */
 	uint32_t open;
 	uint32_t left; /* threads that need their stacks and records no more */
-	uint32_t padding[11];
+	int32_t copiers[COPIERS_MAX]; /* their sockets: numbers of this process */
+	uint32_t padding[3];
 };
 _Static_assert(sizeof(struct record_head) == 128, "struct record_head");
 _Static_assert(__builtin_offsetof(struct record_head, nr_threads) == HEAD_NR_THREADS, "nr_threads");
@@ -108,6 +113,27 @@ struct record_status {
 	int64_t result;
 };
 _Static_assert(sizeof(struct record_status) == 24, "struct record_status");
+
+/* To a copier (copy.c): a block of the core; @nr extents follow, by offset. */
+struct copy_request {
+	uint64_t block;
+	uint32_t core_fd;
+	uint32_t nr;
+};
+_Static_assert(sizeof(struct copy_request) == 16, "struct copy_request");
+
+/* Whole pages. */
+struct copy_extent {
+	uint64_t offset, len; /* in the core */
+	uint64_t addr; /* where they belong, or 0: only hashed */
+};
+_Static_assert(sizeof(struct copy_extent) == 24, "struct copy_extent");
+
+struct copy_reply {
+	uint64_t hash;
+	int64_t result; /* 1; 0: all pages are zero, there is no hash; -errno */
+};
+_Static_assert(sizeof(struct copy_reply) == 16, "struct copy_reply");
 
 /* follows the code of stage1.S in the restart ELF */
 struct stage1_args {

@@ -14,6 +14,16 @@ _Noreturn void run(struct record_head *head, const struct record *r);
 int64_t clone_thread(struct record_head *head, const struct record *r);
 void start_thread(struct record_head *head, uint64_t frame, uint64_t xsave, uint64_t mask);
 
+/* copy.c */
+struct copier {
+	int64_t pid, stack;
+	int32_t socket;
+};
+void copiers_begin(struct record_head *head, struct copier *copiers);
+void copiers_end(struct record_head *head, const struct copier *copiers);
+_Noreturn void copier(int64_t fd);
+int64_t clone_copier(int64_t fd, uint64_t stack);
+
 int64_t do_syscall(struct record_head *head, const struct record *r);
 int64_t do_sweep(struct record_head *head, const struct record *r);
 int64_t do_load(struct record_head *head, const struct record *r);
