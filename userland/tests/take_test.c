@@ -125,7 +125,8 @@ static void test_take(const char *dir)
 	check(!t.strange && is_all(&t), "all of its data, each page once, and no hole");
 	damage(dir, t.process->data.ranges[t.process->data.nr - 1].end - PAGE);
 	quiet_begin();
-	check(image_take(img, 3, 0, &left, take, NULL, &t) == -1 && strstr(quiet_end(), "is damaged"),
+	check(image_take(img, 3, 0, &left, take, NULL, &t) == -1 &&
+		      strstr(quiet_end(), "is damaged"),
 	      "one that is damaged is not");
 	free(t.bytes);
 	free(t.times);
