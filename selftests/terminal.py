@@ -26,6 +26,8 @@ class Terminal:
         if not self.pid:
             os.environ.update(PS1='ready> ', TERM='dumb')
             os.execvp(command[0], command)
+        # programs of later terminals have nothing to do with this one
+        os.set_inheritable(self.fd, False)
 
     def type(self, text):
         os.write(self.fd, text.encode())
