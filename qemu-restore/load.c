@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include "checksum.h"
 #include "launch_tree.h"
 #include "load.h"
+#include "load_copiers.h"
 #include "pack.h"
 #include "report.h"
 
@@ -23,35 +22,6 @@
 
 enum request { CHECK, LOAD, REST };
 enum reply { CHECKED, LOADED };
-
-/* A part of a core that is memory of the program. */
-struct range {
-	uint64_t offset, len, addr;
-};
-
-/* A process in the program's memory that copies: restorer/copy.c. */
-struct copier {
-	int socket; /* -1: there is none */
-	atomic_flag busy;
-};
-
-struct target {
-	pid_t pid;
-	struct range *ranges; /* by offset */
-	size_t nr;
-	struct copier copiers[COPIERS_MAX];
-	unsigned int nr_copiers;
-};
-
-/* In the loader. */
-struct loading {
-	const struct plan *plan;
-	struct target *targets; /* as plan->processes */
-	uint64_t bytes; /* of all ranges */
-	uint64_t left; /* bytes that were not compared yet */
-	_Atomic uint64_t done;
-	atomic_bool impossible;
-};
 
 static int compare_ranges(const void *a, const void *b)
 {
@@ -80,7 +50,7 @@ static int find_ranges(struct loading *l, struct target *target, const struct pr
 }
 
 /* The first range that ends behind @offset. */
-static size_t find_range(const struct target *target, uint64_t offset)
+size_t load_find_range(const struct target *target, uint64_t offset)
 {
 	size_t low = 0, high = target->nr;
 
@@ -103,7 +73,7 @@ static void take(void *ctx, const struct image_process *p, uint64_t offset, cons
 	const struct target *target = &l->targets[p - l->plan->img->processes];
 	size_t i;
 
-	for (i = find_range(target, offset); i < target->nr && !l->impossible; i++) {
+	for (i = load_find_range(target, offset); i < target->nr && !l->impossible; i++) {
 		const struct range *r = &target->ranges[i];
 		uint64_t from = r->offset > offset ? r->offset : offset;
 		uint64_t end =
@@ -123,7 +93,7 @@ static void take(void *ctx, const struct image_process *p, uint64_t offset, cons
 	}
 }
 
-static bool get(int fd, void *buf, size_t len)
+bool load_get(int fd, void *buf, size_t len)
 {
 	char *at = buf;
 	ssize_t n;
@@ -136,140 +106,6 @@ static bool get(int fd, void *buf, size_t len)
 			return false;
 	}
 	return true;
-}
-
-/* What a copier is told. */
-struct errand {
-	struct copy_extent *extents;
-	size_t nr, room;
-	uint64_t bytes; /* to be copied */
-};
-
-static bool add_extent(struct errand *e, uint64_t from, uint64_t end, uint64_t addr)
-{
-	if (e->nr == e->room) {
-		size_t room = e->room ? e->room * 2 : 16;
-		void *more = reallocarray(e->extents, room, sizeof(*e->extents));
-
-		if (!more)
-			return false;
-		e->extents = more;
-		e->room = room;
-	}
-	e->extents[e->nr++] = (struct copy_extent){ from, end - from, addr };
-	e->bytes += addr ? end - from : 0;
-	return !((from | end | addr) % IMAGE_PAGE_SIZE);
-}
-
-/* Data of the core from @from to @end: what is memory, and what lies between. */
-static bool add_data(struct errand *e, const struct target *target, uint64_t from, uint64_t end)
-{
-	size_t i;
-
-	for (i = find_range(target, from); i < target->nr && target->ranges[i].offset < end; i++) {
-		const struct range *r = &target->ranges[i];
-		uint64_t start = r->offset > from ? r->offset : from;
-		uint64_t stop = r->offset + r->len < end ? r->offset + r->len : end;
-
-		if (start > from && !add_extent(e, from, start, 0))
-			return false;
-		if (!add_extent(e, start, stop, r->addr + (start - r->offset)))
-			return false;
-		from = stop;
-	}
-	return from >= end || add_extent(e, from, end, 0);
-}
-
-/* False too if it has parts of pages, or nothing to copy: those are for the loader. */
-static bool find_errand(struct errand *e, const struct image_process *p,
-			const struct target *target, uint64_t block)
-{
-	uint64_t end = block + CHECKSUM_BLOCK;
-	size_t i;
-
-	for (i = data_map_find(&p->data, block); i < p->data.nr && p->data.ranges[i].from < end;
-	     i++) {
-		const struct data_range *r = &p->data.ranges[i];
-
-		if (!add_data(e, target, r->from > block ? r->from : block,
-			      r->end < end ? r->end : end))
-			return false;
-	}
-	return e->bytes;
-}
-
-static bool send_all(int socket, const void *what, size_t len)
-{
-	const char *at = what;
-	ssize_t n;
-
-	for (; len; at += n, len -= (size_t)n) {
-		n = send(socket, at, len, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return false;
-	}
-	return true;
-}
-
-static struct copier *free_copier(struct target *target)
-{
-	unsigned int i;
-
-	for (i = 0; i < target->nr_copiers; i++) {
-		struct copier *c = &target->copiers[i];
-
-		if (atomic_flag_test_and_set(&c->busy))
-			continue;
-		if (c->socket >= 0)
-			return c;
-		atomic_flag_clear(&c->busy);
-	}
-	return NULL;
-}
-
-/* One that fails is asked no more; what it has not done, or not well, is done from here. */
-static int ask_copier(struct loading *l, struct copier *c, const struct copy_request *request,
-		      const struct errand *e, uint64_t *hash)
-{
-	struct copy_reply reply = { .result = -1 };
-
-	if (!send_all(c->socket, request, sizeof(*request)) ||
-	    !send_all(c->socket, e->extents, e->nr * sizeof(*e->extents)) ||
-	    !get(c->socket, &reply, sizeof(reply))) {
-		close(c->socket);
-		c->socket = -1;
-		return -1;
-	}
-	if (reply.result < 0)
-		return -1;
-	l->done += e->bytes;
-	*hash = reply.hash;
-	return reply.result != 0;
-}
-
-static int delegate(void *ctx, const struct image_process *p, uint64_t block, uint64_t *hash)
-{
-	struct loading *l = ctx;
-	size_t index = (size_t)(p - l->plan->img->processes);
-	struct target *target = &l->targets[index];
-	struct copier *c = l->impossible ? NULL : free_copier(target);
-	struct errand e = { 0 };
-	int ret = -1;
-
-	if (!c)
-		return -1;
-	if (find_errand(&e, p, target, block)) {
-		const struct copy_request request = { block,
-						      (uint32_t)l->plan->processes[index].fds.core,
-						      (uint32_t)e.nr };
-
-		ret = ask_copier(l, c, &request, &e, hash);
-	}
-	atomic_flag_clear(&c->busy);
-	free(e.extents);
-	return ret;
 }
 
 /*
@@ -285,36 +121,6 @@ static bool is_reachable(const struct process_plan *process, pid_t pid, struct r
 	       head->magic == RECORD_MAGIC && head->hole == process->hole;
 }
 
-/* What cannot be had is done from here. */
-static void find_copiers(struct target *target, const struct record_head *head)
-{
-	int pidfd = head->nr_copiers ? (int)syscall(SYS_pidfd_open, target->pid, 0) : -1;
-	uint32_t i;
-
-	target->nr_copiers = 0;
-	for (i = 0; pidfd >= 0 && i < head->nr_copiers && i < COPIERS_MAX; i++) {
-		struct copier *c = &target->copiers[i];
-
-		c->socket = (int)syscall(SYS_pidfd_getfd, pidfd, head->copiers[i], 0);
-		atomic_flag_clear(&c->busy);
-		if (c->socket < 0)
-			break;
-		target->nr_copiers++;
-	}
-	if (pidfd >= 0)
-		close(pidfd);
-}
-
-static void leave_copiers(struct target *target)
-{
-	unsigned int i;
-
-	for (i = 0; i < target->nr_copiers; i++)
-		if (target->copiers[i].socket >= 0)
-			close(target->copiers[i].socket);
-	target->nr_copiers = 0;
-}
-
 static int load(struct loading *l)
 {
 	size_t i;
@@ -326,13 +132,13 @@ static int load(struct loading *l)
 		struct record_head head = { 0 };
 
 		if (is_reachable(&l->plan->processes[i], l->targets[i].pid, &head))
-			find_copiers(&l->targets[i], &head);
+			copiers_find(&l->targets[i], &head);
 		else
 			l->impossible = true;
 	}
-	ret = image_take(l->plan->img, nr_cpus(), CHECK_FIRST, &l->left, take, delegate, l);
+	ret = image_take(l->plan->img, nr_cpus(), CHECK_FIRST, &l->left, take, copiers_take, l);
 	for (i = 0; i < l->plan->nr_processes; i++)
-		leave_copiers(&l->targets[i]);
+		copiers_leave(&l->targets[i]);
 	return ret;
 }
 
@@ -352,13 +158,13 @@ static _Noreturn void serve(struct loading *l, int requests, int replies)
 	char reply;
 	size_t i;
 
-	while (get(requests, &request, sizeof(request))) {
+	while (load_get(requests, &request, sizeof(request))) {
 		if (request == REST)
 			_exit(check_rest(l));
 		reply = CHECKED;
 		if (request == LOAD) {
 			for (i = 0; i < l->plan->nr_processes; i++)
-				if (!get(requests, &l->targets[i].pid, sizeof(pid_t)))
+				if (!load_get(requests, &l->targets[i].pid, sizeof(pid_t)))
 					_exit(0);
 			ret = load(l);
 			if (!l->impossible && l->done == l->bytes)
