@@ -11,10 +11,12 @@
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
+#include <linux/slab.h>
 #include <linux/socket.h>
 #include <linux/string.h>
 #include <linux/time64.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <uapi/linux/futex.h>
 #include <net/sock.h>
 #include <asm/thread_info.h>
@@ -24,7 +26,7 @@
 #include "symbols.h"
 #include "task.h"
 
-enum { ZERO_MINOR = 5, RANDOM_MINOR = 8, URANDOM_MINOR = 9 };
+enum { ZERO_MINOR = 5, FULL_MINOR = 7, RANDOM_MINOR = 8, URANDOM_MINOR = 9 };
 
 /* Zeros and random numbers: a second call is as good as the rest of the first one. */
 static bool never_ends(unsigned int fd)
@@ -37,10 +39,22 @@ static bool never_ends(unsigned int fd)
 		return false;
 	inode = file_inode(file);
 	ret = S_ISCHR(inode->i_mode) && imajor(inode) == MEM_MAJOR &&
-	      (iminor(inode) == ZERO_MINOR || iminor(inode) == RANDOM_MINOR ||
-	       iminor(inode) == URANDOM_MINOR);
+	      (iminor(inode) == ZERO_MINOR || iminor(inode) == FULL_MINOR ||
+	       iminor(inode) == RANDOM_MINOR || iminor(inode) == URANDOM_MINOR);
 	fput(file);
 	return ret;
+}
+
+/* How much there is room for; 0 when that is not to be had. */
+static size_t size_of_vectors(unsigned long vectors, unsigned long nr)
+{
+	struct iovec fast[UIO_FASTIOV], *iov = fast;
+	struct iov_iter iter;
+	ssize_t size;
+
+	size = import_iovec(ITER_DEST, (void __user *)vectors, nr, ARRAY_SIZE(fast), &iov, &iter);
+	kfree(iov);
+	return size < 0 ? 0 : size;
 }
 
 /* Did it give less than was asked for? Only what interrupts these makes them do so. */
@@ -53,6 +67,10 @@ static bool ended_half_way(const struct pt_regs *regs)
 	case __NR_read:
 	case __NR_pread64:
 		return regs->ax < regs->dx && never_ends(regs->di);
+	case __NR_readv:
+	case __NR_preadv:
+	case __NR_preadv2:
+		return never_ends(regs->di) && regs->ax < size_of_vectors(regs->si, regs->dx);
 	case __NR_getrandom:
 		return regs->ax < regs->si;
 	}

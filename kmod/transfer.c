@@ -3,7 +3,8 @@
  * Transfers that a freeze cut short. A write to a pipe or socket that waits for
  * room, or a recv() with MSG_WAITALL, returns what it has moved so far when it is
  * interrupted: that is what an image shows. The thread that runs on has nobody to
- * blame for a short count, so the rest is moved here before it sees one.
+ * blame for a short count, so the rest is moved here before it sees one. Calls that
+ * move between files do not even have to wait: transfer_copy.c.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -24,6 +25,7 @@
 
 static int take_buffer(struct transfer *t, unsigned long buf, unsigned long len)
 {
+	len = min_t(unsigned long, len, MAX_RW_COUNT); /* more is not moved by one call */
 	t->fast[0].iov_base = (void __user *)buf;
 	t->fast[0].iov_len = len;
 	iov_iter_init(&t->iter, t->receive ? ITER_DEST : ITER_SOURCE, t->fast, 1, len);
@@ -60,6 +62,11 @@ static int take_arguments(struct transfer *t, const struct pt_regs *regs)
 		return take_buffer(t, regs->si, regs->dx);
 	case __NR_writev:
 		return take_iovecs(t, (void __user *)regs->si, regs->dx);
+	case __NR_pwritev2:
+		/* a stream is written to at no position */
+		if ((long)regs->r10 != -1 || (regs->r9 & RWF_NOWAIT))
+			return -EOPNOTSUPP;
+		return take_iovecs(t, (void __user *)regs->si, regs->dx);
 	case __NR_sendto:
 	case __NR_recvfrom:
 		t->socket = true;
@@ -94,6 +101,8 @@ static ssize_t move(struct transfer *t)
 {
 	loff_t pos = 0;
 
+	if (t->from)
+		return copy_more(t);
 	if (t->socket)
 		return move_by_socket(t, sock_from_file(t->file));
 	return vfs_iter_write(t->file, &t->iter, &pos, 0);
@@ -104,7 +113,7 @@ static ssize_t move(struct transfer *t)
  * signal can do that; where a time-out can, or a driver's habits, only if the
  * freeze found the thread waiting.
  */
-static bool ended_early(struct transfer *t, bool slept)
+bool transfer_ended_early(struct transfer *t, bool slept)
 {
 	struct socket *sock = sock_from_file(t->file);
 	umode_t mode = file_inode(t->file)->i_mode;
@@ -124,7 +133,7 @@ static bool ended_early(struct transfer *t, bool slept)
 
 bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 {
-	t->file = NULL;
+	t->file = t->from = NULL;
 	t->iov = NULL;
 	t->receive = t->socket = false;
 	t->flags = 0;
@@ -137,15 +146,22 @@ bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 	 */
 	if (task_sigpending(current) || compat_uses_io_uring(current))
 		return false;
+	if (regs->orig_ax == __NR_sendfile || regs->orig_ax == __NR_copy_file_range)
+		return copy_cut(t, regs, slept);
 	if (take_arguments(t, regs) || regs->ax >= iov_iter_count(&t->iter))
 		return false;
 	/* now: the number may be another file's when the thread goes on */
 	t->file = fget(regs->di);
-	if (t->file && !ended_early(t, slept)) {
+	if (t->file && !transfer_ended_early(t, slept)) {
 		fput(t->file);
 		t->file = NULL;
 	}
 	return t->file;
+}
+
+static size_t transfer_left(const struct transfer *t)
+{
+	return t->from ? t->left : iov_iter_count(&t->iter);
 }
 
 /*
@@ -156,7 +172,8 @@ void transfer_finish(struct transfer *t, struct pt_regs *regs)
 {
 	ssize_t ret;
 
-	iov_iter_advance(&t->iter, regs->ax);
+	if (!t->from)
+		iov_iter_advance(&t->iter, regs->ax);
 	do {
 		clear_notify_signal();
 		if (park_is_posted())
@@ -164,7 +181,7 @@ void transfer_finish(struct transfer *t, struct pt_regs *regs)
 		ret = move(t);
 		if (ret > 0)
 			regs->ax += ret;
-	} while ((ret > 0 || ret == -ERESTARTSYS || ret == -EINTR) && iov_iter_count(&t->iter) &&
+	} while ((ret > 0 || ret == -ERESTARTSYS || ret == -EINTR) && transfer_left(t) &&
 		 test_thread_flag(TIF_NOTIFY_SIGNAL) && !task_sigpending(current));
 }
 
@@ -172,5 +189,7 @@ void transfer_end(struct transfer *t)
 {
 	if (t->file)
 		fput(t->file);
+	if (t->from)
+		fput(t->from);
 	kfree(t->iov);
 }

@@ -2,6 +2,7 @@
 /* A transfer that waits half-way, or gives all it is asked for, is not cut short by a freeze. Root,
  * module loaded. */
 #include <poll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -39,6 +40,21 @@ static ssize_t with_writev(int n)
 	return writev(ends[n][0], parts_of(n), PARTS);
 }
 
+static ssize_t with_pwritev2(int n)
+{
+	return pwritev2(ends[n][0], parts_of(n), PARTS, -1, 0);
+}
+
+/* What is in the buffer as a file. */
+static ssize_t with_sendfile(int n)
+{
+	int fd = memfd_create("source", 0);
+
+	if (fd < 0 || write(fd, buffer[n], SIZE) != (ssize_t)SIZE || lseek(fd, 0, SEEK_SET))
+		return -1;
+	return sendfile(ends[n][0], fd, NULL, SIZE);
+}
+
 static ssize_t with_send(int n)
 {
 	return send(ends[n][0], buffer[n], SIZE, 0);
@@ -71,8 +87,11 @@ static const struct transfer {
 } transfers[] = {
 	{ "write to a pipe", with_write, 1, 0 },
 	{ "writev to a pipe", with_writev, 1, 0 },
+	{ "pwritev2 to a pipe", with_pwritev2, 1, 0 },
 	{ "write to a socket", with_write, 0, 0 },
 	{ "writev to a socket", with_writev, 0, 0 },
+	{ "pwritev2 to a socket", with_pwritev2, 0, 0 },
+	{ "sendfile to a socket", with_sendfile, 0, 0 },
 	{ "send", with_send, 0, 0 },
 	{ "sendmsg", with_sendmsg, 0, 0 },
 	{ "recv with MSG_WAITALL", with_recv, 0, 1 },
@@ -237,15 +256,24 @@ static int gets_random(void)
 	return syscall(SYS_getrandom, buffer[3], SIZE, 0) == (long)SIZE;
 }
 
+static int reads_parts(void)
+{
+	return readv(zero, parts_of(4), PARTS) == (ssize_t)SIZE;
+}
+
+static int preads_parts(void)
+{
+	return preadv2(urandom, parts_of(5), PARTS, 0, 0) == (ssize_t)SIZE;
+}
+
 /* They never wait, and only a signal may make them give less. */
 static const struct giver {
 	const char *name;
 	int (*gives_all)(void);
 } givers[] = {
-	{ "read of zeros", reads_zeros },
-	{ "pread of zeros", preads_zeros },
-	{ "read of random bytes", reads_random },
-	{ "getrandom", gets_random },
+	{ "read of zeros", reads_zeros },	  { "pread of zeros", preads_zeros },
+	{ "read of random bytes", reads_random }, { "getrandom", gets_random },
+	{ "readv of zeros", reads_parts },	  { "preadv2 of random bytes", preads_parts },
 };
 #define NR_GIVERS ((int)(sizeof(givers) / sizeof(givers[0])))
 

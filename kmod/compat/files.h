@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/magic.h>
+#include <linux/splice.h>
 #include <linux/version.h>
 #include <linux/wait.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
@@ -52,6 +53,27 @@ static inline bool compat_eventfd_is_semaphore(struct file *file)
 #else
 	return false;
 #endif
+}
+
+/* As sendfile(2) does it. Since 6.8 it keeps its file system from being frozen by itself. */
+static inline ssize_t compat_splice_direct(struct file *in, loff_t *in_pos, struct file *out,
+					   loff_t *out_pos, size_t len)
+{
+	ssize_t ret;
+
+	ret = rw_verify_area(READ, in, in_pos, len);
+	if (!ret)
+		ret = rw_verify_area(WRITE, out, out_pos, len);
+	if (ret)
+		return ret;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	file_start_write(out);
+	ret = do_splice_direct(in, in_pos, out, out_pos, len, 0);
+	file_end_write(out);
+#else
+	ret = do_splice_direct(in, in_pos, out, out_pos, len, 0);
+#endif
+	return ret;
 }
 
 #endif
