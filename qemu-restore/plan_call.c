@@ -118,6 +118,17 @@ static bool move_buffer(struct rest *rest)
 	return true;
 }
 
+/* Positions are behind what was moved already. */
+static bool move_file(struct rest *rest)
+{
+	uint64_t moved = rest->record.moved;
+
+	if (moved >= rest->regs->r10)
+		return false;
+	rest->regs->r10 -= moved;
+	return true;
+}
+
 /* Those of @nr vectors at @addr that have something left; 0: none, or too many. */
 static size_t rest_of_vectors(struct rest *rest, uint64_t addr, uint64_t nr)
 {
@@ -174,6 +185,7 @@ static const struct {
 	bool (*move)(struct rest *rest); /* make the arguments those of the rest */
 } transfers[] = {
 	{ NR_WRITE, "write goes on", move_buffer },
+	{ NR_SENDFILE, "sendfile goes on", move_file },
 	{ NR_SENDTO, "sendto goes on", move_buffer },
 	{ NR_RECVFROM, "recvfrom goes on", move_buffer },
 	{ NR_WRITEV, "writev goes on", move_vectors },

@@ -229,6 +229,13 @@ static void test_buffers(void)
 	t->regs.rax = -4;
 	goes_on();
 	ok(word(RIP) == SYSCALL + 2 && word(RAX) == -4ull, "nothing moved: over");
+	t->regs.rax = 65536;
+	t->regs.orig_rax = 40;
+	t->regs.r10 = 65537;
+	ok(goes_on() && word(RAX) == 40 && word(R10) == 1 && word(RDX) == 100000 &&
+		   poked(RECORD + CALL_THIRD) == 100000 && poked(RECORD + CALL_MOVED) == 65536 &&
+		   poked(RECORD + CALL_R10) == 65537,
+	   "sendfile");
 	t->regs.rax = 7;
 	t->regs.orig_rax = 0;
 	goes_on();
