@@ -312,7 +312,6 @@ void plan_issue(struct plan *plan, bool forceable, const char *fmt, ...)
 void plan_warning(struct plan *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const char *plan_path(struct plan *plan, const char *path); /* where a path of the image is now */
-bool plan_has_process(const struct image *img, int pid);
 void *plan_must(void *p); /* NULL: no memory, which ends the program */
 void plan_sort(struct plan *plan); /* put the operations in the order in which they are done */
 

@@ -132,9 +132,9 @@ static void plan_entry(struct files *files, const struct description *poll,
 		slot = files->own_slot[target->own < 3 ? target->own : 0];
 	if (!plan || (slot < 0 && fd < 0)) {
 		plan_issue(files->plan, false,
-			   "cannot resume pid %d: its epoll instance (fd %d) waits for fd %d, "
+			   "cannot resume pid %d: its epoll instance (fd %d) waits for fd %d (%s), "
 			   "which no process has beside it (let the program close it)",
-			   poll->pid, poll->fd, entry->fd);
+			   poll->pid, poll->fd, entry->fd, target->file->path);
 		return;
 	}
 	op = plan_add(plan, OP_ENTRY, 0);

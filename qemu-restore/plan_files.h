@@ -41,9 +41,6 @@ void plan_event(struct files *files, struct description *d);
 void plan_entries(struct files *files);
 bool is_pidfd(const struct open_file *f);
 
-/* plan_proc.c: a file of /proc that there is once the processes are there */
-bool is_of_process(const struct image *img, const struct open_file *f);
-
 /* plan_locks.c: who gets signals about a file; locks and leases on it. */
 void plan_locks(struct files *files);
 

@@ -10,16 +10,6 @@
 
 #define PHASES 7
 
-bool plan_has_process(const struct image *img, int pid)
-{
-	size_t i;
-
-	for (i = 0; i < img->nr_processes; i++)
-		if (img->processes[i].info.pid == pid)
-			return true;
-	return false;
-}
-
 void *plan_must(void *p)
 {
 	if (p)

@@ -42,7 +42,7 @@ static void plan_owner(struct files *files, const struct description *d)
 	struct plan_op *op;
 	bool there = f->owner_type == X86_F_OWNER_PGRP
 			     ? has_group(files->plan->img, f->owner)
-			     : plan_has_process(files->plan->img, f->owner);
+			     : image_find_process(files->plan->img, f->owner) != NULL;
 
 	if (!f->owner)
 		return;

@@ -9,20 +9,6 @@
 
 #include "plan_files.h"
 
-bool is_of_process(const struct image *img, const struct open_file *f)
-{
-	static const char proc[] = "/proc/";
-	char *end;
-	long pid;
-
-	if ((f->kind != FILE_REGULAR && f->kind != FILE_DIRECTORY) || f->deleted ||
-	    strncmp(f->path, proc, sizeof(proc) - 1))
-		return false;
-	pid = strtol(f->path + sizeof(proc) - 1, &end, 10);
-	return pid > 0 && pid <= INT32_MAX && (!*end || *end == '/') &&
-	       plan_has_process(img, (int)pid);
-}
-
 /* One before @fd in @p that is of the same description, or NULL. */
 static const struct process_fd *earlier(const struct image_process *p, const struct process_fd *fd)
 {

@@ -123,7 +123,7 @@ static void tell_missing(struct process_plan *plan)
 		if (clock_is_gone(plan, t))
 			add_to(&clocks, t->id);
 		else if (t->clock < 0 && !counts_thread(t) &&
-			 !plan_has_process(plan->img, counted_id(t)))
+			 !image_find_process(plan->img, counted_id(t)))
 			add_to(&foreign, t->id);
 		if (target_is_gone(plan, t))
 			add_to(&targets, t->id);

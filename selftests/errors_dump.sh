@@ -351,6 +351,7 @@ dump_error_unsupported() {
 		pidfd fd [0-9]+ \(.*pidfd.*outside of the group
 		undo SEM_UNDO .*shared with another process
 		apart several IPC namespaces
+		poll fd [0-9]+ \(anon_inode:.*eventpoll.*waits for a file of /proc
 	END
 }
 

@@ -13,6 +13,7 @@
  *   sysv      has System V shared memory attached, a semaphore set and a queue
  *   undo      has a child that shares SEM_UNDO
  *   apart     has a child in another IPC namespace than its System V IPC
+ *   poll      waits by epoll for what is mounted to change
  *   stuck     a second thread waits in vfork() for a process outside its tree
  *   blocked   sleeps for good in read(2) of an empty pipe, in a second thread
  */
@@ -21,6 +22,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -126,6 +128,15 @@ static void have_child(int flags)
 		die("clone");
 }
 
+static void poll_mounts(void)
+{
+	struct epoll_event event = { .events = EPOLLPRI };
+	int fd = open("/proc/self/mountinfo", O_RDONLY), epoll = epoll_create1(0);
+
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+		die("epoll");
+}
+
 static _Noreturn int sit(void *arg)
 {
 	/* dies with its group; it is this program's sibling, not its child */
@@ -187,6 +198,8 @@ int main(int argc, char **argv)
 		} else if (!strcmp(argv[i], "apart")) {
 			hold_sysv();
 			have_child(CLONE_NEWIPC);
+		} else if (!strcmp(argv[i], "poll")) {
+			poll_mounts();
 		} else if (!strcmp(argv[i], "child")) {
 			snprintf(child, sizeof(child), "%s.child", argv[1]);
 			if (!fork()) {

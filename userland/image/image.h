@@ -337,6 +337,13 @@ struct view *image_views(const struct image *img, size_t *nr);
 /* By the rule of uapi/xckpt_image.h, which xckpt-dump and readers both go by. */
 void image_find_holders(struct view *views, size_t nr);
 
+/* NULL: there is none. */
+const struct image_process *image_find_process(const struct image *img, int pid);
+const struct open_file *image_find_file(const struct image *img, uint32_t id);
+
+/* A file of /proc that tells of a process of the image: there is one once that is there. */
+bool is_of_process(const struct image *img, const struct open_file *f);
+
 /*
  * A mapping, in any process, of all that the nameless file @f holds, or NULL: what
  * the image has of the one it has of the other.

@@ -61,12 +61,19 @@ report(struct walk *w, int pid, const char *why, const char *fmt, ...)
 		w->cb(w->ctx, pid, object, why);
 }
 
-static const char *why_not_poll(const struct event_state *e)
+static const char *why_not_poll(const struct image *img, const struct event_state *e)
 {
-	for (size_t i = 0; i < e->nr_entries; i++)
-		if (!e->entries[i].file)
+	for (size_t i = 0; i < e->nr_entries; i++) {
+		const struct open_file *f = image_find_file(img, e->entries[i].file);
+
+		if (!f)
 			return "an epoll instance that waits for a file of somebody outside of the "
 			       "group " NOT_YET;
+		/* each process opens it itself, when epoll instances are complete */
+		if (is_of_process(img, f))
+			return "an epoll instance that waits for a file of /proc which tells of a "
+			       "process of the group " NOT_YET;
+	}
 	return NULL;
 }
 
@@ -80,7 +87,7 @@ static const char *why_not_watches(const struct event_state *e)
 	return NULL;
 }
 
-static const char *why_not_event(const struct event_state *e)
+static const char *why_not_event(const struct image *img, const struct event_state *e)
 {
 	switch (e->kind) {
 	case EVENT_COUNTER:
@@ -88,7 +95,7 @@ static const char *why_not_event(const struct event_state *e)
 	case EVENT_SIGNALS:
 		return NULL;
 	case EVENT_POLL:
-		return why_not_poll(e);
+		return why_not_poll(img, e);
 	case EVENT_WATCHES:
 		return why_not_watches(e);
 	case EVENT_PROCESS:
@@ -112,7 +119,7 @@ static const char *why_not_file(const struct image *img, const struct open_file 
 			       ? "a file without a name whose contents are not in the image " NOT_YET
 			       : NULL;
 	if (f->kind == FILE_ANON_INODE)
-		return why_not_event(&f->event);
+		return why_not_event(img, &f->event);
 	/* only a path, whatever it leads to */
 	if (f->flags & X86_O_PATH && f->path[0] == '/' && !f->deleted)
 		return NULL;
