@@ -2,6 +2,7 @@
 /* What is one per thread: registers, FPU state, signal mask, pending signals. */
 #include <linux/elf.h>
 #include <linux/elfcore.h>
+#include <linux/ptrace.h>
 #include <linux/regset.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -91,6 +92,19 @@ static void add_siginfo(struct notes *notes)
 	notes_put(notes, "CORE", NT_SIGINFO, &none, sizeof(none));
 }
 
+/* As the group's processes are numbered: 0 as well for one outside of their pid namespace. */
+static pid_t tracer_of(struct task_struct *task, struct pid_namespace *ns)
+{
+	struct task_struct *tracer;
+	pid_t pid;
+
+	rcu_read_lock();
+	tracer = ptrace_parent(task);
+	pid = tracer ? task_tgid_nr_ns(tracer, ns) : 0;
+	rcu_read_unlock();
+	return pid;
+}
+
 static void add_thread_note(struct capture *capture, struct task_struct *task, u32 state, bool cut)
 {
 	struct pid_namespace *ns = capture->group->ns;
@@ -124,6 +138,7 @@ static void add_thread_note(struct capture *capture, struct task_struct *task, u
 	get_task_comm(note.comm, task);
 	if (state == XCKPT_TASK_VFORK)
 		note.vfork_child = freeze_vfork_child(capture->group, task, ns);
+	note.tracer = tracer_of(task, ns);
 	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_THREAD, &note, sizeof(note));
 }
 

@@ -351,6 +351,7 @@ dump_error_unsupported() {
 		pidfd fd [0-9]+ \(.*pidfd.*outside of the group
 		undo SEM_UNDO .*shared with another process
 		apart several IPC namespaces
+		traced thread [0-9]+, which pid [0-9]+ \(ticker\) traces: tracing
 		poll fd [0-9]+ \(anon_inode:.*eventpoll.*waits for a file of /proc
 	END
 }

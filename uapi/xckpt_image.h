@@ -351,7 +351,7 @@ struct xckpt_note_thread {
 	__u64 restart_expires_ns;
 	char comm[16];
 	__s32 vfork_child;	/* XCKPT_TASK_VFORK: the process that it waits for */
-	__u32 __reserved;
+	__s32 tracer;		/* ptrace(2): the process that traces it; 0: none, or not to be seen */
 };
 
 #endif /* _UAPI_XCKPT_IMAGE_H */

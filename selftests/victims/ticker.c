@@ -13,6 +13,7 @@
  *   sysv      has System V shared memory attached, a semaphore set and a queue
  *   undo      has a child that shares SEM_UNDO
  *   apart     has a child in another IPC namespace than its System V IPC
+ *   traced    has a child that it traces
  *   poll      waits by epoll for what is mounted to change
  *   stuck     a second thread waits in vfork() for a process outside its tree
  *   blocked   sleeps for good in read(2) of an empty pipe, in a second thread
@@ -27,6 +28,7 @@
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -120,12 +122,20 @@ static _Noreturn int sit_below(void *arg)
 		pause();
 }
 
-static void have_child(int flags)
+static int have_child(int flags)
 {
 	static char stack[16384] __attribute__((aligned(16)));
+	int pid = clone(sit_below, stack + sizeof(stack), flags | SIGCHLD, NULL);
 
-	if (clone(sit_below, stack + sizeof(stack), flags | SIGCHLD, NULL) < 0)
+	if (pid < 0)
 		die("clone");
+	return pid;
+}
+
+static void trace_child(void)
+{
+	if (ptrace(PTRACE_SEIZE, have_child(0), NULL, NULL))
+		die("ptrace");
 }
 
 static void poll_mounts(void)
@@ -198,6 +208,8 @@ int main(int argc, char **argv)
 		} else if (!strcmp(argv[i], "apart")) {
 			hold_sysv();
 			have_child(CLONE_NEWIPC);
+		} else if (!strcmp(argv[i], "traced")) {
+			trace_child();
 		} else if (!strcmp(argv[i], "poll")) {
 			poll_mounts();
 		} else if (!strcmp(argv[i], "child")) {

@@ -240,6 +240,24 @@ static void walk_sysv(struct walk *w)
 		       "%s", "");
 }
 
+/* Who is traced from outside is so no more, and runs; but who traces would miss what it has. */
+static void walk_tracers(struct walk *w, const struct image_process *p)
+{
+	for (size_t i = 0; i < p->nr_threads; i++) {
+		int pid = p->threads[i].info.tracer;
+		const struct image_process *tracer = pid ? image_find_process(w->img, pid) : NULL;
+
+		if (!tracer)
+			continue;
+		report(w, p->info.pid,
+		       "tracing (ptrace) of one process of an image by another " NOT_YET
+		       ": end the tracer first, or dump without it",
+		       "thread %d, which pid %d (%s) traces", p->threads[i].tid, pid,
+		       tracer->info.comm);
+		return;
+	}
+}
+
 static void walk_process(struct walk *w, const struct image_process *p)
 {
 	uint32_t flags = p->info.flags;
@@ -250,6 +268,7 @@ static void walk_process(struct walk *w, const struct image_process *p)
 	for (size_t i = 0; i < ARRAY_SIZE(process_why); i++)
 		if (flags & process_why[i].flag)
 			report(w, p->info.pid, process_why[i].why, "%s", "");
+	walk_tracers(w, p);
 	walk_timers(w, p);
 	walk_undo(w, p);
 	walk_mappings(w, p);

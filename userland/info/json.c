@@ -47,6 +47,8 @@ static json_t *threads(const struct image_process *p)
 			json_object_set_new(o, "syscall", json_string(in));
 			json_object_set_new(o, "syscall_number", number(t->regs.orig_rax));
 		}
+		if (t->info.tracer)
+			json_object_set_new(o, "tracer", json_integer(t->info.tracer));
 		json_array_append_new(array, o);
 	}
 	return array;

@@ -55,10 +55,13 @@ static void print_threads(const struct image_process *p)
 		const struct image_thread *t = &p->threads[i];
 		const char *in = thread_syscall(t, call, sizeof(call));
 
-		say("    %-8d %-16s %-8s at 0x%" PRIx64 " %s%s%s\n", t->tid, t->info.comm,
+		say("    %-8d %-16s %-8s at 0x%" PRIx64 " %s%s%s", t->tid, t->info.comm,
 		    task_state_name(t->info.state), t->regs.rip,
 		    where_is(p, t->regs.rip, where, sizeof(where)), in ? ", in " : "",
 		    in ? in : "");
+		if (t->info.tracer)
+			say(", traced by %d", t->info.tracer);
+		say("\n");
 	}
 }
 

@@ -87,6 +87,13 @@ static void test_open(const char *dir)
 	check(image_unsupported(img, count_lines, text) == 3 &&
 		      strstr(text, "the master of a pseudo-terminal cannot be resumed"),
 	      "and what has another end outside of all files");
+	img->processes[0].threads[0].info.tracer = 43;
+	check(image_unsupported(img, NULL, NULL) == 3, "a tracer outside is not missed");
+	img->processes[0].threads[0].info.tracer = 42;
+	text[0] = 0;
+	check(image_unsupported(img, count_lines, text) == 4 && strstr(text, "which pid 42 (") &&
+		      strstr(text, "traces: tracing (ptrace) of one"),
+	      "one in the image is");
 	image_close(img);
 	snprintf(core, sizeof(core), "%s/42.core", dir);
 	img = image_open(core);
