@@ -279,7 +279,19 @@ static enum outcome attempts(struct launched *l, struct nursery *nursery, struct
 	}
 }
 
-int launch(struct launched *l, struct plan *plan, const struct slots *slots, struct loader *loader)
+static int open_slots(const struct launched *l, const struct plan *plan, struct slots *slots)
+{
+	int root = world_root(&l->world), ret;
+
+	if (root < 0)
+		return -1;
+	ret = slots_open(slots, plan, root);
+	close(root);
+	slots->root = -1;
+	return ret;
+}
+
+int launch(struct launched *l, struct plan *plan, struct slots *slots, struct loader *loader)
 {
 	struct launch_files *files = calloc(plan->nr_processes, sizeof(*files));
 	struct cover *covers = calloc(plan->nr_processes, sizeof(*covers));
@@ -299,7 +311,8 @@ int launch(struct launched *l, struct plan *plan, const struct slots *slots, str
 	for (i = 0; i < plan->nr_processes && !ret; i++, nr++)
 		ret = prepare_files(&files[i], &covers[i], &plan->processes[i]);
 	if (!ret && !world_open(&l->world, plan, covers)) {
-		if (!slots_start_timers(slots, plan) && !sysv_make(plan))
+		if (!open_slots(l, plan, slots) && !slots_start_timers(slots, plan) &&
+		    !sysv_make(plan))
 			outcome = attempts(l, &nursery, loader);
 		if (outcome != READY)
 			world_kill(&l->world);

@@ -8,14 +8,18 @@
 
 #include "plan.h"
 
-/* Descriptions that the launcher holds for the program: launch_files.c */
+/* Descriptions that the launcher holds for the program: launch_files.c. launch() opens them. */
 struct slots {
 	int *fd;
 	size_t nr;
+	int root; /* the world's: only from there what is open can be linked or renamed there */
 };
 
-/* Open everything, and check it. Returns 0, or -1 after one line on stderr. */
-int slots_open(struct slots *slots, const struct plan *plan);
+/*
+ * Open everything, and check it; with @root as that of paths, which must be open for as
+ * long. Returns 0, or -1 after one line on stderr.
+ */
+int slots_open(struct slots *slots, const struct plan *plan, int root);
 /* When the program's clocks are set: what is left of its timerfds begins to count. */
 int slots_start_timers(const struct slots *slots, const struct plan *plan);
 /* When all is mapped: the seals that would have been in the way. */
@@ -46,6 +50,9 @@ struct world {
 
 /* Make it; its init keeps @covers, one for each process. */
 int world_open(struct world *world, const struct plan *plan, struct cover *covers);
+/* Its root in the mount namespace, where nobody has to go for that; a descriptor, or -1 as above.
+ */
+int world_root(const struct world *world);
 /* In the child: enter the mount namespace. @root: what the root was outside, "" if it is the same.
  */
 int world_enter(const struct world *world, char root[PATH_MAX]);
@@ -79,7 +86,7 @@ struct launched {
 struct loader;
 
 /* Returns 0, or -1 after one line on stderr and with nothing left behind. */
-int launch(struct launched *l, struct plan *plan, const struct slots *slots, struct loader *loader);
+int launch(struct launched *l, struct plan *plan, struct slots *slots, struct loader *loader);
 /* Let it run. */
 int launch_go(struct launched *l, const struct plan *plan);
 /* End it, and all that it has started. */

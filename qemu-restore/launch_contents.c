@@ -120,13 +120,13 @@ static void memory_name(const char *path, char *name, size_t room)
 }
 
 /* On the disk where it was, if that is there; it never had a name for anybody. */
-static int open_nameless(const char *path)
+static int open_nameless(const struct slots *slots, const char *path)
 {
 	char copy[PATH_MAX];
 
 	if (!path || strlen(path) >= sizeof(copy))
 		return -1;
-	return open(dirname(strcpy(copy, path)), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return slot_open(slots, dirname(strcpy(copy, path)), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
 static unsigned int huge_flags(uint64_t shift)
@@ -137,7 +137,7 @@ static unsigned int huge_flags(uint64_t shift)
 int contents_memory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
 	char name[250];
-	int fd = open_nameless(op->path), ret;
+	int fd = open_nameless(slots, op->path), ret;
 
 	memory_name(op->object, name, sizeof(name));
 	if (fd < 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Opens what the program had open, before anything else happens. */
+/* Opens what the program had open, before there is any process of it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,6 +58,19 @@ int slot_keep(struct slots *slots, const struct plan *plan, uint64_t slot, int f
 		return fail("cannot hold another open file: %s", strerror(errno));
 	slots->fd[slot] = high;
 	return 0;
+}
+
+/*
+ * A file belongs to the mount namespace in which it was opened, and from one to another
+ * linkat(2) and renameat(2) say EXDEV. What the user has named is the user's.
+ */
+int slot_open(const struct slots *slots, const char *path, int flags, mode_t mode)
+{
+	size_t slashes = strspn(path, "/");
+
+	if (!slashes)
+		return open(path, flags, mode);
+	return openat(slots->root, path[slashes] ? path + slashes : ".", flags, mode);
 }
 
 /* @rdev is the kernel's new_encode_dev() of the device */
@@ -152,12 +165,13 @@ static int check_opened(const struct plan_op *op, int fd, int pid)
 
 static int open_path(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
-	int pid = (int)op->value, flags = oflags_to_host(op->arg[1]), ret = -1;
-	int fd;
+	int pid = (int)op->value, flags = oflags_to_host(op->arg[1]) | O_NOCTTY | O_CLOEXEC;
+	int fd, ret = -1;
 
-	if (op->arg[3] == CHECK_CREATE && flags & O_ACCMODE)
-		flags |= O_CREAT;
-	fd = open(op->path, flags | O_NOCTTY | O_CLOEXEC, 0666);
+	if (op->arg[3] != CHECK_CREATE) /* else the user has named it */
+		fd = slot_open(slots, op->path, flags, 0);
+	else
+		fd = open(op->path, flags | (flags & O_ACCMODE ? O_CREAT : 0), 0666);
 	if (fd < 0)
 		return fail("cannot resume pid %d: %s: %s", pid, op->path, strerror(errno));
 	if (!check_opened(op, fd, pid)) {
@@ -193,8 +207,8 @@ static int open_pipe(struct slots *slots, const struct plan *plan, const struct 
 
 static int open_fifo(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
-	int fd = open(op->path, O_RDWR | O_NONBLOCK | O_CLOEXEC), pid = (int)op->value, ret;
-	int bytes = 0;
+	int fd = slot_open(slots, op->path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+	int bytes = 0, pid = (int)op->value, ret;
 	struct stat st;
 
 	if (fd < 0)
@@ -321,11 +335,12 @@ static int prepare(struct slots *slots, const struct plan *plan, const struct pl
 	}
 }
 
-int slots_open(struct slots *slots, const struct plan *plan)
+int slots_open(struct slots *slots, const struct plan *plan, int root)
 {
 	size_t i;
 	int ret = 0;
 
+	slots->root = root;
 	slots->nr = plan->nr_slots;
 	slots->fd = malloc((slots->nr + 1) * sizeof(*slots->fd));
 	if (!slots->fd)

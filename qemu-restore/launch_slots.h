@@ -8,6 +8,9 @@
 /* Keep @fd, which stays the caller's, under a number that is in nobody's way. */
 int slot_keep(struct slots *slots, const struct plan *plan, uint64_t slot, int fd);
 
+/* open(2) with the program's root: a descriptor, or -1 with errno. */
+int slot_open(const struct slots *slots, const char *path, int flags, mode_t mode);
+
 /* launch_contents.c: contents from the image */
 int contents_unpack(const struct plan *plan, const struct plan_op *op);
 int contents_memory(struct slots *slots, const struct plan *plan, const struct plan_op *op);

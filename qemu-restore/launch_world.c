@@ -231,6 +231,18 @@ int world_open(struct world *world, const struct plan *plan, struct cover *cover
 	return 0;
 }
 
+int world_root(const struct world *world)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", world->init);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? fail("cannot open the program's root: %s: %s (mount /proc)", path,
+			     strerror(errno))
+		      : fd;
+}
+
 /*
  * Entering a mount namespace leads to its root, even who was below another one, after
  * chroot(2); that is to be found there under the same name.

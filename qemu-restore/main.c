@@ -203,7 +203,7 @@ static int start(struct launched *l, struct plan *plan, struct image *img, struc
 	if (image_verify(img, VERIFY_FILES, nr_cpus(), 0, NULL) || loader_begin(loader, plan) ||
 	    (unpacks(plan) && loader_check(loader)))
 		return -1;
-	if (!slots_make_room(plan) && !slots_open(&slots, plan))
+	if (!slots_make_room(plan))
 		ret = launch(l, plan, &slots, loader);
 	if (!ret && (slots_seal(&slots, plan) || sysv_finish(plan) || check(l, plan))) {
 		launch_abort(l, plan);

@@ -122,6 +122,14 @@ static void check_files(unsigned int lines)
 	check(!fstat(fd.empty, &st) && has(fd.empty, line, st.st_size - (off_t)strlen(line)),
 	      "one that was written to is complete");
 	check(has(fd.temporary, "temporary", 0), "one that never had a name, too");
+	snprintf(line, sizeof(line), "/proc/self/fd/%d", fd.temporary);
+	check(!linkat(AT_FDCWD, line, AT_FDCWD, "linked", AT_SYMLINK_FOLLOW) &&
+		      !fstat(fd.temporary, &st) && st.st_nlink == 1,
+	      "and may be given one");
+	check(!linkat(fd.path, "linked", AT_FDCWD, "again", 0) &&
+		      !renameat(AT_FDCWD, "again", fd.path, "linked-again"),
+	      "as may what is in a folder that is open");
+	snprintf(line, sizeof(line), "line %u\n", lines - 1);
 	check(!fstat(fd.folder, &st) && S_ISDIR(st.st_mode) && (st.st_mode & 0777) == 0751,
 	      "a removed folder is a folder");
 	check(openat(fd.folder, "x", O_CREAT | O_RDWR, 0600) == -1 && errno == ENOENT,
