@@ -51,6 +51,26 @@ static void plan_surroundings(struct plan *plan)
 	}
 }
 
+/* All have the one mount namespace that is made of qemu-resume's. */
+static void judge_mounts(struct plan *plan)
+{
+	const struct image_process *first = plan->img->processes, *p;
+
+	for (p = first; p < first + plan->img->nr_processes; p++)
+		if (p->mounts != first->mounts) {
+			plan_issue(plan, true,
+				   "cannot resume pid %d: it had other things mounted than pid %d, "
+				   "and all get one mount namespace (dump them one by one)",
+				   p->info.pid, first->info.pid);
+			return;
+		}
+	if (first->mounts)
+		plan_warning(plan,
+			     "pid %d: it had other things mounted than xckpt-dump: its paths are "
+			     "taken as they are here",
+			     first->info.pid);
+}
+
 static void begin_process(struct plan *plan, size_t i)
 {
 	plan->processes[i] = (struct process_plan){ .group = plan,
@@ -99,6 +119,7 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	for (i = 0; i < plan->nr_processes; i++)
 		begin_process(plan, i);
 	plan_surroundings(plan);
+	judge_mounts(plan);
 	plan_sysv(plan);
 	plan_mapped(plan);
 	plan_huge(plan);

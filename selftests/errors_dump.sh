@@ -356,6 +356,35 @@ dump_error_unsupported() {
 	END
 }
 
+# Paths lead elsewhere in another mount namespace, but only if something else is there.
+dump_error_mounts() {
+	ticker mounts
+	run xckpt-dump -p "$PID" -o "$IMAGES/image"
+	result "$(grep -qE 'warning: pid [0-9]+ \(ticker\) has not mounted at /mnt what pid' "$DIR/err" && echo 0 || echo 1)" \
+		'two mount namespaces: warned of' "$(<"$DIR/err")"
+	rm -rf "$DIR/mounts" && mv "$IMAGES/image" "$DIR/mounts"
+	refused 'two mount namespaces: not resumed as one' \
+		'^qemu-resume: cannot resume pid [0-9]+: it had other things mounted.*--force' \
+		qemu-resume --engine native "$DIR/mounts"
+	refused 'two mount namespaces: not with --kill' \
+		"^xckpt-dump: cannot kill pid $PID .*has not mounted at /mnt.*--force" \
+		xckpt-dump -p "$PID" -o "$IMAGES/image" --kill
+	end_ticker
+	ticker
+	run unshare --mount sh -c \
+		"mount -t tmpfs none /mnt && xckpt-dump -p $PID -o '$IMAGES/image'"
+	result "$(grep -qE 'warning: pid [0-9]+ \(ticker\) is in a mount namespace where /mnt' "$DIR/err" && echo 0 || echo 1)" \
+		'in another mount namespace than xckpt-dump: warned of' "$(<"$DIR/err")"
+	result "$(xckpt-info "$IMAGES/image" | grep -q '^  mounts .*other than xckpt-dump' && echo 0 || echo 1)" \
+		'and the image tells'
+	rm -rf "$IMAGES/image"
+	run unshare --mount xckpt-dump -p "$PID" -o "$IMAGES/image"
+	result "$(grep -q mount "$DIR/err" && echo 1 || echo 0)" \
+		'where the same is mounted: not a word' "$(<"$DIR/err")"
+	rm -rf "$IMAGES/image"
+	end_ticker
+}
+
 dump_error_socket() {
 	ticker socket
 	run xckpt-dump -p "$PID" -o "$IMAGES/image"

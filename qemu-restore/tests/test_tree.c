@@ -186,6 +186,29 @@ static void test_refusals(void)
 	expect_issue("each other's parents", "two that are each other's parents");
 }
 
+/* All of them get the same mounts. */
+static void test_mounts(void)
+{
+	struct plan *plan;
+	size_t i, told = 0;
+
+	begin();
+	add(42, 0, 42, 42);
+	add(43, 42, 42, 42);
+	processes[0].mounts = processes[1].mounts = 1;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	for (i = 0; i < plan->nr_issues; i++)
+		told += plan->issues[i].warning && strstr(plan->issues[i].text, "mounted") != NULL;
+	ok(told == 1 && plan->nr_issues == 1, "mounts other than xckpt-dump's: a warning");
+	plan_free(plan);
+	processes[1].mounts = 2;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(plan->nr_issues == 1 && plan->issues[0].forceable && !plan->issues[0].warning &&
+		   strstr(plan->issues[0].text, "pid 43: it had other things mounted than pid 42"),
+	   "than each other's: refused");
+	plan_free(plan);
+}
+
 int main(void)
 {
 	test_parents();
@@ -193,5 +216,6 @@ int main(void)
 	test_outside();
 	test_ended();
 	test_refusals();
+	test_mounts();
 	return tap_end();
 }

@@ -13,6 +13,7 @@
  *   sysv      has System V shared memory attached, a semaphore set and a queue
  *   undo      has a child that shares SEM_UNDO
  *   apart     has a child in another IPC namespace than its System V IPC
+ *   mounts    has a child with a file system of its own at /mnt
  *   traced    has a child that it traces
  *   poll      waits by epoll for what is mounted to change
  *   stuck     a second thread waits in vfork() for a process outside its tree
@@ -26,6 +27,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -132,6 +134,27 @@ static int have_child(int flags)
 	return pid;
 }
 
+static void have_mounts(void)
+{
+	int ready[2];
+	char c;
+
+	if (pipe(ready))
+		die("pipe");
+	if (!fork()) {
+		if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		    mount("none", "/mnt", "tmpfs", 0, NULL) || write(ready[1], "!", 1) != 1)
+			die("mount");
+		close(ready[0]);
+		close(ready[1]);
+		sit_below(NULL);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1)
+		die("mount");
+	close(ready[0]);
+}
+
 static void trace_child(void)
 {
 	if (ptrace(PTRACE_SEIZE, have_child(0), NULL, NULL))
@@ -208,6 +231,8 @@ int main(int argc, char **argv)
 		} else if (!strcmp(argv[i], "apart")) {
 			hold_sysv();
 			have_child(CLONE_NEWIPC);
+		} else if (!strcmp(argv[i], "mounts")) {
+			have_mounts();
 		} else if (!strcmp(argv[i], "traced")) {
 			trace_child();
 		} else if (!strcmp(argv[i], "poll")) {

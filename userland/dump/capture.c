@@ -127,15 +127,16 @@ static int list_processes(struct dump *d)
 	while (i < d->nr_tasks) {
 		struct manifest_process *mp = &m->processes[m->nr_processes++];
 		const struct xckpt_task *leader = &d->tasks[i];
-		bool live = false;
+		int live = 0; /* a thread that is */
 
 		mp->pid = leader->pid;
 		mp->state = state_name(leader->state);
 		for (; i < d->nr_tasks && d->tasks[i].pid == mp->pid; i++)
-			live |= has_registers(d->tasks[i].state);
+			if (!live && has_registers(d->tasks[i].state))
+				live = d->tasks[i].tid;
 		if (live)
 			mp->core = arena_printf(arena, "%d.core", mp->pid);
-		if (live ? !mp->core : add_ended(d, mp, leader))
+		if (live ? !mp->core || find_mounts(d, mp, live) : add_ended(d, mp, leader))
 			return -1;
 	}
 	return 0;
@@ -244,6 +245,8 @@ void capture_forget(struct dump *d)
 	d->nr_threads = 0;
 	d->nr_buffers = 0;
 	d->priv.manifest.sysv = (struct sysv_ipc){ 0 };
+	d->mounts = NULL;
+	d->nr_mounts = 0;
 	d->data_bytes = 0;
 }
 

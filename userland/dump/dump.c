@@ -71,7 +71,8 @@ static int run(struct dump *d)
 		return -1;
 	if (!stream && store_begin(d))
 		return -1;
-	if (snapshot_take(d) || capture(d) || judge_unsupported(d) || transfer(d))
+	if (snapshot_take(d) || capture(d) || judge_unsupported(d) || judge_mounts(d) ||
+	    transfer(d))
 		return -1;
 	if (d->opt.kill)
 		return session_thaw(d, XCKPT_THAW_KILL);

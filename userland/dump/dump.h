@@ -96,6 +96,8 @@ struct dump {
 	size_t nr_contents;
 	bool sysv; /* there is System V IPC that it might use */
 	size_t nr_sysv_left; /* of that, root's that nobody here made or used */
+	struct mounts *mounts; /* mounts.c: in namespaces other than the dumper's */
+	size_t nr_mounts;
 	int mount_fd; /* watches.c: of the file system @mount_dev */
 	unsigned int mount_dev;
 
@@ -145,6 +147,9 @@ int capture_frozen(struct dump *d);
 void capture_forget(struct dump *d); /* to begin anew */
 int capture(struct dump *d);
 bool has_registers(uint32_t state); /* enum xckpt_task_state */
+/* mounts.c: in which mount namespace @p, whose @tid lives, has its paths; what that is worth */
+int find_mounts(struct dump *d, struct manifest_process *p, int tid);
+int judge_mounts(const struct dump *d);
 /* files.c: open files that processes share */
 int merge_files(struct dump *d, const struct core_files *files);
 /* holders.c: where to ask for them */

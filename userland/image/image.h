@@ -205,6 +205,7 @@ struct image_process {
 	uint64_t core_size;
 	struct data_map data; /* where the core has any; not during a dump */
 	const char *core_name; /* "42.core" */
+	int mounts; /* those with one number had the same mounted; 0: as xckpt-dump had */
 	int outer_pid; /* during a dump: its pid for the dumper, who may see another number */
 	const uint32_t *groups; /* supplementary ones */
 	size_t nr_groups;

@@ -205,6 +205,8 @@ static json_t *process(const struct image_process *p)
 			  text(p->info.comm), "exe", text(p->exe), "cwd", text(p->cwd), "root",
 			  text(p->root), "uid", (int)p->info.uid, "gid", (int)p->info.gid);
 
+	if (p->mounts)
+		json_object_set_new(o, "mounts", json_integer(p->mounts));
 	json_object_set_new(o, "threads", threads(p));
 	json_object_set_new(o, "memory", memory(p));
 	json_object_set_new(o, "mappings", mappings(p));

@@ -240,6 +240,8 @@ static void print_process(const struct image *img, const struct image_process *p
 	    p->info.ppid, p->info.pgid, p->info.sid);
 	say("  program      %s\n", p->exe[0] ? p->exe : "?");
 	say("  directory    %s\n", p->cwd[0] ? p->cwd : "?");
+	if (p->mounts)
+		say("  mounts       other than xckpt-dump's (%d)\n", p->mounts);
 	say("  user         %u, group %u\n", p->info.euid, p->info.egid);
 	print_threads(p);
 	print_memory(p);
