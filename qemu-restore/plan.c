@@ -113,6 +113,7 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	plan->engine = engine;
 	plan->host = host;
 	plan->main = -1;
+	plan_packed(plan);
 	plan->nr_processes = img->nr_processes;
 	plan->processes = plan_must(calloc(img->nr_processes, sizeof(*plan->processes)));
 	plan->core_slots = plan_must(calloc(img->nr_processes, sizeof(*plan->core_slots)));

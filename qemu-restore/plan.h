@@ -234,6 +234,11 @@ struct shared_object {
 	int slot;
 };
 
+/* What tells a file from others. */
+struct file_key {
+	uint64_t dev, ino;
+};
+
 /* Memory of an earlier resume's that nothing leads to any more. */
 struct leftover {
 	uint64_t start, end;
@@ -292,6 +297,8 @@ struct plan {
 	uint64_t huge; /* bit n: huge pages of 1 << n bytes are given as such */
 	char **paths; /* that were mapped */
 	size_t nr_paths;
+	struct file_key *packed; /* files whose contents are in the image: ascending */
+	size_t nr_packed;
 };
 
 struct plan *plan_make(const struct image *img, const struct engine *engine,
@@ -321,7 +328,8 @@ void plan_descriptor_flags(struct process_plan *plan); /* their close-on-exec, i
 void plan_late_fcntls(struct process_plan *plan); /* plan_locks.c */
 void plan_proc(struct process_plan *plan); /* plan_proc.c: files of /proc/PID */
 /* Its contents are in the image, and were compared or put back: plan_nameless.c */
-bool plan_is_packed(const struct image *img, uint64_t dev, uint64_t ino);
+void plan_packed(struct plan *plan); /* before all others */
+bool plan_is_packed(const struct plan *plan, uint64_t dev, uint64_t ino);
 void plan_sysv(struct plan *plan); /* plan_sysv.c: System V IPC */
 void plan_attach(struct process_plan *plan); /* and its shared memory in a process */
 /* Where all of the segment would be, of which @s is a part. */

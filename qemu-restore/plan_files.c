@@ -95,7 +95,7 @@ static enum open_check check_of(const struct plan *plan, const struct open_file 
 		return CHECK_NOTHING;
 	switch (f->kind) {
 	case FILE_REGULAR:
-		return plan->host->allow_changed || plan_is_packed(plan->img, f->dev, f->ino)
+		return plan->host->allow_changed || plan_is_packed(plan, f->dev, f->ino)
 			       ? CHECK_REGULAR
 			       : CHECK_SAME;
 	case FILE_DIRECTORY:

@@ -200,6 +200,7 @@ void plan_free(struct plan *plan)
 	for (i = 0; i < plan->nr_paths; i++)
 		free(plan->paths[i]);
 	free(plan->paths);
+	free(plan->packed);
 	free(plan->issues);
 	free(plan->ops);
 	free(plan->births);

@@ -120,7 +120,7 @@ static bool choose(struct looks *looks, struct process_plan *plan, const struct 
 		return false;
 	if (!is_shared_file(s))
 		return true;
-	if (plan_is_packed(img, s->vma.dev, s->vma.ino) || is_written(img, &s->vma))
+	if (plan_is_packed(plan->group, s->vma.dev, s->vma.ino) || is_written(img, &s->vma))
 		return false;
 	return is_looked_for(looks, plan, s);
 }

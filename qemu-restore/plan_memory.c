@@ -206,10 +206,11 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, bool unchanged
 
 	open->arg[0] = slot;
 	open->arg[1] = x86_flags;
-	open->arg[3] = unchanged ? CHECK_UNCHANGED
-		       : plan->host->allow_changed || plan_is_packed(plan->img, vma->dev, vma->ino)
-			       ? CHECK_REGULAR
-			       : CHECK_SAME;
+	open->arg[3] =
+		unchanged ? CHECK_UNCHANGED
+		: plan->host->allow_changed || plan_is_packed(plan->group, vma->dev, vma->ino)
+			? CHECK_REGULAR
+			: CHECK_SAME;
 	open->arg[4] = vma->file_size;
 	if (open->arg[3] == CHECK_REGULAR &&
 	    vma->file_size > vma->pgoff + (m->s->end - m->s->start))

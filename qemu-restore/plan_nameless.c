@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Files whose contents are in the image: without a name, or packed together with theirs. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan_files.h"
@@ -109,14 +110,33 @@ void plan_nameless(struct files *files, struct description *d)
 	plan_seals(plan, d->file, d->slot);
 }
 
-bool plan_is_packed(const struct image *img, uint64_t dev, uint64_t ino)
+static int compare_keys(const void *a, const void *b)
 {
+	const struct file_key *x = a, *y = b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+void plan_packed(struct plan *plan)
+{
+	const struct image *img = plan->img;
 	size_t i;
 
+	plan->packed = plan_must(calloc(img->nr_files + 1, sizeof(*plan->packed)));
 	for (i = 0; i < img->nr_files; i++)
-		if (img->files[i].data && img->files[i].dev == dev && img->files[i].ino == ino)
-			return true;
-	return false;
+		if (img->files[i].data)
+			plan->packed[plan->nr_packed++] =
+				(struct file_key){ img->files[i].dev, img->files[i].ino };
+	qsort(plan->packed, plan->nr_packed, sizeof(*plan->packed), compare_keys);
+}
+
+bool plan_is_packed(const struct plan *plan, uint64_t dev, uint64_t ino)
+{
+	const struct file_key key = { dev, ino };
+
+	return bsearch(&key, plan->packed, plan->nr_packed, sizeof(key), compare_keys);
 }
 
 /* Does anybody want the contents in @data, or has the user named other files for all? */

@@ -59,12 +59,13 @@ void plan_proc(struct process_plan *plan)
 	size_t i;
 
 	for (i = 0; i < p->nr_fds; i++) {
-		const struct process_fd *fd = &p->fds[i], *other = earlier(p, fd);
+		const struct process_fd *fd = &p->fds[i], *other;
 		/* 2 is the engine's for now */
 		int number = fd->fd == 2 ? plan->fds.park2 : fd->fd;
 
 		if (!is_of_process(plan->img, fd->file) || files_override(plan->group, fd->file))
 			continue;
+		other = earlier(p, fd);
 		if (other)
 			plan_syscall(plan, p->info.pid, NR_DUP2,
 				     (uint64_t)(other->fd == 2 ? plan->fds.park2 : other->fd),
