@@ -11,24 +11,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "check_files.h"
 #include "oflags.h"
 #include "plan_files.h"
 
 /* what opening it has to give again; the rest is about opening, or is not kept */
 #define COMPARED (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_SYNC | O_NOATIME | O_PATH)
-
-/* An open file description, where it was met first. */
-struct met {
-	int pid, fd;
-	uint64_t dev, ino; /* of what it leads to */
-};
-
-struct check_files {
-	const struct plan *plan;
-	const struct plan_op **makers; /* by slot */
-	struct met *met; /* as img->files */
-};
 
 struct check_files *check_files_begin(const struct plan *plan)
 {
@@ -132,10 +120,15 @@ static int check_no_more(struct check *c)
 {
 	char path[64], object[32], link[4200];
 	struct dirent *entry;
+	struct stat st;
 	DIR *dir;
 	int ret = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", c->image->info.pid);
+	/* since 6.2 it tells how many there are: those that were looked at, and the status's */
+	if (!c->process->nr_vforks && c->process->vfork_fd < 0 && !stat(path, &st) &&
+	    (size_t)st.st_size == c->image->nr_fds + 1)
+		return 0;
 	dir = opendir(path);
 	if (!dir)
 		ret = check_unreadable(c, path);
@@ -194,14 +187,38 @@ static const char *path_of(const struct check *c, const struct open_file *f,
 	return f->deleted || !is_path(f) ? NULL : plan_path(c->process->group, f->path);
 }
 
-static int check_target(struct check *c, const struct process_fd *fd, const struct plan_op *maker,
-			struct met *met)
+/*
+ * To be shown a link, the kernel has to make an inode for it; but fdinfo, which is read
+ * anyway, tells mount and inode. @fdinfo: NULL if that may not be read.
+ */
+static bool is_at_path(struct check_files *files, const char *want, const char *fdinfo)
 {
+	struct statx *st = &files->there;
+
+	if (!fdinfo || !strstr(fdinfo, "\nino:"))
+		return false;
+	if (!files->path || strcmp(want, files->path)) {
+		files->path = NULL;
+		if (statx(AT_FDCWD, want, AT_NO_AUTOMOUNT, STATX_INO | STATX_MNT_ID, st) ||
+		    !(st->stx_mask & STATX_MNT_ID))
+			return false;
+		files->path = want;
+	}
+	return check_value(fdinfo, "\nmnt_id:", 10) == st->stx_mnt_id &&
+	       check_value(fdinfo, "\nino:", 10) == st->stx_ino;
+}
+
+static int check_target(struct check *c, struct check_files *files, const struct process_fd *fd,
+			const struct plan_op *maker, const char *fdinfo)
+{
+	struct met *met = &files->met[fd->file - c->plan->img->files];
 	const char *want = path_of(c, fd->file, maker);
 	char link[4200], name[32], path[64], object[32];
 	struct stat st;
 	int seen;
 
+	if (want && !is_pipe(fd->file) && is_at_path(files, want, fdinfo))
+		return 0;
 	snprintf(name, sizeof(name), "fd/%d", fd->fd);
 	snprintf(object, sizeof(object), "fd %d", fd->fd);
 	snprintf(path, sizeof(path), "/proc/%d/%s", c->image->info.pid, name);
@@ -277,15 +294,16 @@ static int check_fd(struct check *c, struct check_files *files, const struct pro
 		    const struct plan_op *maker)
 {
 	struct met *met = &files->met[fd->file - c->plan->img->files];
+	const char *fdinfo;
 	int seen;
 
-	if (check_target(c, fd, maker, met))
-		return -1;
 	seen = check_read(c, "fdinfo/%d", fd->fd);
-	if (seen < 0 || (seen && check_fdinfo(c, fd, maker, (const char *)c->text.bytes)))
+	fdinfo = seen > 0 ? (const char *)c->text.bytes : NULL;
+	if (check_target(c, files, fd, maker, fdinfo) || seen < 0)
 		return -1;
-	if (seen && fd->file->kind == FILE_ANON_INODE &&
-	    check_event(c, fd, (const char *)c->text.bytes))
+	if (seen && check_fdinfo(c, fd, maker, fdinfo))
+		return -1;
+	if (seen && fd->file->kind == FILE_ANON_INODE && check_event(c, fd, fdinfo))
 		return -1;
 	/* 0, 1 and 2 may be different ones there; each process opens pidfds itself */
 	if (is_own(maker) || is_pidfd(fd->file))
@@ -307,73 +325,4 @@ int check_files(struct check *c, struct check_files *files)
 		ret = check_fd(c, files, &c->image->fds[i], makers[i]);
 	free(makers);
 	return ret ? ret : check_no_more(c);
-}
-
-/* A description of a pipe: which one it was, and which one it is. */
-struct pipe_end {
-	const struct open_file *was;
-	const struct met *is;
-};
-
-static int order(uint64_t a, uint64_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
-static int by_what_it_was(const void *a, const void *b)
-{
-	const struct pipe_end *x = a, *y = b;
-	int o = order(x->was->dev, y->was->dev);
-
-	return o ? o : order(x->was->ino, y->was->ino);
-}
-
-static int by_what_it_is(const void *a, const void *b)
-{
-	const struct pipe_end *x = a, *y = b;
-	int o = order(x->is->dev, y->is->dev);
-
-	return o ? o : order(x->is->ino, y->is->ino);
-}
-
-/* Of neighbours in an order by one thing, those that are equal must be so in the other. */
-static int compare_pipes(struct check *c, const struct pipe_end *ends, size_t nr,
-			 int (*same)(const void *a, const void *b),
-			 int (*other)(const void *a, const void *b))
-{
-	char object[128];
-	size_t i;
-
-	for (i = 1; i < nr; i++) {
-		if (same(&ends[i - 1], &ends[i]) || !other(&ends[i - 1], &ends[i]))
-			continue;
-		snprintf(object, sizeof(object), "fd %d of pid %d (%.60s)", ends[i].is->fd,
-			 ends[i].is->pid, ends[i].was->path);
-		return check_differs(c, object, "of another pipe", ends[i - 1].was->path);
-	}
-	return 0;
-}
-
-/* The ends of one pipe are of one pipe again, and no others are. */
-int check_files_end(struct check *c, struct check_files *files)
-{
-	const struct image *img = files->plan->img;
-	struct pipe_end *ends = plan_must(calloc(img->nr_files + 1, sizeof(*ends)));
-	size_t i, nr = 0;
-	int ret;
-
-	for (i = 0; i < img->nr_files; i++)
-		if (is_pipe(&img->files[i]) && files->met[i].pid && files->met[i].ino)
-			ends[nr++] = (struct pipe_end){ &img->files[i], &files->met[i] };
-	c->tid = 0;
-	qsort(ends, nr, sizeof(*ends), by_what_it_was);
-	ret = compare_pipes(c, ends, nr, by_what_it_was, by_what_it_is);
-	qsort(ends, nr, sizeof(*ends), by_what_it_is);
-	if (!ret)
-		ret = compare_pipes(c, ends, nr, by_what_it_is, by_what_it_was);
-	free(ends);
-	free(files->makers);
-	free(files->met);
-	free(files);
-	return ret;
 }

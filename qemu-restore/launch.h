@@ -12,6 +12,7 @@
 struct slots {
 	int *fd;
 	size_t nr;
+	int top; /* nothing is open above; what will be gets one of the free numbers below */
 	int root; /* the world's: only from there what is open can be linked or renamed there */
 };
 

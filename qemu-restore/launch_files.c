@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Opens what the program had open, before there is any process of it. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,14 +10,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "build_id.h"
 #include "launch_slots.h"
-#include "mapped.h"
 #include "oflags.h"
-#include "pseudo.h"
 #include "report.h"
 
 /* Above all numbers that the program or the restorer uses. */
@@ -57,6 +55,8 @@ int slot_keep(struct slots *slots, const struct plan *plan, uint64_t slot, int f
 	if (high < 0)
 		return fail("cannot hold another open file: %s", strerror(errno));
 	slots->fd[slot] = high;
+	if (high > slots->top)
+		slots->top = high;
 	return 0;
 }
 
@@ -73,96 +73,6 @@ int slot_open(const struct slots *slots, const char *path, int flags, mode_t mod
 	return openat(slots->root, path[slashes] ? path + slashes : ".", flags, mode);
 }
 
-/* @rdev is the kernel's new_encode_dev() of the device */
-static bool is_device(const struct stat *st, uint64_t rdev)
-{
-	unsigned int ma = rdev >> 8 & 0xfff, mi = (rdev & 0xff) | (rdev >> 12 & ~0xffull);
-
-	return (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) && major(st->st_rdev) == ma &&
-	       (minor(st->st_rdev) == mi ||
-		ma >= 234); /* from there on numbers are given out at will */
-}
-
-/* Size and time may be those of another build: of a distribution's other architecture, say. */
-static int check_build(const struct plan_op *op, int fd, int pid)
-{
-	char id[BUILD_ID_ROOM];
-
-	if (!op->build_id || !*op->build_id)
-		return 0;
-	build_id_read(fd, id);
-	if (!strcmp(id, op->build_id))
-		return 0;
-	return fail("cannot resume pid %d: %s has build-id %s, at the checkpoint it had %s, and "
-		    "a thin image does not hold it (make one without --thin)",
-		    pid, op->path, *id ? id : "none", op->build_id);
-}
-
-static int check_same(const struct plan_op *op, int fd, const struct stat *st, int pid)
-{
-	static const char remedy[] = "put the file back as it was at the checkpoint, or give "
-				     "--allow-changed";
-
-	if (!S_ISREG(st->st_mode))
-		return fail("cannot resume pid %d: %s is no regular file any more", pid, op->path);
-	if (is_pseudo_file(fd))
-		return 0;
-	if ((uint64_t)st->st_size != op->arg[4])
-		return fail(
-			"cannot resume pid %d: %s has changed since the checkpoint: it has %lld "
-			"bytes, it had %llu (%s)",
-			pid, op->path, (long long)st->st_size, (unsigned long long)op->arg[4],
-			remedy);
-	if (!is_same_time(st, (int64_t)op->arg[5]))
-		return fail("cannot resume pid %d: %s has changed since the checkpoint: it was "
-			    "written at another time (%s)",
-			    pid, op->path, remedy);
-	return 0;
-}
-
-static int check_opened(const struct plan_op *op, int fd, int pid)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return fail("cannot resume pid %d: %s: %s", pid, op->path, strerror(errno));
-	switch (op->arg[3]) {
-	case CHECK_REGULAR:
-		if (!S_ISREG(st.st_mode))
-			return fail("cannot resume pid %d: %s is no regular file any more", pid,
-				    op->path);
-		if ((uint64_t)st.st_size < op->arg[2] || (uint64_t)st.st_size < op->arg[4])
-			return fail("cannot resume pid %d: %s has only %lld bytes, %llu are needed "
-				    "(put the file back as it was at the checkpoint)",
-				    pid, op->path, (long long)st.st_size,
-				    (unsigned long long)(op->arg[2] > op->arg[4] ? op->arg[2]
-										 : op->arg[4]));
-		return 0;
-	case CHECK_SAME:
-		return check_same(op, fd, &st, pid);
-	case CHECK_UNCHANGED:
-		if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != op->arg[4] ||
-		    st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec != (int64_t)op->arg[5])
-			return fail(
-				"cannot resume pid %d: %s has changed since the checkpoint, and "
-				"a thin image does not hold it (make one without --thin)",
-				pid, op->path);
-		return check_build(op, fd, pid);
-	case CHECK_DIRECTORY:
-		if (!S_ISDIR(st.st_mode))
-			return fail("cannot resume pid %d: %s is no directory any more", pid,
-				    op->path);
-		return 0;
-	case CHECK_DEVICE:
-		if (!is_device(&st, op->arg[5]))
-			return fail("cannot resume pid %d: %s is another device than it was", pid,
-				    op->path);
-		return 0;
-	default:
-		return 0;
-	}
-}
-
 static int open_path(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
 	int pid = (int)op->value, flags = oflags_to_host(op->arg[1]) | O_NOCTTY | O_CLOEXEC;
@@ -174,7 +84,7 @@ static int open_path(struct slots *slots, const struct plan *plan, const struct 
 		fd = open(op->path, flags | (flags & O_ACCMODE ? O_CREAT : 0), 0666);
 	if (fd < 0)
 		return fail("cannot resume pid %d: %s: %s", pid, op->path, strerror(errno));
-	if (!check_opened(op, fd, pid)) {
+	if (!opened_check(op, fd, pid)) {
 		if (op->arg[2] && lseek(fd, op->arg[2], SEEK_SET) < 0)
 			ret = fail("cannot resume pid %d: cannot seek in %s: %s", pid, op->path,
 				   strerror(errno));
@@ -335,12 +245,28 @@ static int prepare(struct slots *slots, const struct plan *plan, const struct pl
 	}
 }
 
+/* While there are few: each that is listed costs the kernel an inode. */
+static int highest_open(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int top = 2;
+
+	while (dir && (entry = readdir(dir)))
+		if (atoi(entry->d_name) > top)
+			top = atoi(entry->d_name);
+	if (dir)
+		closedir(dir);
+	return top;
+}
+
 int slots_open(struct slots *slots, const struct plan *plan, int root)
 {
 	size_t i;
 	int ret = 0;
 
 	slots->root = root;
+	slots->top = highest_open();
 	slots->nr = plan->nr_slots;
 	slots->fd = malloc((slots->nr + 1) * sizeof(*slots->fd));
 	if (!slots->fd)
@@ -365,11 +291,15 @@ int slots_seal(const struct slots *slots, const struct plan *plan)
 
 void slots_close(struct slots *slots)
 {
-	size_t i;
+	size_t i, end;
 
-	for (i = 0; i < slots->nr; i++)
+	/* most have numbers that follow each other */
+	for (i = 0; i < slots->nr; i = end) {
+		for (end = i + 1; end < slots->nr && slots->fd[end] == slots->fd[end - 1] + 1;)
+			end++;
 		if (slots->fd[i] >= 0)
-			close(slots->fd[i]);
+			syscall(SYS_close_range, slots->fd[i], slots->fd[end - 1], 0);
+	}
 	free(slots->fd);
 	slots->fd = NULL;
 	slots->nr = 0;

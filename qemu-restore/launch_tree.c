@@ -3,7 +3,6 @@
  * The tree as qemu-resume sees it: it makes its own children, which make theirs
  * (launch_birth.c), and all meet at its sockets.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -126,28 +125,14 @@ static void reap_ended(struct launched *l, const struct plan *plan)
 	}
 }
 
-/* Nothing is open from there on. */
-static int free_numbers(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-	int top = 2;
-
-	while (dir && (entry = readdir(dir)))
-		if (atoi(entry->d_name) > top)
-			top = atoi(entry->d_name);
-	if (dir)
-		closedir(dir);
-	return top + 3; /* where all below are taken a new pair gets the two before */
-}
-
 static int open_sockets(struct launched *l, struct nursery *nursery)
 {
 	const int on = 1;
 	unsigned int i;
 	int pair[2];
 
-	nursery->sockets = free_numbers();
+	/* where all below are taken a new pair gets the two before */
+	nursery->sockets = nursery->slots->top + 3;
 	if (nursery->sockets < slots_first(nursery->plan))
 		nursery->sockets = slots_first(nursery->plan);
 	for (i = 0; i < l->nr; i++) {
