@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a core tells of a thread, against what the thread holds. Root, module loaded. */
+#include <asm/ldt.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/io.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/rseq.h>
@@ -390,4 +393,61 @@ TEST(what_a_thread_has_registered)
 	pid = target(with_registrations);
 	EXPECT(reaches(HELD_TID, 1));
 	in_every_way(pid, check_registrations);
+}
+
+/* Each in another thread, and none in the first. */
+static void *asking_thread(void *arg)
+{
+	static const struct user_desc segment = { .entry_number = 1, .limit = 1, .useable = 1 };
+
+	switch ((uintptr_t)arg) {
+	case XCKPT_PROCESS_SEGMENTS:
+		if (syscall(SYS_modify_ldt, 1, &segment, sizeof(segment)))
+			_exit(97);
+		break;
+	case XCKPT_PROCESS_IO_PORTS:
+		if (ioperm(0x80, 1, 1))
+			_exit(97);
+		break;
+	case XCKPT_PROCESS_TRAPS:
+		if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV))
+			_exit(97);
+		break;
+	default:
+		if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, ~0ul, NULL))
+			_exit(97);
+	}
+	shared[HELD_TID] = (uint64_t)gettid();
+	return pausing_thread(NULL);
+}
+
+static uint32_t asked;
+
+static void with_asking_thread(void)
+{
+	in_thread(asking_thread, asked);
+	napping_thread(NULL);
+}
+
+static void check_asked(void)
+{
+	const struct xckpt_note_process *process;
+	size_t size;
+
+	process = note(XCKPT_NT_PROCESS, 0, &size);
+	ASSERT(process);
+	EXPECT((process->flags & (XCKPT_PROCESS_SEGMENTS | XCKPT_PROCESS_IO_PORTS |
+				  XCKPT_PROCESS_TRAPS | XCKPT_PROCESS_DISPATCH)) == asked);
+}
+
+TEST(what_was_asked_of_the_processor)
+{
+	pid_t pid;
+
+	for (asked = XCKPT_PROCESS_SEGMENTS; asked <= XCKPT_PROCESS_DISPATCH; asked <<= 1) {
+		share_counters();
+		pid = target(with_asking_thread);
+		EXPECT(reaches(HELD_TID, 1));
+		in_every_way(pid, check_asked);
+	}
 }

@@ -79,6 +79,11 @@ enum xckpt_note_type {
 #define XCKPT_PROCESS_ODD_FS		(1u << 7)	/* CLONE_FS */
 /* its SEM_UNDO is another process's too or not all threads' (CLONE_SYSVSEM), or cannot be read */
 #define XCKPT_PROCESS_ODD_UNDO		(1u << 8)
+/* of some thread, or of all: */
+#define XCKPT_PROCESS_SEGMENTS		(1u << 9)	/* modify_ldt(2), set_thread_area(2) */
+#define XCKPT_PROCESS_IO_PORTS		(1u << 10)	/* ioperm(2), iopl(2) */
+#define XCKPT_PROCESS_TRAPS		(1u << 11)	/* PR_SET_TSC, ARCH_SET_CPUID */
+#define XCKPT_PROCESS_DISPATCH		(1u << 12)	/* PR_SET_SYSCALL_USER_DISPATCH */
 
 struct xckpt_timer_value {
 	__u64 interval_ns;	/* 0: does not repeat */

@@ -15,6 +15,7 @@ static const char *const file_why[] = {
 	[FILE_OTHER] = "files of this kind " NOT_YET,
 };
 
+#define SCHED_DEADLINE_X86 6
 #define PTMX 0x502 /* character device 5:2 */
 
 static const char *const vma_why[] = {
@@ -27,6 +28,13 @@ static const struct {
 } process_why[] = {
 	{ XCKPT_PROCESS_SECCOMP, "seccomp filters " NOT_YET },
 	{ XCKPT_PROCESS_IO_URING, "io_uring " NOT_YET },
+	{ XCKPT_PROCESS_SEGMENTS,
+	  "segment descriptors of its own (modify_ldt, set_thread_area) " NOT_YET },
+	{ XCKPT_PROCESS_IO_PORTS, "the use of I/O ports (ioperm, iopl) " NOT_YET },
+	{ XCKPT_PROCESS_TRAPS,
+	  "instructions that it has made fail (PR_SET_TSC, ARCH_SET_CPUID) " NOT_YET },
+	{ XCKPT_PROCESS_DISPATCH,
+	  "system calls that it has given to itself (PR_SET_SYSCALL_USER_DISPATCH) " NOT_YET },
 	{ XCKPT_PROCESS_ODD_FILES,
 	  "descriptors that are shared with another process, or not by all threads "
 	  "(CLONE_FILES), " NOT_YET },
@@ -166,6 +174,12 @@ static const char *why_not_huge(const struct segment *s)
 	return NULL;
 }
 
+/* What may be executed and nothing else has a key of the kernel's own. */
+static bool has_key(const struct segment *s)
+{
+	return s->vma.pkey && s->vma.flags & (XCKPT_VMA_READ | XCKPT_VMA_WRITE);
+}
+
 static void walk_mappings(struct walk *w, const struct image_process *p)
 {
 	for (size_t i = 0; i < p->nr_segments; i++) {
@@ -180,6 +194,8 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 			why = why_not_huge(s);
 		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))
 			why = "memory under a userfaultfd " NOT_YET;
+		if (!why && has_key(s))
+			why = "memory under a protection key (pkey_mprotect) " NOT_YET;
 		if (!why && is_lost(w->img, s))
 			why = "a removed file that is mapped to be written to, and not open, " NOT_YET;
 		if (why)
@@ -262,9 +278,13 @@ static void walk_process(struct walk *w, const struct image_process *p)
 {
 	uint32_t flags = p->info.flags;
 
-	for (size_t i = 0; i < p->nr_threads; i++)
+	for (size_t i = 0; i < p->nr_threads; i++) {
 		if (p->threads[i].info.flags & XCKPT_THREAD_SECCOMP)
 			flags |= XCKPT_PROCESS_SECCOMP;
+		if (p->threads[i].info.policy == SCHED_DEADLINE_X86)
+			report(w, p->info.pid, "the policy SCHED_DEADLINE " NOT_YET, "thread %d",
+			       p->threads[i].tid);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(process_why); i++)
 		if (flags & process_why[i].flag)
 			report(w, p->info.pid, process_why[i].why, "%s", "");

@@ -108,6 +108,45 @@ static void test_open(const char *dir)
 	expect_error("/dev/null", "neither an image's directory");
 }
 
+/* What the processor does for a program, and what it is kept from. */
+static void test_processor(void)
+{
+	static const struct {
+		uint32_t flag;
+		const char *words;
+	} of[] = { { XCKPT_PROCESS_SEGMENTS, "segment descriptors" },
+		   { XCKPT_PROCESS_IO_PORTS, "I/O ports" },
+		   { XCKPT_PROCESS_TRAPS, "PR_SET_TSC" },
+		   { XCKPT_PROCESS_DISPATCH, "PR_SET_SYSCALL_USER_DISPATCH" } };
+	struct spec spec = plain_spec;
+	char dir[300], text[4096];
+	struct image *img;
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		snprintf(dir, sizeof(dir), "%s", in_scratch("processor"));
+		spec.process_flags = of[i].flag;
+		image_make(dir, &spec);
+		img = image_open(dir);
+		text[0] = 0;
+		check(img && image_unsupported(img, count_lines, text) == 3 &&
+			      strstr(text, of[i].words),
+		      "%s are unsupported", of[i].words);
+		image_close(img);
+	}
+	img = image_open(dir);
+	text[0] = 0;
+	img->processes[0].info.flags = 0;
+	img->processes[0].threads[0].info.policy = 6;
+	img->processes[0].segments[0].vma.flags |= XCKPT_VMA_READ;
+	img->processes[0].segments[0].vma.pkey = 1;
+	check(image_unsupported(img, count_lines, text) == 4 && strstr(text, "SCHED_DEADLINE") &&
+		      strstr(text, "protection key"),
+	      "and so are a deadline and a protection key");
+	img->processes[0].segments[0].vma.flags &= ~(XCKPT_VMA_READ | XCKPT_VMA_WRITE);
+	check(image_unsupported(img, NULL, NULL) == 3, "but not the kernel's key");
+	image_close(img);
+}
+
 /* An image that tells how many timers there were, but not what they were like. */
 static void test_old_timers(void)
 {
@@ -373,6 +412,7 @@ int main(void)
 
 	image_make(dir, &plain_spec);
 	test_open(dir);
+	test_processor();
 	test_old_timers();
 	test_manifest(dir);
 	test_verify(dir);
