@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <linux/pkeys.h>
 #include <linux/sched/coredump.h>
+#include <linux/sched/mm.h>
 #include <linux/secretmem.h>
 #include <linux/userfaultfd_k.h>
 #include <asm/vdso.h>
@@ -320,6 +321,31 @@ static void add_file_note(struct capture *capture, struct mapping *mappings, uns
 	notes_end(notes);
 }
 
+/* Who may call membarrier(2), and how: those who said that they would. */
+static u32 barrier_flags(struct mm_struct *mm)
+{
+	u32 flags = 0;
+#ifdef CONFIG_MEMBARRIER
+	static const struct {
+		int state;
+		u32 flag;
+	} map[] = {
+		{ MEMBARRIER_STATE_GLOBAL_EXPEDITED, XCKPT_MM_BARRIER_GLOBAL },
+		{ MEMBARRIER_STATE_PRIVATE_EXPEDITED, XCKPT_MM_BARRIER },
+		{ MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE, XCKPT_MM_BARRIER_CORE },
+		{ MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ, XCKPT_MM_BARRIER_RSEQ },
+	};
+	int state = atomic_read(&mm->membarrier_state);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++) {
+		if (state & map[i].state)
+			flags |= map[i].flag;
+	}
+#endif
+	return flags;
+}
+
 static void add_mm_note(struct capture *capture)
 {
 	struct xckpt_note_mm note = { .size = sizeof(note) };
@@ -345,6 +371,7 @@ static void add_mm_note(struct capture *capture)
 		note.flags |= XCKPT_MM_LOCK_FUTURE;
 	if (mm->def_flags & VM_LOCKONFAULT)
 		note.flags |= XCKPT_MM_LOCK_ONFAULT;
+	note.flags |= barrier_flags(mm);
 	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_MM, &note, sizeof(note));
 }
 

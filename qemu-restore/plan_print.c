@@ -36,6 +36,7 @@ static const struct {
 	{ NR_SCHED_SETSCHEDULER, "sched_setscheduler", { DEC, DEC, REF } },
 	{ NR_MLOCK, "mlock", { HEX, DEC } },
 	{ NR_MLOCKALL, "mlockall", { DEC } },
+	{ NR_MEMBARRIER, "membarrier", { HEX } },
 	{ NR_MLOCK2, "mlock2", { HEX, DEC, DEC } },
 	{ NR_PRCTL, "prctl", { DEC, HEX, HEX, HEX } },
 	{ NR_ARCH_PRCTL, "arch_prctl", { HEX, HEX } },

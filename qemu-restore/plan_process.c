@@ -212,6 +212,28 @@ void plan_limits(struct process_plan *plan)
 	}
 }
 
+/* What membarrier(2) does for those only who said that they would call it. */
+static void plan_barriers(struct process_plan *plan)
+{
+	static const struct {
+		uint32_t flag, command; /* MEMBARRIER_CMD_REGISTER_... */
+	} of[] = { { XCKPT_MM_BARRIER_GLOBAL, 1 << 2 },
+		   { XCKPT_MM_BARRIER, 1 << 4 },
+		   { XCKPT_MM_BARRIER_CORE, 1 << 6 },
+		   { XCKPT_MM_BARRIER_RSEQ, 1 << 8 } };
+	struct plan_op *op;
+	size_t i;
+
+	for (i = 0; i < sizeof(of) / sizeof(*of); i++) {
+		if (!(plan->process->mm.flags & of[i].flag))
+			continue;
+		op = plan_syscall(plan, plan->process->info.pid, NR_MEMBARRIER, of[i].command, 0, 0,
+				  0);
+		op->optional = true;
+		op->object = "what was registered with membarrier()";
+	}
+}
+
 static void plan_attributes(struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
@@ -228,5 +250,6 @@ void plan_process(struct process_plan *plan)
 	plan_layout(plan);
 	plan_sigactions(plan);
 	plan_attributes(plan);
+	plan_barriers(plan);
 	plan_undo(plan);
 }

@@ -139,6 +139,11 @@ struct xckpt_note_mm {
 #define XCKPT_MM_THP_DISABLED	(1u << 0)	/* PR_SET_THP_DISABLE */
 #define XCKPT_MM_LOCK_FUTURE	(1u << 1)	/* mlockall(MCL_FUTURE) */
 #define XCKPT_MM_LOCK_ONFAULT	(1u << 2)	/* beside it: MCL_ONFAULT */
+/* what was registered with membarrier(2): MEMBARRIER_CMD_REGISTER_... */
+#define XCKPT_MM_BARRIER_GLOBAL	(1u << 3)	/* GLOBAL_EXPEDITED */
+#define XCKPT_MM_BARRIER	(1u << 4)	/* PRIVATE_EXPEDITED */
+#define XCKPT_MM_BARRIER_CORE	(1u << 5)	/* PRIVATE_EXPEDITED_SYNC_CORE */
+#define XCKPT_MM_BARRIER_RSEQ	(1u << 6)	/* PRIVATE_EXPEDITED_RSEQ */
 
 /* What a mapping is made of. */
 enum xckpt_vma_kind {

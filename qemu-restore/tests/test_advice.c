@@ -77,8 +77,21 @@ static void test_pages(void)
 	plan_free(plan);
 }
 
+/* A program that called membarrier() goes on doing so. */
+static void test_barriers(void)
+{
+	struct plan *plan = make(ENGINE_NATIVE, 0, XCKPT_MM_BARRIER | XCKPT_MM_BARRIER_RSEQ);
+
+	ok(find_call(plan, NR_MEMBARRIER, 1 << 4) && find_call(plan, NR_MEMBARRIER, 1 << 8),
+	   "what was registered is registered again");
+	ok(!find_call(plan, NR_MEMBARRIER, 1 << 2) && !find_call(plan, NR_MEMBARRIER, 1 << 6),
+	   "and nothing else");
+	plan_free(plan);
+}
+
 int main(void)
 {
+	test_barriers();
 	test_pages();
 	test_locks();
 	test_growth();
