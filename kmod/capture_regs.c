@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is one per thread: registers, FPU state, signal mask, pending signals. */
+#include <linux/cpumask.h>
 #include <linux/elf.h>
 #include <linux/elfcore.h>
+#include <linux/iocontext.h>
 #include <linux/ptrace.h>
 #include <linux/regset.h>
 #include <linux/sched/signal.h>
@@ -105,6 +107,35 @@ static pid_t tracer_of(struct task_struct *task, struct pid_namespace *ns)
 	return pid;
 }
 
+/* Nothing is told of a machine with more processors than there is room for. */
+static void fill_affinity(struct xckpt_note_thread *note, struct task_struct *task)
+{
+	unsigned int cpu;
+
+	if (!compat_has_affinity(task) || cpumask_subset(cpu_online_mask, &task->cpus_mask) ||
+	    nr_cpu_ids > 64 * XCKPT_AFFINITY_WORDS)
+		return;
+	for_each_cpu(cpu, &task->cpus_mask)
+		note->affinity[cpu / 64] |= 1ull << cpu % 64;
+}
+
+static void fill_scheduling(struct xckpt_note_thread *note, struct task_struct *task)
+{
+	note->timer_slack_ns = task->timer_slack_ns;
+	note->policy = task->policy;
+	note->nice = task_nice(task);
+	note->rt_priority = task->rt_priority;
+	if (task->sched_reset_on_fork)
+		note->flags |= XCKPT_THREAD_RESET_ON_FORK;
+#ifdef CONFIG_BLOCK
+	task_lock(task);
+	if (task->io_context)
+		note->ioprio = task->io_context->ioprio;
+	task_unlock(task);
+#endif
+	fill_affinity(note, task);
+}
+
 static void add_thread_note(struct capture *capture, struct task_struct *task, u32 state, bool cut)
 {
 	struct pid_namespace *ns = capture->group->ns;
@@ -130,10 +161,7 @@ static void add_thread_note(struct capture *capture, struct task_struct *task, u
 	note.clear_child_tid = (unsigned long)task->clear_child_tid;
 	note.robust_list = compat_robust_list(task);
 	compat_rseq(task, &note.rseq, &note.rseq_len, &note.rseq_sig);
-	note.timer_slack_ns = task->timer_slack_ns;
-	note.policy = task->policy;
-	note.nice = task_nice(task);
-	note.rt_priority = task->rt_priority;
+	fill_scheduling(&note, task);
 	restart_describe(&note, task, regs, state == XCKPT_TASK_ASLEEP);
 	get_task_comm(note.comm, task);
 	if (state == XCKPT_TASK_VFORK)

@@ -20,6 +20,8 @@
 #define PR_SET_NAME 15
 #define PR_SET_TIMERSLACK 29
 #define ROBUST_LIST_SIZE 24
+#define IOPRIO_WHO_PROCESS 1
+#define SCHED_RESET_ON_FORK_X86 0x40000000u
 #define RSEQ_FAILED 0xfffffffeu /* RSEQ_CPU_ID_REGISTRATION_FAILED */
 
 /*
@@ -163,17 +165,44 @@ static void plan_registrations(struct process_plan *plan, const struct image_thr
 	op->object = "rseq cpu_id_start";
 }
 
+/* Where it had all processors it has those of qemu-resume, whoever limited that. */
+static void plan_affinity(struct process_plan *plan, const struct image_thread *t)
+{
+	const __u64 *mask = t->info.affinity;
+	struct plan_op *op;
+	size_t i;
+
+	for (i = 0; i < XCKPT_AFFINITY_WORDS && !mask[i]; i++)
+		;
+	if (i == XCKPT_AFFINITY_WORDS)
+		return;
+	op = plan_syscall(plan, t->tid, NR_SCHED_SETAFFINITY, 0, sizeof(t->info.affinity),
+			  buffer_add(&plan->data, mask, sizeof(t->info.affinity), 8), 0);
+	op->refs = 1 << 2;
+	op->optional = true;
+	op->object = "the processors that it may run on";
+}
+
 /* qemu-resume's own would be inherited. */
 static void plan_scheduling(struct process_plan *plan, const struct image_thread *t)
 {
 	const struct xckpt_note_thread *info = &t->info;
 	const struct plan_host *host = plan->host;
+	bool reset = info->flags & XCKPT_THREAD_RESET_ON_FORK;
 	uint32_t priority = info->rt_priority;
+	struct plan_op *op;
 
-	if (info->policy || host->policy) {
-		struct plan_op *op =
-			plan_syscall(plan, t->tid, NR_SCHED_SETSCHEDULER, 0, info->policy,
-				     buffer_add(&plan->data, &priority, sizeof(priority), 4), 0);
+	plan_affinity(plan, t);
+	if (info->ioprio) {
+		op = plan_syscall(plan, t->tid, NR_IOPRIO_SET, IOPRIO_WHO_PROCESS, 0, info->ioprio,
+				  0);
+		op->optional = true;
+		op->object = "the I/O priority";
+	}
+	if (info->policy || host->policy || reset) {
+		op = plan_syscall(plan, t->tid, NR_SCHED_SETSCHEDULER, 0,
+				  info->policy | (reset ? SCHED_RESET_ON_FORK_X86 : 0),
+				  buffer_add(&plan->data, &priority, sizeof(priority), 4), 0);
 
 		op->refs = 1 << 2;
 		op->optional = true;

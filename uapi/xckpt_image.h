@@ -335,6 +335,9 @@ enum xckpt_restart {
  * moved by then, and the rest of what was asked for is still to be moved.
  */
 #define XCKPT_THREAD_CUT		(1u << 3)
+#define XCKPT_THREAD_RESET_ON_FORK	(1u << 4)	/* SCHED_RESET_ON_FORK, beside policy */
+
+#define XCKPT_AFFINITY_WORDS		16
 
 /* XCKPT_NT_THREAD: what NT_PRSTATUS has no room for. */
 struct xckpt_note_thread {
@@ -362,6 +365,10 @@ struct xckpt_note_thread {
 	char comm[16];
 	__s32 vfork_child;	/* XCKPT_TASK_VFORK: the process that it waits for */
 	__s32 tracer;		/* ptrace(2): the process that traces it; 0: none, or not to be seen */
+	__u32 ioprio;		/* ioprio_set(2); 0: none */
+	__u32 __reserved;
+	/* sched_setaffinity(2): bit n is processor n; no bit: it may run on all */
+	__u64 affinity[XCKPT_AFFINITY_WORDS];
 };
 
 #endif /* _UAPI_XCKPT_IMAGE_H */

@@ -45,6 +45,16 @@ static inline void compat_sched_info(struct task_struct *task, u64 *delay_ns, u6
 #endif
 }
 
+/* Somebody chose processors for it. Before 6.2 that looks like what a cgroup allows. */
+static inline bool compat_has_affinity(struct task_struct *task)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	return READ_ONCE(task->user_cpus_ptr);
+#else
+	return true;
+#endif
+}
+
 static inline bool compat_uses_io_uring(struct task_struct *task)
 {
 #ifdef CONFIG_IO_URING

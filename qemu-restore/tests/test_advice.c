@@ -89,8 +89,36 @@ static void test_barriers(void)
 	plan_free(plan);
 }
 
+static void test_scheduling(void)
+{
+	const struct plan_op *op;
+	struct plan *plan;
+
+	plan = make(ENGINE_NATIVE, 0, 0);
+	ok(!find_call(plan, NR_SCHED_SETAFFINITY, 0) && !find_call(plan, NR_IOPRIO_SET, 1) &&
+		   !find_call(plan, NR_SCHED_SETSCHEDULER, 0),
+	   "who asked for nothing runs as others do");
+	plan_free(plan);
+	synth_init(&s, ENGINE_NATIVE);
+	synth_program(&s);
+	s.threads[0].info.affinity[1] = 6;
+	s.threads[0].info.ioprio = 3 << 13;
+	s.threads[0].info.flags = XCKPT_THREAD_RESET_ON_FORK;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	op = find_call(plan, NR_SCHED_SETAFFINITY, 0);
+	ok(op && op->arg[1] == 128 && op->refs == 4 && op->optional &&
+		   plan->processes[0].data.bytes[op->arg[2] + 8] == 6,
+	   "processors");
+	op = find_call(plan, NR_IOPRIO_SET, 1);
+	ok(op && op->arg[2] == 3 << 13 && op->optional, "the I/O priority");
+	op = find_call(plan, NR_SCHED_SETSCHEDULER, 0);
+	ok(op && op->arg[1] == 0x40000000, "children that do not inherit the policy");
+	plan_free(plan);
+}
+
 int main(void)
 {
+	test_scheduling();
 	test_barriers();
 	test_pages();
 	test_locks();

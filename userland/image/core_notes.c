@@ -17,7 +17,7 @@
 #define END_OF(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
 
 _Static_assert(sizeof(struct x86_regs) == REGS_SIZE, "user_regs_struct");
-_Static_assert(sizeof(struct xckpt_note_thread) == 144, "struct xckpt_note_thread");
+_Static_assert(sizeof(struct xckpt_note_thread) == 280, "struct xckpt_note_thread");
 
 int notes_damaged(const struct notes *n, const char *what)
 {
