@@ -371,7 +371,7 @@ static void add_mm_note(struct capture *capture)
 		note.flags |= XCKPT_MM_LOCK_FUTURE;
 	if (mm->def_flags & VM_LOCKONFAULT)
 		note.flags |= XCKPT_MM_LOCK_ONFAULT;
-	note.flags |= barrier_flags(mm);
+	note.flags |= barrier_flags(mm) | compat_prctl_flags(mm);
 	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_MM, &note, sizeof(note));
 }
 

@@ -115,8 +115,7 @@ static void fill_affinity(struct xckpt_note_thread *note, struct task_struct *ta
 	if (!compat_has_affinity(task) || cpumask_subset(cpu_online_mask, &task->cpus_mask) ||
 	    nr_cpu_ids > 64 * XCKPT_AFFINITY_WORDS)
 		return;
-	for_each_cpu(cpu, &task->cpus_mask)
-		note->affinity[cpu / 64] |= 1ull << cpu % 64;
+	for_each_cpu(cpu, &task->cpus_mask) note->affinity[cpu / 64] |= 1ull << cpu % 64;
 }
 
 static void fill_scheduling(struct xckpt_note_thread *note, struct task_struct *task)
@@ -134,6 +133,28 @@ static void fill_scheduling(struct xckpt_note_thread *note, struct task_struct *
 	task_unlock(task);
 #endif
 	fill_affinity(note, task);
+}
+
+/* What prctl(2) asked for one thread. */
+static u32 prctl_flags(struct task_struct *task)
+{
+	u32 flags = 0;
+
+	if (task->flags & PF_MCE_PROCESS)
+		flags |=
+			task->flags & PF_MCE_EARLY ? XCKPT_THREAD_MCE_EARLY : XCKPT_THREAD_MCE_LATE;
+	/* one of them alone is the kernel's own, for a while */
+	if ((task->flags & PF_MEMALLOC_NOIO) && (task->flags & PF_LOCAL_THROTTLE))
+		flags |= XCKPT_THREAD_IO_FLUSHER;
+	if (task_spec_ssb_disable(task))
+		flags |= XCKPT_THREAD_NO_STORE_BYPASS;
+	if (task_spec_ssb_force_disable(task))
+		flags |= XCKPT_THREAD_NO_STORE_BYPASS_EVER;
+	if (task_spec_ib_disable(task))
+		flags |= XCKPT_THREAD_NO_BRANCHES;
+	if (task_spec_ib_force_disable(task))
+		flags |= XCKPT_THREAD_NO_BRANCHES_EVER;
+	return flags;
 }
 
 static void add_thread_note(struct capture *capture, struct task_struct *task, u32 state, bool cut)
@@ -161,6 +182,7 @@ static void add_thread_note(struct capture *capture, struct task_struct *task, u
 	note.clear_child_tid = (unsigned long)task->clear_child_tid;
 	note.robust_list = compat_robust_list(task);
 	compat_rseq(task, &note.rseq, &note.rseq_len, &note.rseq_sig);
+	note.flags |= prctl_flags(task);
 	fill_scheduling(&note, task);
 	restart_describe(&note, task, regs, state == XCKPT_TASK_ASLEEP);
 	get_task_comm(note.comm, task);

@@ -7,6 +7,8 @@
 #define PR_SET_MM 35
 #define PR_SET_MM_MAP 14
 #define PR_SET_THP_DISABLE 41
+#define PR_SET_MDWE 65
+#define PR_SET_MEMORY_MERGE 67
 #define MCL_FUTURE 2
 #define MCL_ONFAULT 4
 #define X86_SIGCHLD 17
@@ -160,15 +162,22 @@ static void plan_sigactions(struct process_plan *plan)
 	}
 }
 
-/* mlockall(2) for what is mapped from now on; the restorer has mapped all that it needs. */
-static void lock_future(struct process_plan *plan)
+/* What holds for all that is mapped from now on; the restorer has mapped all that it needs. */
+static void plan_future(struct process_plan *plan)
 {
 	uint32_t flags = plan->process->mm.flags;
+	int tid = plan->process->info.pid;
 
 	if (flags & XCKPT_MM_LOCK_FUTURE)
-		plan_syscall(plan, plan->process->info.pid, NR_MLOCKALL,
+		plan_syscall(plan, tid, NR_MLOCKALL,
 			     MCL_FUTURE | (flags & XCKPT_MM_LOCK_ONFAULT ? MCL_ONFAULT : 0), 0, 0,
 			     0)
+			->optional = true;
+	if (flags & XCKPT_MM_MERGE_ANY)
+		plan_syscall(plan, tid, NR_PRCTL, PR_SET_MEMORY_MERGE, 1, 0, 0)->optional = true;
+	if (flags & XCKPT_MM_MDWE)
+		plan_syscall(plan, tid, NR_PRCTL, PR_SET_MDWE,
+			     1 | (flags & XCKPT_MM_MDWE_NO_INHERIT ? 2 : 0), 0, 0)
 			->optional = true;
 }
 
@@ -196,7 +205,7 @@ void plan_limits(struct process_plan *plan)
 	struct plan_op *op;
 	size_t i, offset;
 
-	lock_future(plan);
+	plan_future(plan);
 	if (!p->info.rlimit[RLIMIT_NOFILE_X86].max)
 		return; /* the image does not tell */
 	for (i = 0; i < XCKPT_NR_RLIMITS; i++) {

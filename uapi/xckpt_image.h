@@ -144,6 +144,9 @@ struct xckpt_note_mm {
 #define XCKPT_MM_BARRIER	(1u << 4)	/* PRIVATE_EXPEDITED */
 #define XCKPT_MM_BARRIER_CORE	(1u << 5)	/* PRIVATE_EXPEDITED_SYNC_CORE */
 #define XCKPT_MM_BARRIER_RSEQ	(1u << 6)	/* PRIVATE_EXPEDITED_RSEQ */
+#define XCKPT_MM_MDWE		(1u << 7)	/* PR_SET_MDWE */
+#define XCKPT_MM_MDWE_NO_INHERIT	(1u << 8)	/* beside it */
+#define XCKPT_MM_MERGE_ANY	(1u << 9)	/* PR_SET_MEMORY_MERGE */
 
 /* What a mapping is made of. */
 enum xckpt_vma_kind {
@@ -336,6 +339,14 @@ enum xckpt_restart {
  */
 #define XCKPT_THREAD_CUT		(1u << 3)
 #define XCKPT_THREAD_RESET_ON_FORK	(1u << 4)	/* SCHED_RESET_ON_FORK, beside policy */
+#define XCKPT_THREAD_MCE_EARLY		(1u << 5)	/* PR_MCE_KILL: early */
+#define XCKPT_THREAD_MCE_LATE		(1u << 6)	/* or late */
+#define XCKPT_THREAD_IO_FLUSHER		(1u << 7)	/* PR_SET_IO_FLUSHER */
+/* PR_SET_SPECULATION_CTRL: what is disabled, and whether for good */
+#define XCKPT_THREAD_NO_STORE_BYPASS	(1u << 8)
+#define XCKPT_THREAD_NO_STORE_BYPASS_EVER	(1u << 9)
+#define XCKPT_THREAD_NO_BRANCHES	(1u << 10)
+#define XCKPT_THREAD_NO_BRANCHES_EVER	(1u << 11)
 
 #define XCKPT_AFFINITY_WORDS		16
 

@@ -9,7 +9,9 @@
 #include <linux/mm_inline.h>
 #include <linux/pagewalk.h>
 #include <linux/swapops.h>
+#include <linux/sched/coredump.h>
 #include <linux/version.h>
+#include "xckpt_image.h"
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
 #include <linux/leafops.h>
 #endif
@@ -22,6 +24,25 @@ static inline void compat_anon_name(struct vm_area_struct *vma, char *to, size_t
 	to[0] = '\0';
 	if (name)
 		strscpy(to, name->name, size);
+}
+
+/* What prctl(2) asked for the whole memory: since 6.3 MDWE, since 6.4 MEMORY_MERGE. */
+static inline u32 compat_prctl_flags(struct mm_struct *mm)
+{
+	u32 flags = 0;
+#ifdef MMF_HAS_MDWE
+	if (test_bit(MMF_HAS_MDWE, &mm->flags))
+		flags |= XCKPT_MM_MDWE;
+#endif
+#ifdef MMF_HAS_MDWE_NO_INHERIT
+	if (test_bit(MMF_HAS_MDWE_NO_INHERIT, &mm->flags))
+		flags |= XCKPT_MM_MDWE_NO_INHERIT;
+#endif
+#ifdef MMF_VM_MERGE_ANY
+	if (test_bit(MMF_VM_MERGE_ANY, &mm->flags))
+		flags |= XCKPT_MM_MERGE_ANY;
+#endif
+	return flags;
 }
 
 static inline s64 compat_mtime_ns(const struct inode *inode)

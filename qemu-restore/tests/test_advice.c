@@ -89,6 +89,34 @@ static void test_barriers(void)
 	plan_free(plan);
 }
 
+/* For the memory once nothing is mapped any more, for each thread before its ids are lost. */
+static void test_wishes(void)
+{
+	const struct plan_op *op;
+	struct plan *plan;
+
+	plan = make(ENGINE_NATIVE, XCKPT_VMA_LOCKED,
+		    XCKPT_MM_MDWE | XCKPT_MM_MDWE_NO_INHERIT | XCKPT_MM_MERGE_ANY);
+	op = find_call(plan, NR_PRCTL, 65);
+	ok(op && op->arg[1] == 3 && op->optional && op > find_op(plan, OP_LOAD, 0),
+	   "nothing becomes executable");
+	op = find_call(plan, NR_PRCTL, 67);
+	ok(op && op->arg[1] == 1 && op->optional, "same pages become one");
+	plan_free(plan);
+	synth_init(&s, ENGINE_NATIVE);
+	synth_program(&s);
+	s.threads[0].info.flags =
+		XCKPT_THREAD_MCE_LATE | XCKPT_THREAD_IO_FLUSHER | XCKPT_THREAD_NO_STORE_BYPASS_EVER;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	op = find_call(plan, NR_PRCTL, 33);
+	ok(op && op->arg[1] == 1 && op->arg[2] == 0 && op->optional, "PR_MCE_KILL");
+	op = find_call(plan, NR_PRCTL, 57);
+	ok(op && op->arg[1] == 1 && op->optional, "PR_SET_IO_FLUSHER");
+	op = find_call(plan, NR_PRCTL, 53);
+	ok(op && op->arg[1] == 0 && op->arg[2] == 8 && op->optional, "PR_SET_SPECULATION_CTRL");
+	plan_free(plan);
+}
+
 static void test_scheduling(void)
 {
 	const struct plan_op *op;
@@ -119,6 +147,7 @@ static void test_scheduling(void)
 int main(void)
 {
 	test_scheduling();
+	test_wishes();
 	test_barriers();
 	test_pages();
 	test_locks();
