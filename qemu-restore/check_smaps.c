@@ -19,6 +19,7 @@ static const struct {
 	{ XCKPT_VMA_DONTFORK, "dc", "MADV_DONTFORK" },
 	{ XCKPT_VMA_WIPEONFORK, "wf", "MADV_WIPEONFORK" },
 	{ XCKPT_VMA_GROWSDOWN, "gd", "MAP_GROWSDOWN" },
+	{ XCKPT_VMA_SEALED, "sl", "mseal()" },
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -43,7 +44,11 @@ static uint32_t flags_of(const struct segment *s)
 
 	for (i = 0; i < ARRAY_SIZE(told); i++)
 		flags |= s->vma.flags & told[i].flag;
-	return s->vma.flags & XCKPT_VMA_STACK ? flags & ~XCKPT_VMA_GROWSDOWN : flags;
+	if (s->vma.flags & XCKPT_VMA_STACK)
+		flags &= ~XCKPT_VMA_GROWSDOWN;
+	if (s->vma.kind == XCKPT_VMA_VDSO || s->vma.kind == XCKPT_VMA_VVAR)
+		flags &= ~XCKPT_VMA_SEALED;
+	return flags;
 }
 
 static bool is_compared(const struct check *c, const struct segment *s)
@@ -119,6 +124,8 @@ static int compare(struct check *c, const struct segment *s, const struct smap *
 			ret = check_unless_told(
 				c, ret, s->vma.flags & XCKPT_VMA_LOCKONFAULT ? NR_MLOCK2 : NR_MLOCK,
 				0, s->start);
+		if (told[i].flag == XCKPT_VMA_SEALED)
+			ret = check_unless_told(c, ret, NR_MSEAL, 0, s->start);
 		if (ret)
 			return ret;
 	}

@@ -64,4 +64,11 @@ void plan_advise(struct process_plan *plan, const struct segment *s, const char 
 		op->optional = true;
 		op->object = name;
 	}
+	/* the last thing that is done to it; what is the kernel's own it seals itself */
+	if (flags & XCKPT_VMA_SEALED && s->vma.kind != XCKPT_VMA_VDSO &&
+	    s->vma.kind != XCKPT_VMA_VVAR) {
+		op = plan_syscall(plan, pid, NR_MSEAL, s->start, size, 0, 0);
+		op->optional = true;
+		op->object = name;
+	}
 }

@@ -54,6 +54,7 @@ static const struct {
 	{ NR_RT_TGSIGQUEUEINFO, "rt_tgsigqueueinfo", { DEC, DEC, SIG, REF } },
 	{ NR_PRLIMIT64, "prlimit64", { DEC, DEC, REF, DEC } },
 	{ NR_RSEQ, "rseq", { HEX, DEC, DEC, HEX } },
+	{ NR_MSEAL, "mseal", { HEX, DEC } },
 };
 
 static void add_bits(struct text *t, uint64_t v, const char *const names[], size_t n,

@@ -56,6 +56,7 @@ enum {
 	NR_MEMBARRIER = 324,
 	NR_MLOCK2 = 325,
 	NR_RSEQ = 334,
+	NR_MSEAL = 462,
 };
 
 /* x86-64 mmap() */

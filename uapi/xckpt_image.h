@@ -181,6 +181,7 @@ enum xckpt_vma_kind {
 #define XCKPT_VMA_DELETED	(1u << 17)	/* the file has no name any more */
 #define XCKPT_VMA_LOCKONFAULT	(1u << 18)	/* MLOCK_ONFAULT; beside LOCKED */
 #define XCKPT_VMA_UNWRITTEN	(1u << 19)	/* XCKPT_VMA_FILE: all pages are the file's */
+#define XCKPT_VMA_SEALED	(1u << 20)	/* mseal(2) */
 
 struct xckpt_vma {
 	__u64 start, end;	/* page-aligned; the n-th entry is the n-th PT_LOAD */

@@ -53,6 +53,17 @@ static void test_growth(void)
 	plan_free(plan);
 }
 
+static void test_seals(void)
+{
+	struct plan *plan = make(ENGINE_NATIVE, XCKPT_VMA_LOCKED | XCKPT_VMA_SEALED, 0);
+	const struct plan_op *op = find_call(plan, NR_MSEAL, AT);
+
+	ok(op && op->arg[1] == 8192 && op->optional && op > find_call(plan, NR_MLOCK, AT) &&
+		   op > find_op(plan, OP_LOAD, 0),
+	   "sealed when nothing is left to be done");
+	plan_free(plan);
+}
+
 /* Pages are of the size that they are filled with. */
 static void test_pages(void)
 {
@@ -148,6 +159,7 @@ int main(void)
 {
 	test_scheduling();
 	test_wishes();
+	test_seals();
 	test_barriers();
 	test_pages();
 	test_locks();
