@@ -374,7 +374,8 @@ static void add_mm_note(struct capture *capture)
 		note.flags |= XCKPT_MM_LOCK_FUTURE;
 	if (mm->def_flags & VM_LOCKONFAULT)
 		note.flags |= XCKPT_MM_LOCK_ONFAULT;
-	note.flags |= barrier_flags(mm) | compat_prctl_flags(mm);
+	note.dump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT;
+	note.flags |= XCKPT_MM_DUMP_FILTER | barrier_flags(mm) | compat_prctl_flags(mm);
 	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_MM, &note, sizeof(note));
 }
 

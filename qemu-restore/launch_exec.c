@@ -85,6 +85,9 @@ static int surroundings(const struct process_plan *plan, int status)
 			umask(op->arg[0]);
 		if (op->kind == OP_OOM && write_number("/proc/self/oom_score_adj", (int)op->arg[0]))
 			tell_warning(plan->group, op, status);
+		if (op->kind == OP_DUMP_FILTER &&
+		    write_number("/proc/self/coredump_filter", (int)op->arg[0]))
+			tell_warning(plan->group, op, status);
 	}
 	return 0;
 }

@@ -99,15 +99,23 @@ static const bool *look_for_programs(const struct image *img)
 	return exists;
 }
 
+static long read_own(const char *path, int base)
+{
+	FILE *file = fopen(path, "re");
+	char text[32] = "";
+
+	if (file && !fgets(text, sizeof(text), file))
+		text[0] = 0;
+	if (file)
+		fclose(file);
+	return strtol(text, NULL, base);
+}
+
 /* What a child of ours has from us. */
 static void look_at_attributes(struct plan_host *host)
 {
-	FILE *file = fopen("/proc/self/oom_score_adj", "re");
-
-	if (file && fscanf(file, "%d", &host->oom_score_adj) != 1)
-		host->oom_score_adj = 0;
-	if (file)
-		fclose(file);
+	host->oom_score_adj = (int)read_own("/proc/self/oom_score_adj", 10);
+	host->dump_filter = (int)read_own("/proc/self/coredump_filter", 16);
 	host->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	host->seccomp = prctl(PR_GET_SECCOMP) > 0;
 	host->policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;

@@ -77,6 +77,7 @@ enum op_kind {
 	OP_CWD,
 	OP_UMASK, /* [0] */
 	OP_OOM, /* [0] */
+	OP_DUMP_FILTER, /* [0] */
 	OP_EXEC,
 	/* carried out by the restorer; RECORD_x is op - OP_RESTORER */
 	OP_RESTORER,
@@ -178,7 +179,7 @@ struct plan_host {
 	const struct huge_pages *huge;
 	size_t nr_huge;
 	uint32_t policy; /* SCHED_* */
-	int nice, oom_score_adj;
+	int nice, oom_score_adj, dump_filter;
 	uint64_t timer_slack_ns;
 	const struct vdso_own *vdso; /* NULL: there is none to be had */
 	const char **override; /* by fd; NULL beyond and where there is none */

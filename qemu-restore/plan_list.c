@@ -127,6 +127,7 @@ static unsigned int phase_of(const struct plan_op *op)
 	case OP_CWD:
 	case OP_UMASK:
 	case OP_OOM:
+	case OP_DUMP_FILTER:
 		return 4;
 	case OP_EXEC:
 		return 5;

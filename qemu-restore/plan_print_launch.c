@@ -263,6 +263,9 @@ void text_launcher(struct text *t, const struct plan_op *op)
 	case OP_OOM:
 		text_add(t, "oom_score_adj(%d)", (int)a[0]);
 		break;
+	case OP_DUMP_FILTER:
+		text_add(t, "coredump_filter(%#x)", (unsigned int)a[0]);
+		break;
 	case OP_EXEC:
 		text_add(t, "execve(");
 		text_path(t, op->path ? op->path : "restart ELF");

@@ -108,6 +108,8 @@ void plan_place(struct process_plan *plan)
 	plan_add(plan, OP_UMASK, 0)->arg[0] = p->info.umask & 0777;
 	if (p->info.oom_score_adj != plan->host->oom_score_adj)
 		plan_add(plan, OP_OOM, 0)->arg[0] = p->info.oom_score_adj;
+	if (p->mm.flags & XCKPT_MM_DUMP_FILTER && (int)p->mm.dump_filter != plan->host->dump_filter)
+		plan_add(plan, OP_DUMP_FILTER, 0)->arg[0] = p->mm.dump_filter;
 	op = plan_add(plan, OP_EXEC, 0);
 	op->path = plan->engine->path;
 	op->object = p->exe;

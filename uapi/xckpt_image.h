@@ -135,6 +135,8 @@ struct xckpt_note_mm {
 	__u64 start_brk, brk, start_stack;
 	__u64 arg_start, arg_end, env_start, env_end;
 	__u64 vdso;		/* where its ELF header is mapped, 0: nowhere */
+	__u32 dump_filter;	/* /proc/PID/coredump_filter; see XCKPT_MM_DUMP_FILTER */
+	__u32 __reserved;
 };
 #define XCKPT_MM_THP_DISABLED	(1u << 0)	/* PR_SET_THP_DISABLE */
 #define XCKPT_MM_LOCK_FUTURE	(1u << 1)	/* mlockall(MCL_FUTURE) */
@@ -147,6 +149,7 @@ struct xckpt_note_mm {
 #define XCKPT_MM_MDWE		(1u << 7)	/* PR_SET_MDWE */
 #define XCKPT_MM_MDWE_NO_INHERIT	(1u << 8)	/* beside it */
 #define XCKPT_MM_MERGE_ANY	(1u << 9)	/* PR_SET_MEMORY_MERGE */
+#define XCKPT_MM_DUMP_FILTER	(1u << 10)	/* @dump_filter is told */
 
 /* What a mapping is made of. */
 enum xckpt_vma_kind {

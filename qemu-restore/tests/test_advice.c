@@ -100,6 +100,22 @@ static void test_barriers(void)
 	plan_free(plan);
 }
 
+static void test_dump_filter(void)
+{
+	const struct plan_op *op;
+	struct plan *plan;
+
+	plan = make(ENGINE_QEMU, 0, 0);
+	ok(!find_op(plan, OP_DUMP_FILTER, 0), "an image that does not tell of dumps");
+	plan_free(plan);
+	s.p.mm.dump_filter = 0x1f;
+	s.p.mm.flags = XCKPT_MM_DUMP_FILTER;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	op = find_op(plan, OP_DUMP_FILTER, 0);
+	ok(op && op->arg[0] == 0x1f && op < find_op(plan, OP_EXEC, 0), "what core dumps have");
+	plan_free(plan);
+}
+
 /* For the memory once nothing is mapped any more, for each thread before its ids are lost. */
 static void test_wishes(void)
 {
@@ -159,6 +175,7 @@ int main(void)
 {
 	test_scheduling();
 	test_wishes();
+	test_dump_filter();
 	test_seals();
 	test_barriers();
 	test_pages();
