@@ -134,6 +134,20 @@ static void plan_identity(struct process_plan *plan, const struct image_thread *
 	plan_name(plan, t->tid, *t->info.comm ? t->info.comm : plan->process->info.comm);
 }
 
+/*
+ * It has not done anything since clone() returned in it, and its C library, which has seen
+ * that rseq() works, will end the program when it does not any more.
+ */
+static bool will_miss_rseq(const struct process_plan *plan, const struct image_thread *t)
+{
+	const struct image_process *p = plan->process;
+
+	if (plan->engine->can.flags & PROBE_RSEQ || t->info.rseq || t->tid == p->info.pid)
+		return false;
+	return (t->regs.orig_rax == NR_CLONE || t->regs.orig_rax == NR_CLONE3) && !t->regs.rax &&
+	       p->threads[0].info.rseq;
+}
+
 /* What the kernel writes to on the thread's behalf. */
 static void plan_registrations(struct process_plan *plan, const struct image_thread *t,
 			       bool clear_cs)
@@ -145,6 +159,12 @@ static void plan_registrations(struct process_plan *plan, const struct image_thr
 	if (t->info.robust_list && engine->can.flags & PROBE_ROBUST_LIST)
 		plan_syscall(plan, t->tid, NR_SET_ROBUST_LIST, t->info.robust_list,
 			     ROBUST_LIST_SIZE, 0, 0);
+	if (will_miss_rseq(plan, t))
+		plan_issue(plan->group, true,
+			   "cannot resume pid %d thread %d: it had just been made, and the C "
+			   "library ends a program whose new thread has no rseq(), as under %s "
+			   "(resume it natively, or take the checkpoint anew)",
+			   plan->process->info.pid, t->tid, engine->name);
 	if (!rseq)
 		return;
 	if (clear_cs) {

@@ -26,6 +26,7 @@ enum {
 	NR_RECVFROM = 45,
 	NR_SENDMSG = 46,
 	NR_RECVMSG = 47,
+	NR_CLONE = 56,
 	NR_SEMOP = 65,
 	NR_FCNTL = 72,
 	NR_CAPSET = 126,
@@ -56,6 +57,7 @@ enum {
 	NR_MEMBARRIER = 324,
 	NR_MLOCK2 = 325,
 	NR_RSEQ = 334,
+	NR_CLONE3 = 435,
 	NR_MSEAL = 462,
 };
 

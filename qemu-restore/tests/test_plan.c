@@ -303,6 +303,35 @@ static void test_threads(void)
 	plan_free(plan);
 }
 
+/* A thread that is about to call rseq() for the first time, where that is not to be had. */
+static void test_new_thread(void)
+{
+	struct image_thread *t;
+	struct plan *plan;
+	int native;
+
+	for (native = 0; native < 2; native++) {
+		synth_init(&s, native ? ENGINE_NATIVE : ENGINE_QEMU);
+		synth_program(&s);
+		s.engine.can.flags |= native ? PROBE_RSEQ : 0;
+		s.threads[0].info.rseq = 0x600100;
+		t = synth_thread(&s, 43);
+		t->regs.orig_rax = 435;
+		t->regs.rax = 0;
+		plan = plan_make(&s.img, &s.engine, &s.host);
+		ok(has_issue(plan, "thread 43: it had just been made") == !native,
+		   native ? "but natively it goes on" : "a new thread would end its program");
+		plan_free(plan);
+	}
+	synth_init(&s, ENGINE_QEMU);
+	synth_program(&s);
+	t = synth_thread(&s, 43);
+	t->regs.orig_rax = 435;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(!has_issue(plan, "it had just been made"), "and so it does where nobody uses rseq()");
+	plan_free(plan);
+}
+
 static void test_stopped(void)
 {
 	const struct plan_op *stop;
@@ -460,6 +489,7 @@ int main(void)
 	test_override_of_pipe();
 	test_space();
 	test_threads();
+	test_new_thread();
 	test_stopped();
 	test_exe();
 	test_groups();
