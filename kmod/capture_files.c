@@ -168,6 +168,9 @@ static void fill_file(struct xckpt_file *to, struct file *file, struct pid_names
 	if (S_ISFIFO(inode->i_mode) && inode->i_pipe && !(file->f_mode & FMODE_PATH))
 		fill_pipe(to, inode->i_pipe);
 	fill_owner(to, file, ns);
+	/* a regular file, were it not for what reads and writes of it give */
+	if (S_ISREG(inode->i_mode) && !strcmp(inode->i_sb->s_type->name, "mqueue"))
+		to->state |= XCKPT_FILE_QUEUE;
 	if (has_locks(inode))
 		to->state |= XCKPT_FILE_LOCKED;
 	if (compat_eventfd_is_semaphore(file))

@@ -282,6 +282,7 @@ struct xckpt_sem_undo {
 /* struct xckpt_file.state */
 #define XCKPT_FILE_LOCKED	(1u << 0)	/* somebody has locks or leases on the file */
 #define XCKPT_FILE_SEMAPHORE	(1u << 1)	/* EFD_SEMAPHORE, where fdinfo does not tell */
+#define XCKPT_FILE_QUEUE	(1u << 2)	/* a POSIX message queue, mq_open(3) */
 
 /* One open file description. */
 struct xckpt_file {

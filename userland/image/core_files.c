@@ -15,6 +15,7 @@ static const char *const kind_names[] = {
 	[FILE_SOCKET] = "socket",
 	[FILE_MEMFD] = "memfd",
 	[FILE_ANON_INODE] = "anon-inode",
+	[FILE_QUEUE] = "queue",
 	[FILE_OTHER] = "other",
 };
 

@@ -215,7 +215,8 @@ static int take_open_files(struct notes *n, const struct note *note,
 		f->id = raw.id;
 		f->flags = raw.flags;
 		f->mode = raw.mode;
-		f->kind = file_kind_of(f->path, raw.mode, raw.rdev);
+		f->kind = raw.state & XCKPT_FILE_QUEUE ? FILE_QUEUE
+						       : file_kind_of(f->path, raw.mode, raw.rdev);
 		f->pos = raw.pos;
 		f->dev = raw.dev;
 		f->ino = raw.ino;

@@ -43,6 +43,7 @@ enum file_kind {
 	FILE_SOCKET,
 	FILE_MEMFD,
 	FILE_ANON_INODE, /* eventfd, epoll, timerfd ...: path tells */
+	FILE_QUEUE, /* mq_open(3) */
 	FILE_OTHER,
 };
 

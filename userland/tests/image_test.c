@@ -87,6 +87,11 @@ static void test_open(const char *dir)
 	check(image_unsupported(img, count_lines, text) == 3 &&
 		      strstr(text, "the master of a pseudo-terminal cannot be resumed"),
 	      "and what has another end outside of all files");
+	img->files[3].kind = FILE_QUEUE;
+	text[0] = 0;
+	check(image_unsupported(img, count_lines, text) == 3 &&
+		      strstr(text, "POSIX message queues (mq_open) cannot be resumed"),
+	      "and POSIX message queues");
 	img->processes[0].threads[0].info.tracer = 43;
 	check(image_unsupported(img, NULL, NULL) == 3, "a tracer outside is not missed");
 	img->processes[0].threads[0].info.tracer = 42;
