@@ -48,6 +48,7 @@ u32 capture_table(struct notes *notes, u32 nr, u32 size);
 void capture_identity(struct capture *capture); /* capture_process.c */
 void capture_signals(struct capture *capture); /* capture_process.c */
 u32 capture_cpu_flags(struct capture *capture); /* capture_cpu.c: XCKPT_PROCESS_* */
+u32 capture_world_flags(struct capture *capture); /* capture_world.c: the same */
 /* capture_timers.c: what timer_create(2) made; before what is pending */
 u32 count_timers(struct task_struct *leader);
 void capture_timers(struct capture *capture);

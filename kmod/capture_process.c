@@ -255,7 +255,7 @@ void capture_identity(struct capture *capture)
 	fill_creds(&fixed, leader);
 	fill_signal(&fixed, leader);
 	fill_sharing(&fixed, leader);
-	fixed.flags |= capture_cpu_flags(capture);
+	fixed.flags |= capture_cpu_flags(capture) | capture_world_flags(capture);
 	fixed.dumpable = get_dumpable(capture->mm);
 	fixed.nr_posix_timers = count_timers(leader);
 

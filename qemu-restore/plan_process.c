@@ -63,6 +63,31 @@ static void check_top(struct process_plan *plan)
 					   : "kernel with 48-bit addresses");
 }
 
+/* What it had for itself it will share with qemu-resume. */
+static void tell_lost_namespaces(struct process_plan *plan)
+{
+	static const struct {
+		uint32_t flag;
+		const char *what;
+	} of[] = { { XCKPT_PROCESS_OWN_UTS, "a host name (UTS namespace)" },
+		   { XCKPT_PROCESS_OWN_NET, "a network (namespace)" },
+		   { XCKPT_PROCESS_OWN_USER, "a user namespace" } };
+	const struct xckpt_note_process *info = &plan->process->info;
+	size_t i;
+
+	for (i = 0; i < sizeof(of) / sizeof(*of); i++)
+		if (info->flags & of[i].flag)
+			plan_warning(
+				plan->group,
+				"pid %d: it had %s of its own, and will have that of qemu-resume",
+				info->pid, of[i].what);
+	if (info->flags & XCKPT_PROCESS_OWN_PID)
+		plan_warning(plan->group,
+			     "pid %d: it had a pid namespace of its own, and will have the pids by "
+			     "which the first process knows it and others",
+			     info->pid);
+}
+
 /* What no engine and no option could make good. */
 void plan_check(struct process_plan *plan)
 {
@@ -70,6 +95,7 @@ void plan_check(struct process_plan *plan)
 	const struct engine *engine = plan->engine;
 
 	check_top(plan);
+	tell_lost_namespaces(plan);
 	if (p->info.pid == 1)
 		plan_issue(plan->group, false,
 			   "cannot resume pid 1: the first process of a pid namespace is "

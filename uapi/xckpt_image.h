@@ -84,6 +84,13 @@ enum xckpt_note_type {
 #define XCKPT_PROCESS_IO_PORTS		(1u << 10)	/* ioperm(2), iopl(2) */
 #define XCKPT_PROCESS_TRAPS		(1u << 11)	/* PR_SET_TSC, ARCH_SET_CPUID */
 #define XCKPT_PROCESS_DISPATCH		(1u << 12)	/* PR_SET_SYSCALL_USER_DISPATCH */
+/* its memory is another process's, too (CLONE_VM without CLONE_VFORK) */
+#define XCKPT_PROCESS_ODD_MM		(1u << 13)
+/* namespaces other than those of who dumped it; of pids: than the first process's */
+#define XCKPT_PROCESS_OWN_UTS		(1u << 14)
+#define XCKPT_PROCESS_OWN_NET		(1u << 15)
+#define XCKPT_PROCESS_OWN_USER		(1u << 16)
+#define XCKPT_PROCESS_OWN_PID		(1u << 17)
 
 struct xckpt_timer_value {
 	__u64 interval_ns;	/* 0: does not repeat */

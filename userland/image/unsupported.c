@@ -42,6 +42,7 @@ static const struct {
 	{ XCKPT_PROCESS_ODD_FS,
 	  "a working directory and umask that are shared with another process, or not by all "
 	  "threads (CLONE_FS), " NOT_YET },
+	{ XCKPT_PROCESS_ODD_MM, "memory that is shared with another process (CLONE_VM) " NOT_YET },
 	{ XCKPT_PROCESS_ODD_UNDO,
 	  "SEM_UNDO of semaphores that is shared with another process, or not by all threads "
 	  "(CLONE_SYSVSEM), or that this kernel does not tell, " NOT_YET },

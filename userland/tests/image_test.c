@@ -121,6 +121,7 @@ static void test_processor(void)
 		const char *words;
 	} of[] = { { XCKPT_PROCESS_SEGMENTS, "segment descriptors" },
 		   { XCKPT_PROCESS_IO_PORTS, "I/O ports" },
+		   { XCKPT_PROCESS_ODD_MM, "CLONE_VM" },
 		   { XCKPT_PROCESS_TRAPS, "PR_SET_TSC" },
 		   { XCKPT_PROCESS_DISPATCH, "PR_SET_SYSCALL_USER_DISPATCH" } };
 	struct spec spec = plain_spec;

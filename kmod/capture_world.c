@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a process has in common with others, or has for itself instead of the dumper's. */
+#include <linux/cred.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/user_namespace.h>
+
+#include "capture.h"
+
+/* vfork() shares memory, too, but the one waits for the other. */
+static bool shares_memory(struct task_struct *leader, struct mm_struct *mm)
+{
+	struct task_struct *other;
+	bool shares = false;
+
+	/* its threads and whoever captures */
+	if (atomic_read(&mm->mm_users) <= get_nr_threads(leader) + 1 ||
+	    READ_ONCE(leader->vfork_done))
+		return false;
+	rcu_read_lock();
+	for_each_process(other) {
+		if (READ_ONCE(other->mm) == mm && !same_thread_group(other, leader) &&
+		    !(other->flags & PF_KTHREAD) && !READ_ONCE(other->vfork_done))
+			shares = true;
+	}
+	rcu_read_unlock();
+	return shares;
+}
+
+static u32 own_namespaces(struct task_struct *leader, struct pid_namespace *pids)
+{
+	struct nsproxy *ns;
+	u32 flags = 0;
+
+	task_lock(leader);
+	ns = leader->nsproxy;
+	if (ns && ns->uts_ns != current->nsproxy->uts_ns)
+		flags |= XCKPT_PROCESS_OWN_UTS;
+	if (ns && ns->net_ns != current->nsproxy->net_ns)
+		flags |= XCKPT_PROCESS_OWN_NET;
+	task_unlock(leader);
+	rcu_read_lock();
+	if (__task_cred(leader)->user_ns != current_user_ns())
+		flags |= XCKPT_PROCESS_OWN_USER;
+	rcu_read_unlock();
+	if (task_active_pid_ns(leader) != pids)
+		flags |= XCKPT_PROCESS_OWN_PID;
+	return flags;
+}
+
+u32 capture_world_flags(struct capture *capture)
+{
+	return own_namespaces(capture->leader, capture->group->ns) |
+	       (shares_memory(capture->leader, capture->mm) ? XCKPT_PROCESS_ODD_MM : 0);
+}
