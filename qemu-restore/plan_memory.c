@@ -277,6 +277,11 @@ static void reserve_stack(const struct mapping *m, uint64_t floor)
 {
 	uint64_t lowest = plan_stack_bottom(m->plan, m->s, floor);
 
+	if (m->plan->engine->kind == ENGINE_QEMU &&
+	    m->plan->process->info.rlimit[RLIMIT_STACK_X86].cur > STACK_RESERVE)
+		plan_warning(m->plan->group,
+			     "pid %d: under %s its first stack can grow to %llu KiB only", m->tid,
+			     m->plan->engine->name, (unsigned long long)(m->s->end - lowest) >> 10);
 	if (lowest < m->s->start)
 		mapping_anonymous(m, lowest, m->s->start, X86_PROT_READ | X86_PROT_WRITE,
 				  X86_MAP_PRIVATE | growth(m));

@@ -144,6 +144,27 @@ static void test_wishes(void)
 	plan_free(plan);
 }
 
+static void test_warnings(void)
+{
+	struct plan *plan;
+
+	synth_init(&s, ENGINE_QEMU);
+	synth_program(&s);
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(!has_issue(plan, "namespace") && !has_issue(plan, "first stack can grow"),
+	   "what most programs have is no reason to warn");
+	plan_free(plan);
+	s.p.info.flags |= XCKPT_PROCESS_OWN_UTS | XCKPT_PROCESS_OWN_NET | XCKPT_PROCESS_OWN_PID;
+	s.p.info.rlimit[3].cur = 64 << 20;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(has_issue(plan, "a host name (UTS namespace) of its own") &&
+		   has_issue(plan, "a network (namespace)") && has_issue(plan, "a pid namespace") &&
+		   plan->issues[0].warning,
+	   "namespaces that are not brought back");
+	ok(has_issue(plan, "first stack can grow to 8192 KiB only"), "a stack that cannot grow");
+	plan_free(plan);
+}
+
 static void test_scheduling(void)
 {
 	const struct plan_op *op;
@@ -175,6 +196,7 @@ int main(void)
 {
 	test_scheduling();
 	test_wishes();
+	test_warnings();
 	test_dump_filter();
 	test_seals();
 	test_barriers();
