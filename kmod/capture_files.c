@@ -4,9 +4,11 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
+#include <linux/major.h>
 #include <linux/pid.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched/task.h>
+#include <linux/tty.h>
 
 #include "capture.h"
 #include "compat/files.h"
@@ -109,11 +111,18 @@ static bool has_locks(const struct inode *inode)
 		!list_empty_careful(&locks->flc_lease));
 }
 
+/* Of a pseudo-terminal: /dev/ptmx, whatever it is called. */
+static bool is_master(const struct inode *inode)
+{
+	return S_ISCHR(inode->i_mode) && inode->i_rdev == MKDEV(TTYAUX_MAJOR, 2);
+}
+
 static bool is_stateful(const struct inode *inode)
 {
 	unsigned long magic = inode->i_sb->s_magic;
 
-	return S_ISFIFO(inode->i_mode) || magic == ANON_INODE_FS_MAGIC || magic == PID_FS_MAGIC ||
+	return S_ISFIFO(inode->i_mode) || is_master(inode) || magic == ANON_INODE_FS_MAGIC ||
+	       magic == PID_FS_MAGIC ||
 	       (S_ISREG(inode->i_mode) && (!inode->i_nlink || magic == TMPFS_MAGIC)) ||
 	       has_locks(inode);
 }
@@ -134,6 +143,18 @@ static void fill_pipe(struct xckpt_file *to, const struct pipe_inode_info *pipe)
 {
 	to->readers = READ_ONCE(pipe->readers);
 	to->writers = READ_ONCE(pipe->writers);
+}
+
+/*
+ * The file keeps its terminal, and each side of one the other: a slave is counted once
+ * for its master, too.
+ */
+static void fill_master(struct xckpt_file *to, const struct file *file)
+{
+	const struct tty_file_private *private = file->private_data;
+
+	to->readers = READ_ONCE(private->tty->count);
+	to->writers = READ_ONCE(private->tty->link->count) - 1;
 }
 
 /* fcntl()'s names for what a signal about a file goes to */
@@ -167,6 +188,8 @@ static void fill_file(struct xckpt_file *to, struct file *file, struct pid_names
 	to->mode = inode->i_mode;
 	if (S_ISFIFO(inode->i_mode) && inode->i_pipe && !(file->f_mode & FMODE_PATH))
 		fill_pipe(to, inode->i_pipe);
+	if (is_master(inode) && !(file->f_mode & FMODE_PATH))
+		fill_master(to, file);
 	fill_owner(to, file, ns);
 	/* a regular file, were it not for what reads and writes of it give */
 	if (S_ISREG(inode->i_mode) && !strcmp(inode->i_sb->s_type->name, "mqueue"))

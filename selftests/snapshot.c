@@ -95,6 +95,18 @@ static void fills_with_pipe(void)
 	fills();
 }
 
+/* The slave is nothing more than its path gives back. */
+static void fills_with_terminal(void)
+{
+	int fd;
+
+	without_stdio();
+	fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	if (fd < 0 || unlockpt(fd) || open(ptsname(fd), O_RDWR | O_NOCTTY) < 0)
+		_exit(97);
+	fills();
+}
+
 TEST(it_tells_what_it_did)
 {
 	struct xckpt_snapshot s, bad = { .size = sizeof(bad), .__reserved = 1 };
@@ -158,6 +170,11 @@ TEST(a_snapshot_that_may_not_thaw)
 	share_counters();
 	ASSERT(!freeze_mode(fd, target(fills_with_pipe), &f, XCKPT_MODE_AUTO));
 	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_stateful && !s.out_thawed);
+	EXPECT(stands_still(2) && !thaw(fd));
+
+	share_counters();
+	ASSERT(!freeze_mode(fd, target(fills_with_terminal), &f, XCKPT_MODE_AUTO));
+	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_stateful == 1 && !s.out_thawed);
 	EXPECT(stands_still(2) && !thaw(fd));
 }
 

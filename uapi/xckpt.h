@@ -259,8 +259,8 @@ enum xckpt_uncloned {
  * @out_uncloned, @out_uncloned_pid: why (enum xckpt_uncloned), and the first one
  * @out_nr_attempts: 1 to 3
  * @out_nr_stateful: open file descriptions of the group that are pipes, anonymous
- *         inodes, files without a name or of tmpfs, or of files with locks; and
- *         shared mappings of tmpfs files
+ *         inodes, masters of pseudo-terminals, files without a name or of tmpfs, or of
+ *         files with locks; and shared mappings of tmpfs files
  * @out_copied_bytes: memory copied because a clone would not keep it
  * @out_clone_ns: the longest time that one clone took
  * @out_total_ns: of the whole call, without the thaw

@@ -302,7 +302,11 @@ struct xckpt_file {
 	__u64 file_size;
 	__s64 file_mtime_ns;
 	__u32 nlink;		/* 0: deleted */
-	__u32 readers, writers;	/* of a pipe: descriptions there are, whoever has them */
+	/*
+	 * descriptions there are, whoever has them: of a pipe; of the master of a
+	 * pseudo-terminal those of itself and of its slave
+	 */
+	__u32 readers, writers;
 	__u32 state;		/* XCKPT_FILE_* */
 	__s32 owner;		/* F_SETOWN: its id, as pids are; 0: nobody */
 	__u32 owner_type;	/* F_OWNER_TID 0, F_OWNER_PID 1, F_OWNER_PGRP 2 */
