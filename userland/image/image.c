@@ -296,7 +296,7 @@ static int fill(struct image *img, struct image_priv *priv, const char *path)
 	if (check_sizes(img, priv) || check_files(img, priv))
 		return -1;
 	return open_processes(img, priv) || check_tree(img, priv) || image_check_sysv(img, priv) ||
-			       image_find_contents(img, priv)
+			       image_check_terminals(img, priv) || image_find_contents(img, priv)
 		       ? -1
 		       : 0;
 }

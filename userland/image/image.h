@@ -102,6 +102,25 @@ struct file_lock {
 	uint64_t start, end; /* bytes, both belong to it; end UINT64_MAX: to any end of the file */
 };
 
+#define NR_TERMINAL_CHARS 19
+
+/* A pseudo-terminal, with the description of its master: that is opened once only. */
+struct terminal {
+	uint32_t index; /* of /dev/pts/INDEX */
+	bool opened; /* its slave is or was open: without, nobody finds the other end closed */
+	bool locked; /* TIOCSPTLCK */
+	bool packet; /* TIOCPKT */
+	bool end; /* an end of file (^D) was typed, in canonical mode, and not read */
+	bool exclusive, slave_exclusive; /* TIOCEXCL */
+	bool outside; /* others than the group have its slave open */
+	int session; /* whose controlling terminal it is, as processes are numbered; 0: nobody's */
+	int foreground; /* process group; 0: none of which there is a process */
+	uint32_t iflag, oflag, cflag, lflag, ispeed, ospeed; /* as struct termios2 */
+	uint8_t line, chars[NR_TERMINAL_CHARS];
+	uint16_t rows, columns, width, height; /* as struct winsize */
+	uint32_t uid, gid, mode; /* of the slave's name; mode 0: not known */
+};
+
 /* struct open_file.flags: O_* of x86-64, whatever machine this is built for */
 #define X86_O_ACCMODE 3u
 #define X86_O_RDONLY 0u
@@ -133,7 +152,11 @@ struct open_file {
 	uint32_t capacity; /* of a pipe, bytes; 0: unknown */
 	uint32_t *packets; /* sizes, 1 to PIPE_PACKET_MAX bytes, if its contents are packets */
 	size_t nr_packets;
-	uint32_t readers, writers; /* of those, during a dump: descriptions, whoever has them */
+	/*
+	 * During a dump: descriptions, whoever has them. Of the master of a pseudo-terminal:
+	 * of itself, and of its slave.
+	 */
+	uint32_t readers, writers;
 	bool inside; /* a pipe or FIFO that nobody outside of the group is needed for */
 	uint32_t state; /* XCKPT_FILE_*, during a dump */
 	int owner; /* F_SETOWN, as processes are numbered; 0: nobody */
@@ -142,9 +165,18 @@ struct open_file {
 	uint32_t seals; /* F_SEAL_* of a memfd */
 	uint32_t page_shift; /* without a name, of huge pages of 1 << page_shift bytes; or 0 */
 	struct event_state event;
+	struct terminal *terminal; /* of the master of a pseudo-terminal; NULL: not known */
+	uint32_t master; /* of a terminal: id of its master; 0: nobody in the group has that */
 	struct file_lock *locks;
 	size_t nr_locks;
 };
+
+#define PTMX_RDEV 0x502 /* character device 5:2 */
+
+static inline bool is_master(const struct open_file *f)
+{
+	return f->kind == FILE_DEVICE && f->rdev == PTMX_RDEV && !(f->flags & X86_O_PATH);
+}
 
 /* The path of a file that others can find it by, or nothing leads to it any more. */
 static inline bool is_nameless(const struct open_file *f)

@@ -24,6 +24,9 @@ int image_check_head(const struct image *img, const struct image_process *p);
 /* System V IPC of the manifest becomes @img's; after the processes. */
 int image_check_sysv(struct image *img, const struct image_priv *priv);
 
+/* Pseudo-terminals of open files fit together; after the processes. */
+int image_check_terminals(const struct image *img, struct image_priv *priv);
+
 /* Where the contents of memory are that another process's core has; after the processes. */
 int image_find_contents(struct image *img, const struct image_priv *priv);
 

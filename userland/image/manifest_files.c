@@ -155,6 +155,21 @@ static void read_owner(struct reading *r, const json_t *o, struct open_file *f)
 	f->owner_signal = (uint32_t)get_int(r, o, "owner_signal", 0, 64);
 }
 
+static void read_terminal(struct reading *r, const json_t *o, struct open_file *f)
+{
+	if (is_master(f))
+		f->terminal = manifest_read_terminal(r, json_object_get(o, "terminal"));
+	else
+		manifest_bad(r, "terminal", "is not that of a master");
+}
+
+static void read_slave(struct reading *r, const json_t *o, struct open_file *f)
+{
+	f->master = (uint32_t)get_int(r, o, "master", 1, UINT32_MAX);
+	if (f->kind != FILE_TTY || f->flags & X86_O_PATH)
+		manifest_bad(r, "master", "is not that of a terminal");
+}
+
 void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 {
 	f->id = get_u32(r, o, "id");
@@ -184,6 +199,10 @@ void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 		read_packets(r, o, f);
 	if (json_object_get(o, "event"))
 		read_event(r, json_object_get(o, "event"), &f->event);
+	if (json_object_get(o, "terminal"))
+		read_terminal(r, o, f);
+	if (json_object_get(o, "master"))
+		read_slave(r, o, f);
 	if (json_object_get(o, "locks"))
 		read_locks(r, o, f);
 	if (json_object_get(o, "owner"))
@@ -307,6 +326,10 @@ json_t *manifest_format_file(const struct open_file *f)
 		json_object_set_new(o, "packets", manifest_format_packets(f));
 	if (f->kind == FILE_ANON_INODE)
 		json_object_set_new(o, "event", manifest_format_event(&f->event));
+	if (f->terminal)
+		json_object_set_new(o, "terminal", manifest_format_terminal(f->terminal));
+	if (f->master)
+		json_object_set_new(o, "master", json_number(f->master));
 	if (f->nr_locks)
 		json_object_set_new(o, "locks", manifest_format_locks(f));
 	if (f->owner || f->owner_signal) {

@@ -37,6 +37,10 @@ const char *get_data_name(struct reading *r, const json_t *o, const char *key);
 void manifest_read_sysv(struct reading *r, const json_t *o, struct sysv_ipc *ipc);
 json_t *manifest_format_sysv(const struct sysv_ipc *ipc);
 
+/* manifest_terminal.c: a pseudo-terminal; NULL: no memory, or it is bad */
+struct terminal *manifest_read_terminal(struct reading *r, const json_t *o);
+json_t *manifest_format_terminal(const struct terminal *t);
+
 /* manifest_files.c: one open file */
 void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f);
 json_t *manifest_format_file(const struct open_file *f);

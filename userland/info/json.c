@@ -112,6 +112,10 @@ static json_t *fds(const struct image_process *p)
 		}
 		if (f->kind == FILE_ANON_INODE)
 			json_object_set_new(o, "event", manifest_format_event(&f->event));
+		if (f->terminal)
+			json_object_set_new(o, "terminal", manifest_format_terminal(f->terminal));
+		if (f->master)
+			json_object_set_new(o, "master", number(f->master));
 		if (f->nr_locks)
 			json_object_set_new(o, "locks", manifest_format_locks(f));
 		json_array_append_new(array, o);

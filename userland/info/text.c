@@ -139,6 +139,25 @@ static void print_event(const struct open_file *f)
 	}
 }
 
+static void print_terminal(const struct image *img, const struct open_file *f)
+{
+	const struct terminal *t = f->terminal;
+
+	if (t) {
+		say(" of pseudo-terminal %u, %u lines of %u", t->index, t->rows, t->columns);
+		if (t->session)
+			say(", of session %d, group %d in the foreground", t->session,
+			    t->foreground);
+		say("%s%s%s%s", t->end ? ", an end of file typed" : "",
+		    t->packet ? ", packet mode" : "",
+		    t->exclusive || t->slave_exclusive ? ", exclusive" : "",
+		    t->locked ? ", locked" : "");
+	}
+	for (size_t i = 0; f->master && i < img->nr_files; i++)
+		if (img->files[i].id == f->master)
+			say(" of pseudo-terminal %u", img->files[i].terminal->index);
+}
+
 static void print_contents(const struct open_file *f)
 {
 	say(" inside, %" PRIu64 " bytes in it", f->data ? f->data_size : f->size);
@@ -146,7 +165,7 @@ static void print_contents(const struct open_file *f)
 		say(" as %zu packet%s", f->nr_packets, f->nr_packets == 1 ? "" : "s");
 }
 
-static void print_fds(const struct image_process *p)
+static void print_fds(const struct image *img, const struct image_process *p)
 {
 	char mode[8];
 
@@ -165,6 +184,7 @@ static void print_fds(const struct image_process *p)
 		if (is_nameless(f) && f->data)
 			say(" %" PRIu64 " bytes in the image", f->data_size);
 		print_event(f);
+		print_terminal(img, f);
 		if (f->nr_locks)
 			say(", %zu lock%s", f->nr_locks, f->nr_locks == 1 ? "" : "s");
 		if (p->fds[i].cloexec)
@@ -246,7 +266,7 @@ static void print_process(const struct image *img, const struct image_process *p
 	print_threads(p);
 	print_memory(p);
 	print_held(img, p);
-	print_fds(p);
+	print_fds(img, p);
 	print_undo(p);
 	print_timers(p);
 	print_signals(p);

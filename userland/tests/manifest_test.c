@@ -19,6 +19,33 @@ static struct file_lock locks[] = { { LOCK_FLOCK, true, 0, 0, UINT64_MAX },
 				    { LOCK_OFD, true, 0, 5, 5 },
 				    { LOCK_LEASE, false, 0, 0, UINT64_MAX } };
 
+static struct terminal terminal = { .index = 7,
+				    .opened = true,
+				    .packet = true,
+				    .end = true,
+				    .slave_exclusive = true,
+				    .session = 42,
+				    .foreground = 43,
+				    .iflag = 0x500,
+				    .oflag = 5,
+				    .cflag = 0xbf,
+				    .lflag = 0x8a3b,
+				    .ispeed = 38400,
+				    .ospeed = UINT32_MAX,
+				    .chars = { 3, 28, 127, 21, 4, [18] = 255 },
+				    .rows = 24,
+				    .columns = 80,
+				    .width = UINT16_MAX,
+				    .uid = 1000,
+				    .gid = 5,
+				    .mode = 0620 };
+
+#define MASTER(n, t)                                                                               \
+	{                                                                                          \
+		.id = (n), .kind = FILE_DEVICE, .path = "/dev/ptmx", .rdev = PTMX_RDEV,            \
+		.terminal = (t)                                                                    \
+	}
+
 #define ANON(n, p, ...)                                                                            \
 	{                                                                                          \
 		.id = (n), .kind = FILE_ANON_INODE, .path = "anon_inode:" p, .event = {            \
@@ -61,6 +88,8 @@ static const struct open_file all[] = {
 	  .data_size = 1 + PIPE_PACKET_MAX,
 	  .packets = packets,
 	  .nr_packets = 2 },
+	MASTER(10, &terminal),
+	{ .id = 11, .kind = FILE_TTY, .path = "/dev/pts/7", .rdev = 0x8807, .master = 10 },
 };
 #define NR_FILES (sizeof(all) / sizeof(all[0]))
 
@@ -125,6 +154,9 @@ static void test_round_trip(void)
 	check(m.files[7].page_shift == 21 && !m.files[0].page_shift, "huge pages");
 	check(m.files[8].nr_packets == 2 && !memcmp(m.files[8].packets, packets, sizeof(packets)),
 	      "packets of a pipe");
+	check(m.files[9].terminal && !memcmp(m.files[9].terminal, &terminal, sizeof(terminal)),
+	      "a pseudo-terminal");
+	check(!m.files[9].master && m.files[10].master == 10, "and whose slave is its");
 	arena_free(&arena);
 }
 
@@ -190,9 +222,41 @@ static void test_hostile(void)
 	refused(&f, "\"packets\" are not what", "packets that are more than there is");
 }
 
+/* @f's terminal with another @member, whatever that is. */
+#define REFUSED_TERMINAL(member, value, key, what)                                                 \
+	do {                                                                                       \
+		struct terminal other = terminal;                                                  \
+		struct open_file spoiled = MASTER(1, &other);                                      \
+		other.member = (value);                                                            \
+		refused(&spoiled, key, what);                                                      \
+	} while (0)
+
+static void test_hostile_terminals(void)
+{
+	struct open_file f = MASTER(1, &terminal);
+
+	REFUSED_TERMINAL(index, 1 << 20, "\"index\" is out of range", "a number beyond all");
+	REFUSED_TERMINAL(session, -1, "\"session\" is out of range", "a session below all");
+	REFUSED_TERMINAL(opened, false, "\"session\" has a terminal that was never open",
+			 "a session whose terminal nobody opened");
+	REFUSED_TERMINAL(session, 0, "\"foreground\" is of no session", "a group of no session");
+	REFUSED_TERMINAL(lflag, 0x8a39, "\"end\" is one that nobody could type",
+			 "an end of file that is none in that mode");
+	REFUSED_TERMINAL(mode, 010000, "\"mode\" is out of range", "a mode that there is not");
+	f.rdev = 0x501;
+	refused(&f, "\"terminal\" is not that of a master", "another device as a master");
+	f.rdev = PTMX_RDEV;
+	f.flags = X86_O_PATH;
+	refused(&f, "\"terminal\" is not that of a master", "a path as a master");
+	f = all[10];
+	f.kind = FILE_REGULAR;
+	refused(&f, "\"master\" is not that of a terminal", "a file as a slave");
+}
+
 int main(void)
 {
 	test_round_trip();
 	test_hostile();
+	test_hostile_terminals();
 	return check_end();
 }
