@@ -193,15 +193,15 @@ static int check_all(struct check *c)
 			fail("cannot resume pid %d: %s (self-check: nothing of the program has run)",
 			     b->pid, c->difference);
 	}
-	if (!ret && (check_files_end(c, files) || check_sysv(c)))
+	if (!ret && (check_files_end(c, files) || check_terminals(c) || check_sysv(c)))
 		ret = fail("cannot resume %s: %s (self-check: nothing of the program has run)",
 			   plan->img->name, c->difference);
 	return ret;
 }
 
-int check(const struct launched *l, const struct plan *plan)
+int check(const struct launched *l, const struct plan *plan, const struct slots *slots)
 {
-	struct check c = { .plan = plan, .told = l->told };
+	struct check c = { .plan = plan, .told = l->told, .slots = slots };
 	pid_t pid = fork();
 	int status = 0;
 

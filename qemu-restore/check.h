@@ -10,13 +10,14 @@
 #include "launch.h"
 
 /* Returns 0, or -1 after one line on stderr. */
-int check(const struct launched *l, const struct plan *plan);
+int check(const struct launched *l, const struct plan *plan, const struct slots *slots);
 
 /* for the check's own files */
 struct check {
 	const struct plan *plan;
 	const struct process_plan *process;
 	const struct image_process *image; /* of that process */
+	const struct slots *slots; /* what the launcher has opened, and has still */
 	const bool *told; /* by operation: what could not be done is no difference */
 	int tid; /* 0: it is about the process */
 	int mem; /* the program's memory; -1: it is not seen at its own addresses */
@@ -94,6 +95,15 @@ int check_fdinfo(struct check *c, const struct process_fd *fd, const struct plan
 uint64_t check_value(const char *fdinfo, const char *name, int base);
 /* check_events.c: the same of an anonymous inode's state */
 int check_event(struct check *c, const struct process_fd *fd, const char *fdinfo);
+
+/* check_terminals.c: of pseudo-terminals of the image, by themselves */
+int check_terminals(struct check *c);
+/* the controlling terminal and its foreground process group, in /proc/PID/stat */
+int check_control(struct check *c, const char *stat);
+/* a descriptor that leads to what @maker made */
+int check_side(struct check *c, const struct process_fd *fd, const struct plan_op *maker);
+/* what the slave @f of one has as its device number now */
+uint64_t check_slave_rdev(const struct check *c, const struct open_file *f);
 
 /* check_sysv.c */
 int check_sysv(struct check *c);

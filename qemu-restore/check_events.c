@@ -48,7 +48,8 @@ static bool may_be_file(const struct check *c, uint32_t id)
 
 	for (i = 0; i < img->nr_files && img->files[i].id != id; i++)
 		;
-	return c->plan->host->nr_override || i == img->nr_files || img->files[i].kind == FILE_TTY ||
+	return c->plan->host->nr_override || i == img->nr_files ||
+	       (img->files[i].kind == FILE_TTY && !img->files[i].master) ||
 	       (img->files[i].kind == FILE_PIPE && !img->files[i].inside);
 }
 

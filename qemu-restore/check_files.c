@@ -38,6 +38,8 @@ struct check_files *check_files_begin(const struct plan *plan)
 		case OP_REOPEN:
 		case OP_MEMORY:
 		case OP_LOST_DIRECTORY:
+		case OP_TERMINAL:
+		case OP_OPEN_TTY:
 		case OP_EVENTFD:
 		case OP_TIMERFD:
 		case OP_SIGNALFD:
@@ -148,6 +150,12 @@ static int check_no_more(struct check *c)
 	return ret;
 }
 
+/* Of a pseudo-terminal of the image, whose number may be another one; but not /dev/tty. */
+static bool is_slave(const struct open_file *f, const struct plan_op *maker)
+{
+	return f->master && maker && maker->kind == OP_REOPEN;
+}
+
 static bool is_path(const struct open_file *f)
 {
 	return f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY || f->kind == FILE_DEVICE ||
@@ -155,14 +163,16 @@ static bool is_path(const struct open_file *f)
 }
 
 /* Is it what the image says, or what stands for that, whatever its name is? */
-static bool is_kind(const struct open_file *f, const struct plan_op *maker, const char *link,
-		    const struct stat *st)
+static bool is_kind(const struct check *c, const struct open_file *f, const struct plan_op *maker,
+		    const char *link, const struct stat *st)
 {
 	struct stat own;
 
 	if (is_own(maker))
 		return !fstat((int)maker->arg[1], &own) && own.st_dev == st->st_dev &&
 		       own.st_ino == st->st_ino && own.st_rdev == st->st_rdev;
+	if (is_slave(f, maker))
+		return S_ISCHR(st->st_mode) && st->st_rdev == check_slave_rdev(c, f);
 	if (is_pipe(f))
 		return S_ISFIFO(st->st_mode) && !strncmp(link, "pipe:", 5);
 	if (is_nameless(f))
@@ -178,7 +188,7 @@ static bool is_kind(const struct open_file *f, const struct plan_op *maker, cons
 static const char *path_of(const struct check *c, const struct open_file *f,
 			   const struct plan_op *maker)
 {
-	if (is_own(maker))
+	if (is_own(maker) || is_slave(f, maker))
 		return NULL;
 	if (is_engines(c, f, maker))
 		return NULL;
@@ -237,7 +247,7 @@ static int check_target(struct check *c, struct check_files *files, const struct
 		met->dev = st.st_dev;
 		met->ino = st.st_ino;
 	}
-	return want || is_kind(fd->file, maker, link, &st)
+	return want || is_kind(c, fd->file, maker, link, &st)
 		       ? 0
 		       : check_differs(c, object, link, fd->file->path);
 }
@@ -304,6 +314,8 @@ static int check_fd(struct check *c, struct check_files *files, const struct pro
 	if (seen && check_fdinfo(c, fd, maker, fdinfo))
 		return -1;
 	if (seen && fd->file->kind == FILE_ANON_INODE && check_event(c, fd, fdinfo))
+		return -1;
+	if (maker && (fd->file->terminal || fd->file->master) && check_side(c, fd, maker))
 		return -1;
 	/* 0, 1 and 2 may be different ones there; each process opens pidfds itself */
 	if (is_own(maker) || is_pidfd(fd->file))

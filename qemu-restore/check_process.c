@@ -244,6 +244,7 @@ int check_process(struct check *c, const struct birth *birth, struct check_files
 	if (seen <= 0)
 		return seen;
 	if (check_ids(c, birth, (const char *)c->text.bytes) ||
+	    check_control(c, (const char *)c->text.bytes) ||
 	    (*c->image->root && strcmp(c->image->root, "/") &&
 	     check_place(c, "root", plan_path(c->process->group, c->image->root))) ||
 	    (*c->image->cwd &&

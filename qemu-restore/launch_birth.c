@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "launch_slots.h"
 #include "launch_tree.h"
 #include "report.h"
 
@@ -178,6 +179,10 @@ static int carry_out(const struct nursery *nursery, const struct plan_op *op, un
 		return setpgid(0, op->arg[0]) ? fail("cannot put pid %d into process group %d: %s",
 						     op->tid, (int)op->arg[0], strerror(errno))
 					      : 0;
+	case OP_TAKE_TERMINAL:
+	case OP_LEAVE_TERMINAL:
+	case OP_FOREGROUND:
+		return terminal_join(nursery->slots, op);
 	case OP_SEE:
 		return see_end(op) ? fail("cannot see the end of pid %d: %s", (int)op->arg[0],
 					  strerror(errno))

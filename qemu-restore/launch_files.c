@@ -146,7 +146,8 @@ static int reopen(struct slots *slots, const struct plan *plan, const struct pla
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", slots->fd[op->arg[1]]);
 	/* what once kept it from being a link is in the way here */
-	fd = open(path, (oflags_to_host(op->arg[2]) & ~O_NOFOLLOW) | O_NONBLOCK | O_CLOEXEC);
+	fd = open(path,
+		  (oflags_to_host(op->arg[2]) & ~O_NOFOLLOW) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return fail("cannot open %s once more: %s", op->object, strerror(errno));
 	fcntl(fd, F_SETFL, oflags_to_host(op->arg[2]) & ~O_ACCMODE);
@@ -225,6 +226,10 @@ static int prepare(struct slots *slots, const struct plan *plan, const struct pl
 		return contents_lost_directory(slots, plan, op);
 	case OP_SEAL:
 		return op->arg[2] ? 0 : contents_seal(slots, op);
+	case OP_TERMINAL:
+	case OP_OPEN_TTY:
+	case OP_MODES:
+		return terminal_make(slots, plan, op);
 	case OP_EVENTFD:
 	case OP_TIMERFD:
 	case OP_SIGNALFD:

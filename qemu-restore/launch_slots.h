@@ -24,6 +24,11 @@ int contents_copy_file(const struct slots *slots, const struct plan *plan,
 int contents_lost_directory(struct slots *slots, const struct plan *plan, const struct plan_op *op);
 int contents_seal(const struct slots *slots, const struct plan_op *op);
 
+/* launch_terminals.c: pseudo-terminals, in the launcher */
+int terminal_make(struct slots *slots, const struct plan *plan, const struct plan_op *op);
+/* and in a process that is being born */
+int terminal_join(const struct slots *slots, const struct plan_op *op);
+
 /* launch_events.c: anonymous inodes and locks, in the launcher */
 int event_make(struct slots *slots, const struct plan *plan, const struct plan_op *op);
 int event_watch(const struct slots *slots, const struct plan_op *op);

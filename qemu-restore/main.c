@@ -213,7 +213,7 @@ static int start(struct launched *l, struct plan *plan, struct image *img, struc
 		return -1;
 	if (!slots_make_room(plan))
 		ret = launch(l, plan, &slots, loader);
-	if (!ret && (slots_seal(&slots, plan) || sysv_finish(plan) || check(l, plan))) {
+	if (!ret && (slots_seal(&slots, plan) || sysv_finish(plan) || check(l, plan, &slots))) {
 		launch_abort(l, plan);
 		ret = -1;
 	}

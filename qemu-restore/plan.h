@@ -40,6 +40,9 @@ enum op_kind {
 	OP_SUBREAPER,
 	OP_SETSID,
 	OP_SETPGID, /* [0] */
+	OP_TAKE_TERMINAL, /* [0]: slot of its slave; the controlling terminal of this session */
+	OP_LEAVE_TERMINAL, /* [0]: as well */
+	OP_FOREGROUND, /* [0]: as well, [1]: process group */
 	OP_MEET, /* wait until all have come here */
 	OP_SEE, /* [0]: pid of a child that ends, [1]: it is not waited for */
 	OP_EXIT, /* [0]: as wait(2) tells it */
@@ -53,6 +56,10 @@ enum op_kind {
 		      image, for path */
 	OP_CONTENTS, /* [0]: slot, [1]: bytes; path: file in the image */
 	OP_LOST_DIRECTORY, /* [0]: slot, [1]: mode, [2]: x86-64 flags; path: where it was */
+	OP_TERMINAL, /* [0]: slot of the master, [1]: of a slave, or -1, [2]: x86-64 flags */
+	OP_OPEN_TTY, /* [0]: slot, /dev/tty [1]: for whom this slave's terminal is that, [2]: flags
+		      */
+	OP_MODES, /* [0], [1]: as OP_TERMINAL, [2]: index in img->files */
 	OP_EVENTFD, /* [0]: slot, [1]: count, [2]: semaphore, [3]: x86-64 flags */
 	OP_TIMERFD, /* [0]: slot, [1]: clock, [2]: expirations, [3]: x86-64 flags, [4]: value, ns,
 		       [5]: interval, ns; nr: TFD_TIMER_*. The value is a date with ABSTIME */
@@ -277,6 +284,12 @@ struct process_plan {
 	uint64_t call; /* where the program has call.S; 0: nowhere */
 };
 
+/* A pseudo-terminal whose master somebody in the image has. */
+struct plan_terminal {
+	const struct terminal *terminal;
+	int master, slave; /* slots; the slave is the launcher's own, -1: it was never open */
+};
+
 /* All of it, for the whole group. */
 struct plan {
 	const struct image *img;
@@ -291,6 +304,8 @@ struct plan {
 	size_t nr_ops, room_ops;
 	struct issue *issues;
 	size_t nr_issues;
+	struct plan_terminal *terminals;
+	size_t nr_terminals;
 	struct shared_object *objects; /* ascending */
 	size_t nr_objects;
 	unsigned int nr_slots;
@@ -320,6 +335,8 @@ void plan_issue(struct plan *plan, bool forceable, const char *fmt, ...)
 void plan_warning(struct plan *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const char *plan_path(struct plan *plan, const char *path); /* where a path of the image is now */
+/* plan_terminals.c: the controlling terminal of session @sid, NULL: none that is made. */
+const struct plan_terminal *plan_terminal_of(const struct plan *plan, int sid);
 void *plan_must(void *p); /* NULL: no memory, which ends the program */
 void plan_sort(struct plan *plan); /* put the operations in the order in which they are done */
 

@@ -59,6 +59,26 @@ static void see_ends(struct tree *t, int first, int pid)
 	}
 }
 
+static void add_terminal_op(struct tree *t, enum op_kind kind, const struct node *node,
+			    int foreground)
+{
+	const struct plan_terminal *terminal = plan_terminal_of(t->plan, node->sid);
+	struct plan_op *op = plan_add_shared(t->plan, kind, node->birth.pid);
+
+	op->arg[0] = (uint64_t)terminal->slave;
+	op->arg[1] = (uint64_t)foreground;
+}
+
+/* Who is in a session that has a terminal of the image, and does not have that itself? */
+static bool has_left_terminal(const struct tree *t, const struct node *node)
+{
+	const struct image *img = t->plan->img;
+
+	return node->birth.process >= 0 &&
+	       !(img->processes[node->birth.process].info.flags & XCKPT_PROCESS_TTY) &&
+	       node->sid != OWN && plan_terminal_of(t->plan, node->sid);
+}
+
 /* What one of them does, from its first moment until it is what it is to be. */
 static void add_birth(struct tree *t, const struct node *node)
 {
@@ -70,12 +90,19 @@ static void add_birth(struct tree *t, const struct node *node)
 		add_fork(t, i);
 	if (tree_leads_session(node))
 		plan_add_shared(t->plan, OP_SETSID, pid);
+	/* whom it makes from now on has it, too */
+	if (node->foreground)
+		add_terminal_op(t, OP_TAKE_TERMINAL, node, 0);
 	for (i = node->made[0]; i != -1; i = t->nodes[i].next)
 		add_fork(t, i);
+	if (has_left_terminal(t, node))
+		add_terminal_op(t, OP_LEAVE_TERMINAL, node, 0);
 	plan_add_shared(t->plan, OP_MEET, pid);
 	join_group(t, node, true);
 	plan_add_shared(t->plan, OP_MEET, pid);
 	join_group(t, node, false);
+	if (node->foreground)
+		add_terminal_op(t, OP_FOREGROUND, node, node->foreground);
 	plan_add_shared(t->plan, OP_MEET, pid);
 	if (node->birth.kind != BIRTH_LIVES) {
 		plan_add_shared(t->plan, OP_EXIT, pid)->arg[0] = node->exit_code;

@@ -53,9 +53,10 @@ const char *files_override(const struct plan *plan, const struct open_file *f)
 }
 
 /* Things that live outside the image and that qemu-resume's own descriptors stand for. */
-static bool is_outside(const struct open_file *f)
+static bool is_outside(const struct files *files, const struct open_file *f)
 {
-	return f->kind == FILE_TTY || (f->kind == FILE_PIPE && !f->inside);
+	return (f->kind == FILE_TTY && !has_master(files, f)) ||
+	       (f->kind == FILE_PIPE && !f->inside);
 }
 
 static bool is_same_terminal(const struct open_file *f, const struct open_file *g)
@@ -136,7 +137,7 @@ void files_reopen(struct plan *plan, struct description *d, int slot)
 	op->arg[0] = d->slot;
 	op->arg[1] = slot;
 	op->arg[2] = d->file->flags;
-	op->arg[3] = is_pipe(d->file) ? 0 : d->file->pos;
+	op->arg[3] = is_pipe(d->file) || d->file->kind == FILE_TTY ? 0 : d->file->pos;
 	op->object = d->file->path;
 }
 
@@ -148,7 +149,7 @@ static void plan_description(struct files *files, struct description *d)
 
 	if (path) {
 		plan_open(plan, d, path);
-	} else if (is_outside(f)) {
+	} else if (is_outside(files, f)) {
 		d->own = own_descriptor(plan, f);
 		if (d->own == 0 && plan->host->stdin_taken)
 			plan_open(plan, d, "/dev/null");
@@ -162,9 +163,11 @@ static void plan_description(struct files *files, struct description *d)
 				"cannot resume pid %d: fd %d is %s, which leads out of the image "
 				"(give a file in its place with --fd %d=PATH)",
 				d->pid, d->fd, f->path, d->fd);
+	} else if (d->slot >= 0) {
+		return; /* made with the first of a pipe's descriptions, or a master */
+	} else if (f->kind == FILE_TTY) {
+		plan_slave(files, d);
 	} else if (is_pipe(f)) {
-		if (d->slot >= 0)
-			return; /* made with the first of its descriptions */
 		plan_pipe(files, d);
 	} else if (is_nameless(f)) {
 		plan_nameless(files, d);
@@ -222,8 +225,9 @@ static void find_descriptions(struct files *files)
 
 	files->all = plan_must(calloc(img->nr_files + 1, sizeof(*files->all)));
 	for (i = 0; i < img->nr_files; i++)
-		files->all[i] =
-			(struct description){ .file = &img->files[i], .fd = -1, .slot = -1 };
+		files->all[i] = (struct description){
+			.file = &img->files[i], .fd = -1, .slot = -1, .slave = -1
+		};
 	for (i = 0; i < img->nr_processes; i++) {
 		const struct image_process *p = &img->processes[i];
 
@@ -247,9 +251,11 @@ void plan_files(struct plan *plan)
 
 	find_descriptions(&files);
 	plan_unpack(&files);
+	plan_masters(&files);
 	for (i = 0; i < img->nr_files; i++)
 		if (files.all[i].fd >= 0)
 			plan_description(&files, &files.all[i]);
+	plan_modes(&files);
 	for (i = 0; i < img->nr_processes; i++)
 		for (j = 0; j < img->processes[i].nr_fds; j++)
 			place(&files, &plan->processes[i], &img->processes[i].fds[j]);

@@ -13,6 +13,7 @@ struct description {
 	bool replaced; /* by a file that the user names */
 	bool is_own; /* qemu-resume's own descriptors stand for it; */
 	int own; /* this one, where it was not itself at 0, 1 or 2 */
+	int slave; /* of a master: slot of a slave that the launcher keeps, -1: none */
 };
 
 struct files {
@@ -30,6 +31,12 @@ void files_reopen(struct plan *plan, struct description *d, int slot);
 
 /* plan_pipes.c: a pipe or FIFO by its first description; all of them get slots. */
 void plan_pipe(struct files *files, struct description *first);
+
+/* plan_terminals.c: masters, first; then slaves; then what both have. */
+void plan_masters(struct files *files);
+bool has_master(const struct files *files, const struct open_file *slave);
+void plan_slave(struct files *files, struct description *d);
+void plan_modes(struct files *files);
 
 /* plan_nameless.c: files without a name, and those that come with the image. */
 void plan_nameless(struct files *files, struct description *d);

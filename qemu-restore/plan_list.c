@@ -114,6 +114,9 @@ static unsigned int phase_of(const struct plan_op *op)
 	case OP_SUBREAPER:
 	case OP_SETSID:
 	case OP_SETPGID:
+	case OP_TAKE_TERMINAL:
+	case OP_LEAVE_TERMINAL:
+	case OP_FOREGROUND:
 	case OP_MEET:
 	case OP_SEE:
 	case OP_EXIT:
@@ -205,6 +208,7 @@ void plan_free(struct plan *plan)
 	free(plan->issues);
 	free(plan->ops);
 	free(plan->births);
+	free(plan->terminals);
 	free(plan->objects);
 	free(plan->core_slots);
 	free(plan->processes);

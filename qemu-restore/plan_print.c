@@ -200,7 +200,7 @@ const char *plan_op_text(const struct plan *plan, const struct plan_op *op)
 
 	t.len = 0;
 	if (op->kind < OP_RESTORER)
-		text_launcher(&t, op);
+		text_launcher(&t, plan, op);
 	else
 		add_restorer(&t, plan, op);
 	return t.s;

@@ -27,6 +27,39 @@ void text_path(struct text *t, const char *path)
 	text_add(t, "\"");
 }
 
+static void add_modes(struct text *t, const struct plan_op *op, const struct terminal *terminal)
+{
+	text_add(t, "ioctl(slot %llu, TCSETS2, {%#o, %#o, %#o, %#o})",
+		 (unsigned long long)op->arg[0], terminal->iflag, terminal->oflag, terminal->cflag,
+		 terminal->lflag);
+	text_add(t, "; ioctl(TIOCSWINSZ, {%u, %u})%s%s%s%s", terminal->rows, terminal->columns,
+		 terminal->end ? "; write(VEOF)" : "", terminal->packet ? "; ioctl(TIOCPKT)" : "",
+		 terminal->exclusive || terminal->slave_exclusive ? "; ioctl(TIOCEXCL)" : "",
+		 terminal->locked ? "; ioctl(TIOCSPTLCK)" : "");
+}
+
+static void add_terminal(struct text *t, const struct plan *plan, const struct plan_op *op)
+{
+	const unsigned long long *a = (const unsigned long long *)op->arg;
+	char flags[256];
+
+	if (op->kind == OP_MODES) {
+		add_modes(t, op, plan->img->files[a[2]].terminal);
+		return;
+	}
+	oflags_text(a[2], flags, sizeof(flags));
+	if (op->kind == OP_OPEN_TTY) {
+		text_add(t, "ioctl(slot %llu, TIOCSCTTY); open(\"/dev/tty\", %s) = slot %llu", a[1],
+			 flags, a[0]);
+		return;
+	}
+	text_add(t, "open(");
+	text_path(t, op->path);
+	text_add(t, ", %s) = slot %llu", flags, a[0]);
+	if (a[1] != ~0ull)
+		text_add(t, "; ioctl(TIOCGPTPEER) = slot %llu", a[1]);
+}
+
 /* What is made from the image, and what is held on files. */
 static void add_made(struct text *t, const struct plan_op *op)
 {
@@ -153,6 +186,16 @@ static void add_tree(struct text *t, const struct plan_op *op)
 	case OP_SETPGID:
 		text_add(t, "setpgid(0, %llu)", (unsigned long long)a[0]);
 		break;
+	case OP_TAKE_TERMINAL:
+		text_add(t, "ioctl(slot %llu, TIOCSCTTY)", (unsigned long long)a[0]);
+		break;
+	case OP_LEAVE_TERMINAL:
+		text_add(t, "ioctl(slot %llu, TIOCNOTTY)", (unsigned long long)a[0]);
+		break;
+	case OP_FOREGROUND:
+		text_add(t, "tcsetpgrp(slot %llu, %llu)", (unsigned long long)a[0],
+			 (unsigned long long)a[1]);
+		break;
 	case OP_MEET:
 		text_add(t, "meet()");
 		break;
@@ -233,7 +276,7 @@ static void add_files(struct text *t, const struct plan_op *op)
 	}
 }
 
-void text_launcher(struct text *t, const struct plan_op *op)
+void text_launcher(struct text *t, const struct plan *plan, const struct plan_op *op)
 {
 	const uint64_t *a = op->arg;
 
@@ -251,6 +294,11 @@ void text_launcher(struct text *t, const struct plan_op *op)
 		text_add(t, "clocks(monotonic=%lld.%09llu, boottime=%lld.%09llu)",
 			 (long long)(a[0] / 1000000000), (unsigned long long)(a[0] % 1000000000),
 			 (long long)(a[1] / 1000000000), (unsigned long long)(a[1] % 1000000000));
+		break;
+	case OP_TERMINAL:
+	case OP_OPEN_TTY:
+	case OP_MODES:
+		add_terminal(t, plan, op);
 		break;
 	case OP_CWD:
 		text_add(t, "chdir(");

@@ -16,6 +16,6 @@ void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf
 /* A string of the image's, without its control characters. */
 void text_path(struct text *t, const char *path);
 /* What the launcher does: plan_print_launch.c */
-void text_launcher(struct text *t, const struct plan_op *op);
+void text_launcher(struct text *t, const struct plan *plan, const struct plan_op *op);
 
 #endif

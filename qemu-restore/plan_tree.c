@@ -57,7 +57,7 @@ static bool has_terminal(const struct tree *t, int sid)
 	return bsearch(&sid, t->terminals, t->nr_terminals, sizeof(sid), compare_int);
 }
 
-/* The sessions whose terminal qemu-resume stands for: there must be no other in the image. */
+/* The sessions whose terminal qemu-resume stands for: its master is not in the image. */
 static void find_terminals(struct tree *t)
 {
 	const struct image *img = t->plan->img;
@@ -65,7 +65,8 @@ static void find_terminals(struct tree *t)
 
 	t->terminals = plan_must(calloc(img->nr_processes + 1, sizeof(*t->terminals)));
 	for (i = 0; i < img->nr_processes; i++)
-		if (img->processes[i].info.flags & XCKPT_PROCESS_TTY)
+		if (img->processes[i].info.flags & XCKPT_PROCESS_TTY &&
+		    !plan_terminal_of(t->plan, img->processes[i].info.sid))
 			t->terminals[t->nr_terminals++] = img->processes[i].info.sid;
 	qsort(t->terminals, t->nr_terminals, sizeof(*t->terminals), compare_int);
 }
@@ -275,6 +276,26 @@ int tree_free_pid(struct tree *t)
 	return t->free_pid++;
 }
 
+/* A group in the foreground may be one that nobody is in any more. */
+static void add_foreground(struct tree *t)
+{
+	const struct plan *plan = t->plan;
+	size_t i;
+
+	for (i = 0; i < plan->nr_terminals; i++) {
+		const struct terminal *terminal = plan->terminals[i].terminal;
+		int leader = find(t, terminal->session), group = terminal->foreground;
+
+		if (leader == NOBODY || !tree_leads_session(&t->nodes[leader]))
+			continue;
+		if (!group) {
+			group = tree_free_pid(t);
+			stand_in(t, group, terminal->session, leader);
+		}
+		t->nodes[leader].foreground = group;
+	}
+}
+
 void tree_make_up(struct tree *t)
 {
 	int i;
@@ -282,6 +303,7 @@ void tree_make_up(struct tree *t)
 	find_terminals(t);
 	add_nodes(t);
 	add_leaders(t);
+	add_foreground(t);
 	for (i = 0; i < t->nr; i++)
 		decide(t, i);
 }

@@ -20,6 +20,7 @@ struct node {
 	enum fork_how how;
 	bool early;
 	bool subreaper;
+	int foreground; /* process group of the terminal that it takes; 0: it takes none */
 	int number; /* of the birth; -1: none yet */
 };
 
@@ -29,7 +30,7 @@ struct tree {
 	int nr, room;
 	int *order; /* nodes by pid */
 	int *by_number; /* of the birth */
-	int *terminals; /* sessions that have one, ascending */
+	int *terminals; /* sessions whose terminal is qemu-resume's, ascending */
 	int nr_terminals;
 	int free_pid;
 };

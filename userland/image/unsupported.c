@@ -17,7 +17,6 @@ static const char *const file_why[] = {
 };
 
 #define SCHED_DEADLINE_X86 6
-#define PTMX 0x502 /* character device 5:2 */
 
 static const char *const vma_why[] = {
 	[XCKPT_VMA_SPECIAL] = "device memory and secret memory are not in an image",
@@ -115,6 +114,18 @@ static const char *why_not_event(const struct image *img, const struct event_sta
 	}
 }
 
+static const char *why_not_master(const struct terminal *t)
+{
+	if (!t)
+		return "the master of a pseudo-terminal whose state is not in the image " NOT_YET;
+	if (t->outside)
+		return "the master of a pseudo-terminal whose slave others than the group have "
+		       "open, too, " NOT_YET;
+	if (t->line)
+		return "a pseudo-terminal with a line discipline of its own " NOT_YET;
+	return NULL;
+}
+
 static const char *why_not_file(const struct image *img, const struct open_file *f)
 {
 	if (f->kind == FILE_FIFO && !f->inside)
@@ -133,9 +144,8 @@ static const char *why_not_file(const struct image *img, const struct open_file 
 	/* only a path, whatever it leads to */
 	if (f->flags & X86_O_PATH && f->path[0] == '/' && !f->deleted)
 		return NULL;
-	/* another one would not be what is at the other end */
-	if (f->kind == FILE_DEVICE && f->rdev == PTMX)
-		return "the master of a pseudo-terminal " NOT_YET;
+	if (is_master(f))
+		return why_not_master(f->terminal);
 	return f->kind < (enum file_kind)ARRAY_SIZE(file_why) ? file_why[f->kind] : NULL;
 }
 

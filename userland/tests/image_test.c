@@ -64,6 +64,30 @@ static void count_lines(void *ctx, int pid, const char *object, const char *why)
 	sprintf(text + strlen(text), "pid %d %s: %s\n", pid, object, why);
 }
 
+/* What has another end than the one that is in the image. */
+static void test_master(struct image *img, struct open_file *f)
+{
+	struct terminal terminal = { .outside = true };
+	char text[4096] = "";
+
+	f->kind = FILE_DEVICE;
+	f->rdev = PTMX_RDEV;
+	check(image_unsupported(img, count_lines, text) == 3 &&
+		      strstr(text, "a pseudo-terminal whose state is not in the image cannot"),
+	      "and a master that nothing is known of");
+	f->terminal = &terminal;
+	check(image_unsupported(img, count_lines, text) == 3 &&
+		      strstr(text, "whose slave others than the group have open, too, cannot"),
+	      "or whose slave is open elsewhere");
+	terminal = (struct terminal){ .line = 2 };
+	check(image_unsupported(img, count_lines, text) == 3 &&
+		      strstr(text, "a line discipline of its own cannot"),
+	      "or that is no usual terminal");
+	terminal.line = 0;
+	check(image_unsupported(img, count_lines, text) == 2, "any other can be resumed");
+	f->terminal = NULL;
+}
+
 static void test_open(const char *dir)
 {
 	char core[300], text[4096] = "";
@@ -82,11 +106,7 @@ static void test_open(const char *dir)
 		      strstr(text, "pid 42 fd 1 (socket:[1]): sockets cannot be resumed") &&
 		      strstr(text, "fd 2 (/tmp/gone (deleted)): a file without a name"),
 	      "what is unsupported");
-	img->files[3].kind = FILE_DEVICE;
-	img->files[3].rdev = 0x502;
-	check(image_unsupported(img, count_lines, text) == 3 &&
-		      strstr(text, "the master of a pseudo-terminal cannot be resumed"),
-	      "and what has another end outside of all files");
+	test_master(img, &img->files[3]);
 	img->files[3].kind = FILE_QUEUE;
 	text[0] = 0;
 	check(image_unsupported(img, count_lines, text) == 3 &&
