@@ -214,8 +214,16 @@ static void note_unsupported(void *ctx, int pid, const char *object, const char 
 /* What open files hold is there for as long as nobody reads or writes on. */
 static int capture_state(struct dump *d)
 {
-	if (capture_cores(d) || find_holders(d) || capture_pipes(d) || capture_events(d) ||
-	    capture_locks(d) || capture_sysv(d) || capture_contents(d))
+	int ret;
+
+	if (capture_cores(d) || find_holders(d))
+		return -1;
+	/* first, since all the rest may be for nothing */
+	ret = capture_terminals(d);
+	if (ret)
+		return ret;
+	if (capture_pipes(d) || capture_events(d) || capture_locks(d) || capture_sysv(d) ||
+	    capture_contents(d))
 		return -1;
 	/* who was left asleep may have been woken, and have read on */
 	return session_disturbed(d);

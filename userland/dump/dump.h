@@ -95,6 +95,7 @@ struct dump {
 	struct content *contents;
 	size_t nr_contents;
 	bool sysv; /* there is System V IPC that it might use */
+	const char *unread; /* of a terminal: why it cannot be taken as it is now, and the remedy */
 	size_t nr_sysv_left; /* of that, root's that nobody here made or used */
 	struct mounts *mounts; /* mounts.c: in namespaces other than the dumper's */
 	size_t nr_mounts;
@@ -162,6 +163,7 @@ FILE *holder_info(const struct holder *h); /* its fdinfo; NULL and errno */
 /* One file for each kind of what only an open file knows, read while all are frozen. */
 int capture_pipes(struct dump *d);
 int capture_events(struct dump *d);
+int capture_terminals(struct dump *d); /* 1: not now, as d->unread tells */
 int capture_locks(struct dump *d);
 int capture_sysv(struct dump *d);
 int capture_contents(struct dump *d);

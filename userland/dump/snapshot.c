@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define ATTEMPTS 3
+#define READING_ATTEMPTS 6
 
 /* Who is killed or left stopped must not run on before the image is complete. */
 static bool stays_frozen(const struct dump *d)
@@ -91,18 +93,27 @@ static int attempt(struct dump *d, uint32_t mode)
 	return ret;
 }
 
+/* Time for programs to read what is on its way between them: longer with each attempt. */
+static void let_read(int attempt)
+{
+	const struct timespec nap = { 0, 10000000l << attempt };
+
+	nanosleep(&nap, NULL);
+}
+
 int snapshot_take(struct dump *d)
 {
 	uint32_t mode = stays_frozen(d) ? XCKPT_MODE_STRICT : d->opt.mode;
 
-	for (int i = 0; i < ATTEMPTS; i++) {
+	for (int i = 0; i < (d->unread ? READING_ATTEMPTS : ATTEMPTS); i++) {
 		int ret = attempt(d, mode);
 
+		d->unread = NULL;
 		if (!ret) {
 			ret = capture_frozen(d);
 			if (!ret && would_be_disturbed(d, d->nr_contents))
 				ret = 1;
-			if (ret > 0 && d->opt.mode == XCKPT_MODE_AUTO)
+			if (ret > 0 && !d->unread && d->opt.mode == XCKPT_MODE_AUTO)
 				mode = XCKPT_MODE_STRICT;
 		}
 		if (ret <= 0)
@@ -110,7 +121,11 @@ int snapshot_take(struct dump *d)
 		if (session_thaw(d, 0) || interrupted)
 			return -1;
 		capture_forget(d);
+		if (d->unread)
+			let_read(i);
 	}
+	if (d->unread)
+		return fail("cannot dump %s: %s", d->name, d->unread);
 	return fail("cannot dump %s: threads of it were woken or killed in each of %d attempts "
 		    "(dump again when nobody sends it signals or traces it)",
 		    d->name, ATTEMPTS);
