@@ -348,6 +348,7 @@ dump_error_unsupported() {
 		tables descriptors that are shared with another process
 		packets fd [0-9]+ \(pipe:.*with and without O_DIRECT
 		unread fd [0-9]+ \(anon_inode:.*inotify.*events that were not read
+		slave fd [0-9]+ \(/dev/ptmx\): .* whose slave others than the group have open
 		pidfd fd [0-9]+ \(.*pidfd.*outside of the group
 		undo SEM_UNDO .*shared with another process
 		apart several IPC namespaces
@@ -382,6 +383,23 @@ dump_error_mounts() {
 	result "$(grep -q mount "$DIR/err" && echo 1 || echo 0)" \
 		'where the same is mounted: not a word' "$(<"$DIR/err")"
 	rm -rf "$IMAGES/image"
+	end_ticker
+}
+
+# What is on its way through a terminal can be read, but not copied: never lost silently.
+dump_error_terminal() {
+	local name="^xckpt-dump: cannot dump pid"
+	ticker typed
+	refused 'a line that was typed and not read' \
+		"$name $PID: [0-9]+ bytes in pseudo-terminal [0-9]+ that pid $PID \\(fd .*\\) has not read .*dump again" \
+		xckpt-dump -p "$PID" -o "$IMAGES/image"
+	goes_on 'a line that was typed and not read'
+	end_ticker
+	ticker held
+	refused 'a terminal that is held up' \
+		"$name $PID: what pid $PID \\(fd .*\\) writes to pseudo-terminal [0-9]+ is held up.*dump again" \
+		xckpt-dump -p "$PID" -o "$IMAGES/image"
+	goes_on 'a terminal that is held up'
 	end_ticker
 }
 

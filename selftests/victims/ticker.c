@@ -9,6 +9,9 @@
  *   tables    has a child that shares descriptors and working directory
  *   packets   has a pipe with a stream and a packet in it
  *   unread    watches FILE by inotify, and does not read what happens to it
+ *   slave     has the master of a pseudo-terminal whose slave a process outside has
+ *   typed     has both sides of one, with a line that was typed and not read
+ *   held      has both sides of one whose output is held up
  *   pidfd     has its parent's pidfd
  *   sysv      has System V shared memory attached, a semaphore set and a queue
  *   undo      has a child that shares SEM_UNDO
@@ -35,6 +38,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -196,6 +200,44 @@ static void *get_blocked(void *arg)
 	return NULL;
 }
 
+static int open_terminal(int *slave)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+	if (master < 0 || unlockpt(master) ||
+	    (*slave = open(ptsname(master), O_RDWR | O_NOCTTY)) < 0)
+		die("posix_openpt");
+	return master;
+}
+
+static void give_slave(void)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	int slave;
+
+	open_terminal(&slave);
+	if (clone(sit, stack + sizeof(stack), CLONE_PARENT | SIGCHLD, NULL) < 0)
+		die("clone");
+	close(slave);
+}
+
+static void type_line(void)
+{
+	int slave, master = open_terminal(&slave);
+
+	if (write(master, "a line\n", 7) != 7)
+		die("write");
+}
+
+static void hold_output(void)
+{
+	int slave;
+
+	open_terminal(&slave);
+	if (tcflow(slave, TCOOFF))
+		die("tcflow");
+}
+
 static void start(void *(*fn)(void *))
 {
 	pthread_t thread;
@@ -221,6 +263,12 @@ int main(int argc, char **argv)
 			hold_packets();
 		} else if (!strcmp(argv[i], "unread")) {
 			hold_watch(argv[1]);
+		} else if (!strcmp(argv[i], "slave")) {
+			give_slave();
+		} else if (!strcmp(argv[i], "typed")) {
+			type_line();
+		} else if (!strcmp(argv[i], "held")) {
+			hold_output();
 		} else if (!strcmp(argv[i], "pidfd")) {
 			hold_parent();
 		} else if (!strcmp(argv[i], "sysv")) {
