@@ -314,19 +314,25 @@ int contents_unpack(const struct plan *plan, const struct plan_op *op)
 	return ret < 0 ? -1 : 0;
 }
 
-/* A directory without a name: made for a moment, opened, removed. */
-int contents_lost_directory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+int nameless_directory(mode_t mode, int flags)
 {
 	const char *tmp = getenv("TMPDIR");
 	char path[PATH_MAX];
-	int fd = -1, ret = -1;
+	int fd = -1;
 
 	snprintf(path, sizeof(path), "%.4000s/xckpt-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	if (mkdtemp(path)) {
-		if (!chmod(path, (mode_t)op->arg[1]))
-			fd = open(path, oflags_to_host(op->arg[2]) | O_DIRECTORY | O_CLOEXEC);
+		if (!chmod(path, mode))
+			fd = open(path, flags | O_DIRECTORY | O_CLOEXEC);
 		rmdir(path);
 	}
+	return fd;
+}
+
+int contents_lost_directory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
+{
+	int fd = nameless_directory((mode_t)op->arg[1], oflags_to_host(op->arg[2])), ret;
+
 	if (fd < 0)
 		return fail("cannot make a directory in the place of %s, which was removed: %s",
 			    op->path, strerror(errno));

@@ -15,6 +15,7 @@
 
 #include "launch_cover.h"
 #include "launch_exec.h"
+#include "launch_slots.h"
 #include "report.h"
 
 #define PIDS_USUAL 32768 /* kernel.pid_max where nobody has set it */
@@ -71,6 +72,22 @@ static void tell_warning(const struct plan *plan, const struct plan_op *op, int 
 		warn("cannot tell a warning: %s", strerror(errno));
 }
 
+/* One that was removed is another one without a name. */
+static int enter_directory(const char *path)
+{
+	int fd, ret;
+
+	if (!chdir(path))
+		return 0;
+	if (errno != ENOENT || !is_path_removed(path))
+		return -1;
+	fd = nameless_directory(0755, O_PATH);
+	ret = fchdir(fd);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 static int surroundings(const struct process_plan *plan, int status)
 {
 	size_t i;
@@ -78,7 +95,7 @@ static int surroundings(const struct process_plan *plan, int status)
 	for (i = 0; i < plan->nr_ops; i++) {
 		const struct plan_op *op = &plan->group->ops[plan->first_op + i];
 
-		if (op->kind == OP_CWD && chdir(op->path))
+		if (op->kind == OP_CWD && enter_directory(op->path))
 			return fail("cannot resume pid %d: its working directory %s: %s",
 				    plan->process->info.pid, op->path, strerror(errno));
 		if (op->kind == OP_UMASK)

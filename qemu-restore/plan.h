@@ -335,6 +335,9 @@ void plan_issue(struct plan *plan, bool forceable, const char *fmt, ...)
 void plan_warning(struct plan *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const char *plan_path(struct plan *plan, const char *path); /* where a path of the image is now */
+/* Is it the kernel's for what has been removed? So may a name end, too: only where nothing has it.
+ */
+bool is_path_removed(const char *path);
 /* plan_terminals.c: the controlling terminal of session @sid, NULL: none that is made. */
 const struct plan_terminal *plan_terminal_of(const struct plan *plan, int sid);
 void *plan_must(void *p); /* NULL: no memory, which ends the program */

@@ -44,3 +44,11 @@ const char *plan_path(struct plan *plan, const char *path)
 	plan->paths[plan->nr_paths++] = mapped;
 	return mapped;
 }
+
+bool is_path_removed(const char *path)
+{
+	static const char end[] = " (deleted)";
+	size_t len = strlen(path);
+
+	return len >= sizeof(end) && !strcmp(path + len - (sizeof(end) - 1), end);
+}

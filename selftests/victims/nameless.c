@@ -2,7 +2,7 @@
 /*
  * nameless [LINES]: files that no path leads to: removed files and folders, memfds
  * with their seals; shared memory by a name (shm_open(3), sem_open(3)); a path that
- * is only a path (O_PATH).
+ * is only a path (O_PATH); a working directory that was removed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -182,15 +182,21 @@ static void turn(unsigned int i, int ask, int answer)
 	if (write(ask, "?", 1) != 1 || read(answer, line, 1) != 1)
 		die("the other process");
 	expect(((unsigned int *)named)[1] == i, "the other process has seen it");
+	expect(line[0] == '!', "and is in a directory that was removed");
 }
 
 static _Noreturn void other(int ask, int answer)
 {
-	char c;
+	char c, path[4096];
 
+	if (mkdir("place", 0755) || chdir("place") || rmdir("../place"))
+		die("place");
 	while (read(ask, &c, 1) == 1) {
 		((volatile unsigned int *)named)[1] = ((volatile unsigned int *)named)[0];
-		if (write(answer, "!", 1) != 1)
+		errno = 0;
+		c = !getcwd(path, sizeof(path)) && errno == ENOENT && !access(".", X_OK) ? '!'
+											 : '?';
+		if (write(answer, &c, 1) != 1)
 			break;
 	}
 	_exit(0);
