@@ -38,7 +38,8 @@ dump() {
 	shift
 	rm -rf "${LOCAL:?}/$name"
 	xckpt-dump -q -p "$PID" -o "$LOCAL/$name" "$@" 2>"$LOCAL/err" || status=$?
-	kill -KILL "$PID"
+	# on a slow machine it may be over
+	kill -KILL "$PID" 2>/dev/null || true
 	wait "$PID" 2>/dev/null || true
 	result "$status" "$name: dumped" "$(<"$LOCAL/err")"
 	[ "$status" -ne 0 ] || tar -C "$LOCAL" -cSf "$STORE/$name.tar" "$name"
