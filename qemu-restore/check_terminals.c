@@ -53,12 +53,7 @@ static const struct plan_terminal *find(const struct check *c, const struct term
 /* Plans name files by their ids. */
 uint64_t check_slave_rdev(const struct check *c, const struct open_file *f)
 {
-	const struct image *img = c->plan->img;
-	size_t i;
-
-	for (i = 0; img->files[i].id != f->master; i++)
-		;
-	return rdev_of(c, find(c, img->files[i].terminal));
+	return rdev_of(c, find(c, image_find_file(c->plan->img, f->master)->terminal));
 }
 
 int check_side(struct check *c, const struct process_fd *fd, const struct plan_op *maker)

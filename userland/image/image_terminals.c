@@ -13,19 +13,10 @@ static int damaged(const struct image_priv *priv, const struct open_file *f, con
 		    priv->action, f->id, what);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	const struct open_file *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
 static int check_slave(const struct image *img, const struct image_priv *priv,
 		       const struct open_file *f)
 {
-	struct open_file key = { .id = f->master };
-	const struct open_file *master =
-		bsearch(&key, img->files, img->nr_files, sizeof(key), compare_ids);
+	const struct open_file *master = image_find_file(img, f->master);
 
 	if (!master || !master->terminal)
 		return damaged(priv, f, "is a terminal whose master it does not have");
@@ -49,13 +40,9 @@ static bool has_group(const struct image *img, const struct terminal *t)
 /* Whoever leads the session has the terminal, or nobody in it has. */
 static bool has_leader(const struct image *img, const struct terminal *t)
 {
-	for (size_t i = 0; i < img->nr_processes; i++) {
-		const struct xckpt_note_process *p = &img->processes[i].info;
+	const struct image_process *leader = image_find_process(img, t->session);
 
-		if (p->pid == t->session)
-			return p->sid == t->session && p->flags & XCKPT_PROCESS_TTY;
-	}
-	return false;
+	return leader && leader->info.sid == t->session && leader->info.flags & XCKPT_PROCESS_TTY;
 }
 
 static int check_master(const struct image *img, const struct image_priv *priv,

@@ -153,9 +153,8 @@ static void print_terminal(const struct image *img, const struct open_file *f)
 		    t->exclusive || t->slave_exclusive ? ", exclusive" : "",
 		    t->locked ? ", locked" : "");
 	}
-	for (size_t i = 0; f->master && i < img->nr_files; i++)
-		if (img->files[i].id == f->master)
-			say(" of pseudo-terminal %u", img->files[i].terminal->index);
+	if (f->master)
+		say(" of pseudo-terminal %u", image_find_file(img, f->master)->terminal->index);
 }
 
 static void print_contents(const struct open_file *f)
