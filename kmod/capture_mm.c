@@ -83,9 +83,7 @@ static u32 vma_flags(struct vm_area_struct *vma)
 		{ VM_NOHUGEPAGE, XCKPT_VMA_NOHUGEPAGE },
 		{ VM_MERGEABLE, XCKPT_VMA_MERGEABLE },
 		{ VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR, XCKPT_VMA_UFFD },
-#ifdef VM_SEALED /* since 6.10 */
-		{ VM_SEALED, XCKPT_VMA_SEALED },
-#endif
+		{ COMPAT_VM_SEALED, XCKPT_VMA_SEALED },
 	};
 	u32 flags = 0;
 	unsigned int i;

@@ -115,7 +115,8 @@ static void fill_affinity(struct xckpt_note_thread *note, struct task_struct *ta
 	if (!compat_has_affinity(task) || cpumask_subset(cpu_online_mask, &task->cpus_mask) ||
 	    nr_cpu_ids > 64 * XCKPT_AFFINITY_WORDS)
 		return;
-	for_each_cpu(cpu, &task->cpus_mask) note->affinity[cpu / 64] |= 1ull << cpu % 64;
+	for_each_cpu(cpu, &task->cpus_mask)
+		note->affinity[cpu / 64] |= 1ull << cpu % 64;
 }
 
 static void fill_scheduling(struct xckpt_note_thread *note, struct task_struct *task)

@@ -9,21 +9,29 @@
 
 #include "capture.h"
 
+static bool is_sharer(struct task_struct *task, struct task_struct *leader, struct mm_struct *mm)
+{
+	return READ_ONCE(task->mm) == mm && !same_thread_group(task, leader) &&
+	       !(task->flags & PF_KTHREAD) && !READ_ONCE(task->vfork_done);
+}
+
 /* vfork() shares memory, too, but the one waits for the other. */
 static bool shares_memory(struct task_struct *leader, struct mm_struct *mm)
 {
-	struct task_struct *other;
+	struct task_struct *process, *task;
 	bool shares = false;
+	int own = 0;
 
-	/* its threads and whoever captures */
-	if (atomic_read(&mm->mm_users) <= get_nr_threads(leader) + 1 ||
-	    READ_ONCE(leader->vfork_done))
+	if (READ_ONCE(leader->vfork_done))
 		return false;
 	rcu_read_lock();
-	for_each_process(other) {
-		if (READ_ONCE(other->mm) == mm && !same_thread_group(other, leader) &&
-		    !(other->flags & PF_KTHREAD) && !READ_ONCE(other->vfork_done))
-			shares = true;
+	/* threads that have ended have no memory, but may still be counted as threads */
+	for_each_thread(leader, task)
+		own += READ_ONCE(task->mm) == mm;
+	/* beside these there is whoever captures; others have to be looked for everywhere */
+	if (atomic_read(&mm->mm_users) > own + 1) {
+		for_each_process_thread(process, task)
+			shares |= is_sharer(task, leader, mm);
 	}
 	rcu_read_unlock();
 	return shares;

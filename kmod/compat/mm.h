@@ -26,6 +26,13 @@ static inline void compat_anon_name(struct vm_area_struct *vma, char *to, size_t
 		strscpy(to, name->name, size);
 }
 
+/* mseal(2), since 6.10 */
+#ifdef VM_SEALED
+#define COMPAT_VM_SEALED VM_SEALED
+#else
+#define COMPAT_VM_SEALED VM_NONE
+#endif
+
 /* What prctl(2) asked for the whole memory: since 6.3 MDWE, since 6.4 MEMORY_MERGE. */
 static inline u32 compat_prctl_flags(struct mm_struct *mm)
 {
