@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a core tells of a thread, against what the thread holds. Root, module loaded. */
-#include <asm/ldt.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/io.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/rseq.h>
@@ -37,12 +34,17 @@ static void get_core(int fd, pid_t pid, const struct way *way)
 		ASSERT(!thaw(fd));
 }
 
-/* @check with the core of each way; a complaint is followed by the way's name. */
-static void in_every_way(pid_t pid, void (*check)(void))
+/*
+ * @check with the core of each way; a complaint is followed by the way's name. @sleeper:
+ * a thread that is to be asleep each time, and not still on its way back there; or 0.
+ */
+static void in_every_way(pid_t pid, pid_t sleeper, void (*check)(void))
 {
 	for (size_t i = 0; i < NR_WAYS; i++) {
 		int before = failed_here, fd = session();
 
+		if (sleeper)
+			EXPECT(reaches_state(sleeper, 'S'));
 		get_core(fd, pid, &ways[i]);
 		check();
 		if (failed_here > before)
@@ -179,7 +181,7 @@ TEST(registers_in_user_code)
 	share_counters();
 	held_fill();
 	pid = target(in_user_code);
-	in_every_way(pid, check_user_code);
+	in_every_way(pid, 0, check_user_code);
 	EXPECT(moves(0, 1));
 }
 
@@ -215,8 +217,7 @@ TEST(registers_in_a_system_call)
 	held_fill();
 	pid = target(in_a_system_call);
 	EXPECT(reaches(1, 1));
-	EXPECT(reaches_state(held_tid(), 'S'));
-	in_every_way(pid, check_system_call);
+	in_every_way(pid, held_tid(), check_system_call);
 	EXPECT(!shared[HELD_RETURNED]);
 }
 
@@ -331,7 +332,7 @@ TEST(signal_masks_are_those_after_the_call)
 		EXPECT(reaches(8 + (int)n, 1));
 		EXPECT(reaches_state((pid_t)shared[8 + n], 'S'));
 	}
-	in_every_way(pid, check_masks);
+	in_every_way(pid, 0, check_masks);
 	for (long n = 0; n < NR_WAITS; n++)
 		EXPECT(!shared[16 + n]);
 }
@@ -392,66 +393,5 @@ TEST(what_a_thread_has_registered)
 	share_counters();
 	pid = target(with_registrations);
 	EXPECT(reaches(HELD_TID, 1));
-	in_every_way(pid, check_registrations);
-}
-
-#define ASKED 7 /* in shared[]: which of XCKPT_PROCESS_* it got */
-
-static long ask_processor(uint32_t what)
-{
-	static const struct user_desc segment = { .entry_number = 1, .limit = 1, .useable = 1 };
-
-	switch (what) {
-	case XCKPT_PROCESS_SEGMENTS:
-		return syscall(SYS_modify_ldt, 1, &segment, sizeof(segment));
-	case XCKPT_PROCESS_IO_PORTS:
-		return ioperm(0x80, 1, 1);
-	case XCKPT_PROCESS_TRAPS:
-		return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
-	default:
-		return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, ~0ul, NULL);
-	}
-}
-
-/* Each in another thread, and none in the first; a kernel may be built without some. */
-static void *asking_thread(void *arg)
-{
-	long missing = ask_processor((uint32_t)(uintptr_t)arg);
-
-	if (missing && errno != ENOSYS)
-		_exit(97);
-	shared[ASKED] = missing ? 0 : (uint64_t)(uintptr_t)arg;
-	shared[HELD_TID] = (uint64_t)gettid();
-	return pausing_thread(NULL);
-}
-
-static uint32_t asked;
-
-static void with_asking_thread(void)
-{
-	in_thread(asking_thread, asked);
-	napping_thread(NULL);
-}
-
-static void check_asked(void)
-{
-	const struct xckpt_note_process *process;
-	size_t size;
-
-	process = note(XCKPT_NT_PROCESS, 0, &size);
-	ASSERT(process);
-	EXPECT((process->flags & (XCKPT_PROCESS_SEGMENTS | XCKPT_PROCESS_IO_PORTS |
-				  XCKPT_PROCESS_TRAPS | XCKPT_PROCESS_DISPATCH)) == shared[ASKED]);
-}
-
-TEST(what_was_asked_of_the_processor)
-{
-	pid_t pid;
-
-	for (asked = XCKPT_PROCESS_SEGMENTS; asked <= XCKPT_PROCESS_DISPATCH; asked <<= 1) {
-		share_counters();
-		pid = target(with_asking_thread);
-		EXPECT(reaches(HELD_TID, 1));
-		in_every_way(pid, check_asked);
-	}
+	in_every_way(pid, 0, check_registrations);
 }

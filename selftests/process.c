@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a core tells of a process by flags, each of them by itself. Root, module loaded. */
+#include <asm/ldt.h>
+#include <sched.h>
+#include <sys/io.h>
+#include <sys/prctl.h>
+
+#include "corefile.h"
+
+/* in shared[]: that all is as it is to be; which of XCKPT_PROCESS_* it got */
+enum { READY = 5, ASKED = 7 };
+
+/* of @pid's note, as it is now */
+static uint32_t flags_of(pid_t pid)
+{
+	const struct xckpt_note_process *process;
+	struct xckpt_freeze f;
+	int fd = session();
+	uint32_t flags;
+	size_t size;
+
+	ASSERT(!freeze(fd, pid, &f));
+	core_load(core_of(fd, pid, 0));
+	process = note(XCKPT_NT_PROCESS, 0, &size);
+	ASSERT(process);
+	flags = process->flags;
+	ASSERT(!thaw(fd));
+	close(core.fd);
+	close(fd);
+	return flags;
+}
+
+static long ask_processor(uint32_t what)
+{
+	static const struct user_desc segment = { .entry_number = 1, .limit = 1, .useable = 1 };
+
+	switch (what) {
+	case XCKPT_PROCESS_SEGMENTS:
+		return syscall(SYS_modify_ldt, 1, &segment, sizeof(segment));
+	case XCKPT_PROCESS_IO_PORTS:
+		return ioperm(0x80, 1, 1);
+	case XCKPT_PROCESS_TRAPS:
+		return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+	default:
+		return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, ~0ul, NULL);
+	}
+}
+
+/* Each in another thread, and none in the first; a kernel may be built without some. */
+static void *asking_thread(void *arg)
+{
+	long missing = ask_processor((uint32_t)(uintptr_t)arg);
+
+	if (missing && errno != ENOSYS)
+		_exit(97);
+	shared[ASKED] = missing ? 0 : (uint64_t)(uintptr_t)arg;
+	shared[READY] = 1;
+	return pausing_thread(NULL);
+}
+
+static uint32_t asked;
+
+static void with_asking_thread(void)
+{
+	in_thread(asking_thread, asked);
+	napping_thread(NULL);
+}
+
+TEST(what_was_asked_of_the_processor)
+{
+	pid_t pid;
+
+	for (asked = XCKPT_PROCESS_SEGMENTS; asked <= XCKPT_PROCESS_DISPATCH; asked <<= 1) {
+		share_counters();
+		pid = target(with_asking_thread);
+		EXPECT(reaches(READY, 1));
+		EXPECT((flags_of(pid) & (XCKPT_PROCESS_SEGMENTS | XCKPT_PROCESS_IO_PORTS |
+					 XCKPT_PROCESS_TRAPS | XCKPT_PROCESS_DISPATCH)) ==
+		       shared[ASKED]);
+	}
+}
+
+static int share(void *arg)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	shared[READY] = 1;
+	pausing_thread(NULL);
+	return 0;
+}
+
+/* Another process with the same memory; it ends with the thread that made it. */
+static void with_sharer(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+
+	if (clone(share, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL) < 0)
+		_exit(97);
+	napping_thread(NULL);
+}
+
+static void *sharing_thread(void *arg)
+{
+	with_sharer();
+	return NULL;
+}
+
+/* Who has ended has no memory, and is counted as a thread all the same. */
+static void with_sharer_and_ended_threads(void)
+{
+	in_thread(sharing_thread, 0);
+	syscall(SYS_exit, 0);
+}
+
+static void with_threads(void)
+{
+	in_thread(pausing_thread, 0);
+	in_thread(pausing_thread, 0);
+	shared[READY] = 1;
+	napping_thread(NULL);
+}
+
+TEST(memory_of_another_process)
+{
+	static const struct {
+		void (*run)(void);
+		uint32_t flag;
+	} of[] = { { with_threads, 0 },
+		   { with_sharer, XCKPT_PROCESS_ODD_MM },
+		   { with_sharer_and_ended_threads, XCKPT_PROCESS_ODD_MM } };
+	pid_t pid;
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		share_counters();
+		pid = target(of[i].run);
+		EXPECT(reaches(READY, 1));
+		EXPECT((flags_of(pid) & XCKPT_PROCESS_ODD_MM) == of[i].flag);
+	}
+}
