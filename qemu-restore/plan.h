@@ -384,6 +384,9 @@ void plan_process(struct process_plan *plan);
 void plan_limits(struct process_plan *plan);
 void plan_root(struct process_plan *plan);
 void plan_thread(struct process_plan *plan, size_t n); /* plan_thread.c: its tail */
+/* plan_scheduling.c: the last is to be done before its privileges are those of the image */
+void plan_scheduling(struct process_plan *plan, const struct image_thread *t);
+void plan_wishes(struct process_plan *plan, const struct image_thread *t);
 void plan_clones(struct process_plan *plan); /* the other threads */
 void plan_ended_leader(struct process_plan *plan);
 

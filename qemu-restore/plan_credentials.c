@@ -13,13 +13,8 @@
 #define PR_SET_KEEPCAPS 8
 #define PR_CAPBSET_DROP 24
 #define PR_SET_SECUREBITS 28
-#define PR_MCE_KILL 33
 #define PR_SET_NO_NEW_PRIVS 38
 #define PR_CAP_AMBIENT 47
-#define PR_SET_SPECULATION_CTRL 53
-#define SPEC_DISABLE 4
-#define SPEC_NEVER 8
-#define PR_SET_IO_FLUSHER 57
 #define PR_CAP_AMBIENT_RAISE 2
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
 #define SECBIT_KEEP_CAPS 0x10
@@ -220,30 +215,6 @@ void plan_dumpable(struct process_plan *plan)
 	if (info->dumpable < 2 && (has_other_ids(plan) || !info->dumpable))
 		plan_syscall(plan, info->pid, NR_PRCTL, PR_SET_DUMPABLE, info->dumpable, 0, 0)
 			->optional = true;
-}
-
-/* Some are for root, and what a thread may be kept from it does not get back. */
-static void plan_wishes(struct process_plan *plan, const struct image_thread *t)
-{
-	static const struct {
-		uint32_t flag, option;
-		uint64_t arg[2];
-	} of[] = {
-		{ XCKPT_THREAD_MCE_EARLY, PR_MCE_KILL, { 1, 1 } },
-		{ XCKPT_THREAD_MCE_LATE, PR_MCE_KILL, { 1, 0 } },
-		{ XCKPT_THREAD_IO_FLUSHER, PR_SET_IO_FLUSHER, { 1, 0 } },
-		{ XCKPT_THREAD_NO_STORE_BYPASS, PR_SET_SPECULATION_CTRL, { 0, SPEC_DISABLE } },
-		{ XCKPT_THREAD_NO_STORE_BYPASS_EVER, PR_SET_SPECULATION_CTRL, { 0, SPEC_NEVER } },
-		{ XCKPT_THREAD_NO_BRANCHES, PR_SET_SPECULATION_CTRL, { 1, SPEC_DISABLE } },
-		{ XCKPT_THREAD_NO_BRANCHES_EVER, PR_SET_SPECULATION_CTRL, { 1, SPEC_NEVER } },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(of) / sizeof(*of); i++)
-		if (t->info.flags & of[i].flag)
-			plan_syscall(plan, t->tid, NR_PRCTL, of[i].option, of[i].arg[0],
-				     of[i].arg[1], 0)
-				->optional = true;
 }
 
 void plan_credentials(struct process_plan *plan, const struct image_thread *t)

@@ -18,10 +18,7 @@
 #define XTILEDATA 18
 #define X86_SIGSTOP 19
 #define PR_SET_NAME 15
-#define PR_SET_TIMERSLACK 29
 #define ROBUST_LIST_SIZE 24
-#define IOPRIO_WHO_PROCESS 1
-#define SCHED_RESET_ON_FORK_X86 0x40000000u
 #define RSEQ_FAILED 0xfffffffeu /* RSEQ_CPU_ID_REGISTRATION_FAILED */
 
 /*
@@ -183,56 +180,6 @@ static void plan_registrations(struct process_plan *plan, const struct image_thr
 	op = plan_add(plan, OP_POKE4, t->tid);
 	op->arg[0] = rseq;
 	op->object = "rseq cpu_id_start";
-}
-
-/* Where it had all processors it has those of qemu-resume, whoever limited that. */
-static void plan_affinity(struct process_plan *plan, const struct image_thread *t)
-{
-	const __u64 *mask = t->info.affinity;
-	struct plan_op *op;
-	size_t i;
-
-	for (i = 0; i < XCKPT_AFFINITY_WORDS && !mask[i]; i++)
-		;
-	if (i == XCKPT_AFFINITY_WORDS)
-		return;
-	op = plan_syscall(plan, t->tid, NR_SCHED_SETAFFINITY, 0, sizeof(t->info.affinity),
-			  buffer_add(&plan->data, mask, sizeof(t->info.affinity), 8), 0);
-	op->refs = 1 << 2;
-	op->optional = true;
-	op->object = "the processors that it may run on";
-}
-
-/* qemu-resume's own would be inherited. */
-static void plan_scheduling(struct process_plan *plan, const struct image_thread *t)
-{
-	const struct xckpt_note_thread *info = &t->info;
-	const struct plan_host *host = plan->host;
-	bool reset = info->flags & XCKPT_THREAD_RESET_ON_FORK;
-	uint32_t priority = info->rt_priority;
-	struct plan_op *op;
-
-	plan_affinity(plan, t);
-	if (info->ioprio) {
-		op = plan_syscall(plan, t->tid, NR_IOPRIO_SET, IOPRIO_WHO_PROCESS, 0, info->ioprio,
-				  0);
-		op->optional = true;
-		op->object = "the I/O priority";
-	}
-	if (info->policy || host->policy || reset) {
-		op = plan_syscall(plan, t->tid, NR_SCHED_SETSCHEDULER, 0,
-				  info->policy | (reset ? SCHED_RESET_ON_FORK_X86 : 0),
-				  buffer_add(&plan->data, &priority, sizeof(priority), 4), 0);
-
-		op->refs = 1 << 2;
-		op->optional = true;
-	}
-	if (info->nice != host->nice)
-		plan_syscall(plan, t->tid, NR_SETPRIORITY, 0, 0, (int64_t)info->nice, 0)->optional =
-			true;
-	if (info->timer_slack_ns && info->timer_slack_ns != host->timer_slack_ns)
-		plan_syscall(plan, t->tid, NR_PRCTL, PR_SET_TIMERSLACK, info->timer_slack_ns, 0, 0)
-			->optional = true;
 }
 
 /* Queued while everything is blocked, in the order in which they came. */

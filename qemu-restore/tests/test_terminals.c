@@ -233,9 +233,9 @@ static void test_made(void)
 
 	begin();
 	plan = make();
-	if (access("/dev/ptmx", R_OK | W_OK) || slots_open(&slots, plan, AT_FDCWD)) {
+	if (access("/dev/ptmx", R_OK | W_OK)) {
 		ok(true, "pseudo-terminals # SKIP there are none here");
-	} else {
+	} else if (ok(!slots_open(&slots, plan, AT_FDCWD), "a pair is made")) {
 		c = (struct check){ .plan = plan, .slots = &slots };
 		hangup.fd = slots.fd[plan->terminals[0].master];
 		ok(fcntl(hangup.fd, F_GETFL) & O_NONBLOCK, "its flags are those of the image");
