@@ -47,6 +47,11 @@ u32 capture_table(struct notes *notes, u32 nr, u32 size);
 /* One file per kind of notes. */
 void capture_identity(struct capture *capture); /* capture_process.c */
 void capture_signals(struct capture *capture); /* capture_process.c */
+/* capture_creds.c; the first sets only what credentials are */
+void capture_process_creds(struct xckpt_note_process *note, struct task_struct *leader);
+/* A table of the running note: its offset, and how many there are in @nr. */
+u32 capture_groups(struct capture *capture, struct task_struct *task, u32 *nr);
+void capture_thread_creds(struct capture *capture, struct task_struct *task);
 u32 capture_cpu_flags(struct capture *capture); /* capture_cpu.c: XCKPT_PROCESS_* */
 u32 capture_world_flags(struct capture *capture); /* capture_world.c: the same */
 /* capture_timers.c: what timer_create(2) made; before what is pending */

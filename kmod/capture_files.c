@@ -196,6 +196,8 @@ static void fill_file(struct xckpt_file *to, struct file *file, struct pid_names
 		to->state |= XCKPT_FILE_QUEUE;
 	if (has_locks(inode))
 		to->state |= XCKPT_FILE_LOCKED;
+	if (d_unlinked(file->f_path.dentry))
+		to->state |= XCKPT_FILE_UNLINKED;
 	if (compat_eventfd_is_semaphore(file))
 		to->state |= XCKPT_FILE_SEMAPHORE;
 	if (vfs_getattr(&file->f_path, &stat, STATX_BASIC_STATS, AT_STATX_DONT_SYNC))

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is one per process: ids, credentials, limits, timers, signal actions. */
 #include <linux/binfmts.h>
-#include <linux/cred.h>
 #include <linux/elfcore.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -10,33 +9,10 @@
 #include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
 #include <linux/seccomp.h>
-#include <linux/user_namespace.h>
 
 #include "capture.h"
 #include "compat/task.h"
 #include "symbols.h"
-
-static void fill_creds(struct xckpt_note_process *note, struct task_struct *leader)
-{
-	const struct cred *cred = get_task_cred(leader);
-
-	note->uid = from_kuid_munged(&init_user_ns, cred->uid);
-	note->euid = from_kuid_munged(&init_user_ns, cred->euid);
-	note->suid = from_kuid_munged(&init_user_ns, cred->suid);
-	note->fsuid = from_kuid_munged(&init_user_ns, cred->fsuid);
-	note->gid = from_kgid_munged(&init_user_ns, cred->gid);
-	note->egid = from_kgid_munged(&init_user_ns, cred->egid);
-	note->sgid = from_kgid_munged(&init_user_ns, cred->sgid);
-	note->fsgid = from_kgid_munged(&init_user_ns, cred->fsgid);
-	BUILD_BUG_ON(sizeof(cred->cap_bset) != sizeof(note->cap_bset));
-	memcpy(&note->cap_inheritable, &cred->cap_inheritable, sizeof(note->cap_inheritable));
-	memcpy(&note->cap_permitted, &cred->cap_permitted, sizeof(note->cap_permitted));
-	memcpy(&note->cap_effective, &cred->cap_effective, sizeof(note->cap_effective));
-	memcpy(&note->cap_bset, &cred->cap_bset, sizeof(note->cap_bset));
-	memcpy(&note->cap_ambient, &cred->cap_ambient, sizeof(note->cap_ambient));
-	note->securebits = cred->securebits;
-	put_cred(cred);
-}
 
 /* A CPU timer's expiry is absolute on the group's clock, which runs while it is armed. */
 static void fill_cpu_timer(struct xckpt_timer_value *value, const struct cpu_itimer *timer, u64 now)
@@ -111,8 +87,6 @@ static void fill_ids(struct xckpt_note_process *note, struct task_struct *leader
 	rcu_read_unlock();
 	note->exit_signal = leader->group_leader->exit_signal;
 	note->personality = leader->personality;
-	if (task_no_new_privs(leader))
-		note->flags |= XCKPT_PROCESS_NO_NEW_PRIVS;
 	get_task_comm(note->comm, leader->group_leader);
 }
 
@@ -159,24 +133,12 @@ static void add_paths(struct capture *capture, u32 at)
 
 static void add_groups(struct capture *capture, u32 at)
 {
-	const struct cred *cred = get_task_cred(capture->leader);
-	struct notes *notes = &capture->notes;
 	struct xckpt_note_process *note;
-	u32 offset, nr = cred->group_info->ngroups;
-	u32 *groups;
-	u32 i;
+	u32 nr, offset = capture_groups(capture, capture->leader, &nr);
 
-	notes_add(notes, ALIGN(notes_offset(notes), 4) - notes_offset(notes));
-	offset = capture_table(notes, nr, sizeof(*groups));
-	if (!notes->err) {
-		note = notes_at(notes, at);
-		note->nr_groups = nr;
-		note->groups_off = offset;
-		groups = notes_at(notes, offset);
-		for (i = 0; i < nr; i++)
-			groups[i] = from_kgid_munged(&init_user_ns, cred->group_info->gid[i]);
-	}
-	put_cred(cred);
+	note = notes_at(&capture->notes, at);
+	note->nr_groups = nr;
+	note->groups_off = offset;
 }
 
 static void add_prpsinfo(struct capture *capture, const struct xckpt_note_process *process)
@@ -252,7 +214,7 @@ void capture_identity(struct capture *capture)
 	u32 at;
 
 	fill_ids(&fixed, leader, capture->group->ns);
-	fill_creds(&fixed, leader);
+	capture_process_creds(&fixed, leader);
 	fill_signal(&fixed, leader);
 	fill_sharing(&fixed, leader);
 	fixed.flags |= capture_cpu_flags(capture) | capture_world_flags(capture);

@@ -191,6 +191,7 @@ static void add_thread_note(struct capture *capture, struct task_struct *task, u
 		note.vfork_child = freeze_vfork_child(capture->group, task, ns);
 	note.tracer = tracer_of(task, ns);
 	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_THREAD, &note, sizeof(note));
+	capture_thread_creds(capture, task);
 }
 
 static void fill_siginfo(siginfo_t *to, const kernel_siginfo_t *from)

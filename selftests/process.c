@@ -80,6 +80,54 @@ TEST(what_was_asked_of_the_processor)
 	}
 }
 
+/* The second is another user, in other groups; the third is as the first. */
+static void *user_thread(void *arg)
+{
+	static const gid_t groups[] = { 50, 60 };
+
+	if (syscall(SYS_setgroups, 2, groups) || syscall(SYS_setresgid, 5, 6, 7) ||
+	    syscall(SYS_setfsgid, 8) != 6 || syscall(SYS_setresuid, 2, 3, 4))
+		_exit(97);
+	shared[ASKED] = (uint64_t)syscall(SYS_gettid);
+	shared[READY] = 1;
+	return pausing_thread(NULL);
+}
+
+static void with_user(void)
+{
+	in_thread(user_thread, 0);
+	in_thread(pausing_thread, 0);
+	napping_thread(NULL);
+}
+
+TEST(a_thread_that_acts_as_another_user)
+{
+	const struct xckpt_note_creds *creds;
+	const uint32_t *groups;
+	struct xckpt_freeze f;
+	size_t size;
+	pid_t pid;
+	int fd;
+
+	share_counters();
+	pid = target(with_user);
+	EXPECT(reaches(READY, 1));
+	fd = session();
+	ASSERT(!freeze(fd, pid, &f));
+	core_load(core_of(fd, pid, 0));
+	creds = thread_note((pid_t)shared[ASKED], XCKPT_NT_CREDS, &size);
+	ASSERT(creds);
+	EXPECT(creds->uid == 2 && creds->euid == 3 && creds->suid == 4 && creds->fsuid == 3);
+	EXPECT(creds->gid == 5 && creds->egid == 6 && creds->sgid == 7 && creds->fsgid == 8);
+	EXPECT(!creds->cap_effective && !creds->cap_permitted && creds->cap_bset);
+	groups = (const uint32_t *)((const char *)creds + creds->groups_off);
+	EXPECT(creds->nr_groups == 2 && groups[0] == 50 && groups[1] == 60);
+	EXPECT(note(XCKPT_NT_CREDS, 0, &size) && !note(XCKPT_NT_CREDS, 1, &size));
+	ASSERT(!thaw(fd));
+	close(core.fd);
+	close(fd);
+}
+
 static int share(void *arg)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -65,6 +65,7 @@ enum xckpt_note_type {
 	XCKPT_NT_THREAD		= 0x58430007,
 	XCKPT_NT_TIMER		= 0x58430008,
 	XCKPT_NT_SEM_UNDO	= 0x58430009,
+	XCKPT_NT_CREDS		= 0x5843000a,
 };
 
 /* struct xckpt_note_process.flags */
@@ -192,6 +193,8 @@ enum xckpt_vma_kind {
 #define XCKPT_VMA_LOCKONFAULT	(1u << 18)	/* MLOCK_ONFAULT; beside LOCKED */
 #define XCKPT_VMA_UNWRITTEN	(1u << 19)	/* XCKPT_VMA_FILE: all pages are the file's */
 #define XCKPT_VMA_SEALED	(1u << 20)	/* mseal(2) */
+#define XCKPT_VMA_SEQUENTIAL	(1u << 21)	/* MADV_SEQUENTIAL */
+#define XCKPT_VMA_RANDOM	(1u << 22)	/* MADV_RANDOM */
 
 struct xckpt_vma {
 	__u64 start, end;	/* page-aligned; the n-th entry is the n-th PT_LOAD */
@@ -290,6 +293,7 @@ struct xckpt_sem_undo {
 #define XCKPT_FILE_LOCKED	(1u << 0)	/* somebody has locks or leases on the file */
 #define XCKPT_FILE_SEMAPHORE	(1u << 1)	/* EFD_SEMAPHORE, where fdinfo does not tell */
 #define XCKPT_FILE_QUEUE	(1u << 2)	/* a POSIX message queue, mq_open(3) */
+#define XCKPT_FILE_UNLINKED	(1u << 3)	/* its name was removed; it may have others */
 
 /* One open file description. */
 struct xckpt_file {
@@ -396,6 +400,22 @@ struct xckpt_note_thread {
 	__u32 __reserved;
 	/* sched_setaffinity(2): bit n is processor n; no bit: it may run on all */
 	__u64 affinity[XCKPT_AFFINITY_WORDS];
+};
+
+/*
+ * XCKPT_NT_CREDS: of a thread whose ids, groups, capabilities or no_new_privs are not those of
+ * its process: system calls set them for one thread, and the C library for all.
+ */
+struct xckpt_note_creds {
+	__u32 size;
+	__u32 flags;		/* XCKPT_PROCESS_NO_NEW_PRIVS */
+	__u32 uid, euid, suid, fsuid;	/* as in struct xckpt_note_process */
+	__u32 gid, egid, sgid, fsgid;
+	__u64 cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
+	__u32 securebits;
+	__u32 nr_groups;
+	__u32 groups_off;
+	__u32 __reserved;
 };
 
 #endif /* _UAPI_XCKPT_IMAGE_H */

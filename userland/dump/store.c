@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* An image directory that appears under its name when it is complete, or never. */
+#include "checksum.h"
 #include "dump.h"
 #include "interrupt.h"
 #include "report.h"
@@ -143,9 +144,35 @@ static int finish(struct dump *d, int fd, const char *name)
 	return error ? store_fail(d, name, error) : 0;
 }
 
-int store_buffer(struct dump *d, const char *name, const void *data, size_t size)
+/* Bytes before the first page with anything in it: they may be holes. */
+static size_t zero_pages(const char *from, size_t size)
 {
-	const char *from = data;
+	size_t at = 0;
+
+	while (size - at >= IMAGE_PAGE_SIZE && page_is_zero(from + at))
+		at += IMAGE_PAGE_SIZE;
+	return at;
+}
+
+static size_t data_pages(const char *from, size_t size)
+{
+	size_t at = 0;
+
+	while (size - at >= IMAGE_PAGE_SIZE && !page_is_zero(from + at))
+		at += IMAGE_PAGE_SIZE;
+	return size - at < IMAGE_PAGE_SIZE ? size : at;
+}
+
+static int store_end(struct dump *d, int fd, const char *name, int error)
+{
+	close(fd);
+	return error == EINTR ? -1 : store_fail(d, name, error);
+}
+
+int store_buffer(struct dump *d, const char *name, const void *bytes, size_t size)
+{
+	const char *from = bytes;
+	size_t at = 0;
 	int fd;
 
 	if (make_folder(d, name))
@@ -153,20 +180,19 @@ int store_buffer(struct dump *d, const char *name, const void *data, size_t size
 	fd = create(d, name);
 	if (fd < 0)
 		return -1;
-	while (size) {
-		ssize_t n = write(fd, from, size);
+	while (at < size) {
+		size_t holes = zero_pages(from + at, size - at);
+		size_t data = data_pages(from + at + holes, size - at - holes);
+		ssize_t n = data ? pwrite(fd, from + at + holes, data, (off_t)(at + holes)) : 0;
 
 		if (n < 0 && errno == EINTR && !interrupted)
 			continue;
-		if (n <= 0) {
-			int error = n < 0 ? errno : ENOSPC;
-
-			close(fd);
-			return error == EINTR ? -1 : store_fail(d, name, error);
-		}
-		from += n;
-		size -= (size_t)n;
+		if (data && n <= 0)
+			return store_end(d, fd, name, n < 0 ? errno : ENOSPC);
+		at += holes + (size_t)n;
 	}
+	if (ftruncate(fd, (off_t)size))
+		return store_end(d, fd, name, errno);
 	return finish(d, fd, name);
 }
 

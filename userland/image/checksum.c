@@ -43,7 +43,7 @@ void checksum_reset(struct checksum_state *s)
 	s->any = false;
 }
 
-static bool page_is_zero(const void *page)
+bool page_is_zero(const void *page)
 {
 	const uint64_t *p = page;
 

@@ -27,6 +27,9 @@ struct checksum_block {
 	uint64_t offset, hash;
 };
 
+/* @page is a full one, at a multiple of 8. */
+bool page_is_zero(const void *page);
+
 /* The checksum of one block as it grows, pages in order. */
 struct checksum_state;
 struct checksum_state *checksum_begin(void); /* NULL: no memory */

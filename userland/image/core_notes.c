@@ -61,22 +61,6 @@ int take_string(const struct notes *n, const struct note *note, uint32_t off, co
 	return 0;
 }
 
-static int take_groups(struct notes *n, const struct note *note, uint32_t off, uint32_t nr)
-{
-	uint32_t *groups;
-
-	if (nr && (off > note->size || nr > (note->size - off) / sizeof(*groups)))
-		return notes_damaged(n, "a table exceeds its note");
-	groups = arena_alloc(n->arena, nr, sizeof(*groups));
-	if (!groups)
-		return -1;
-	if (nr)
-		memcpy(groups, note->desc + off, nr * sizeof(*groups));
-	n->p->groups = groups;
-	n->p->nr_groups = nr;
-	return 0;
-}
-
 static int take_process(struct notes *n, const struct note *note)
 {
 	struct xckpt_note_process *info = &n->p->info;
@@ -86,8 +70,9 @@ static int take_process(struct notes *n, const struct note *note)
 	    take_string(n, note, info->exe_off, &n->p->exe) ||
 	    take_string(n, note, info->cwd_off, &n->p->cwd) ||
 	    take_string(n, note, info->root_off, &n->p->root) ||
-	    take_groups(n, note, info->groups_off, info->nr_groups))
+	    take_groups(n, note, info->groups_off, info->nr_groups, &n->p->groups))
 		return -1;
+	n->p->nr_groups = info->nr_groups;
 	info->comm[sizeof(info->comm) - 1] = 0;
 	if (info->pid <= 0)
 		return notes_damaged(n, "a pid is not positive");
@@ -197,6 +182,7 @@ static const struct {
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SIGPENDING, take_sigpending },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_FILE, take_file },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_THREAD, take_thread },
+	{ XCKPT_NOTE_NAME, XCKPT_NT_CREDS, take_creds },
 };
 
 static bool note_is(const struct note *note, const char *name, uint32_t type)
@@ -204,6 +190,12 @@ static bool note_is(const struct note *note, const char *name, uint32_t type)
 	size_t len = strlen(name) + 1;
 
 	return note->type == type && note->name_size == len && memcmp(note->name, name, len) == 0;
+}
+
+/* There may be one for each thread. */
+static bool is_of_thread(uint32_t type)
+{
+	return type == XCKPT_NT_THREAD || type == XCKPT_NT_SIGPENDING || type == XCKPT_NT_CREDS;
 }
 
 static int take_note(struct notes *n, const struct note *note)
@@ -215,8 +207,7 @@ static int take_note(struct notes *n, const struct note *note)
 			continue;
 		if (strcmp(takers[i].name, XCKPT_NOTE_NAME) == 0) {
 			if ((n->seen & bit) ||
-			    ((n->process_seen & bit) && takers[i].take != take_thread &&
-			     takers[i].take != take_sigpending))
+			    ((n->process_seen & bit) && !is_of_thread(note->type)))
 				return notes_damaged(n, "a note stands twice");
 			n->seen |= bit;
 		}

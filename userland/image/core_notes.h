@@ -38,6 +38,10 @@ int take_sigaction(struct notes *n, const struct note *note);
 int take_timer(struct notes *n, const struct note *note);
 int take_undo(struct notes *n, const struct note *note);
 int take_sigpending(struct notes *n, const struct note *note);
+/* A table of groups, which is the arena's. */
+int take_groups(const struct notes *n, const struct note *note, uint32_t off, uint32_t nr,
+		const uint32_t **to);
+int take_creds(struct notes *n, const struct note *note);
 int take_file(struct notes *n, const struct note *note);
 
 #endif

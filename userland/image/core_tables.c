@@ -196,6 +196,13 @@ int take_sigpending(struct notes *n, const struct note *note)
 	return 0;
 }
 
+/* What has a name; of other things the count of links tells nothing. */
+static bool can_be_removed(const struct open_file *f)
+{
+	return f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY || f->kind == FILE_DEVICE ||
+	       f->kind == FILE_FIFO || (f->kind == FILE_OTHER && f->path[0] == '/');
+}
+
 static int take_open_files(struct notes *n, const struct note *note,
 			   const struct xckpt_note_file *head)
 {
@@ -229,8 +236,8 @@ static int take_open_files(struct notes *n, const struct note *note,
 		f->owner = raw.owner;
 		f->owner_type = raw.owner_type;
 		f->owner_signal = raw.owner_signal;
-		f->deleted = !raw.nlink && (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ||
-					    f->kind == FILE_DEVICE || f->kind == FILE_FIFO);
+		f->deleted = !raw.nlink && can_be_removed(f);
+		f->unlinked = raw.state & XCKPT_FILE_UNLINKED && raw.nlink && f->path[0] == '/';
 	}
 	n->files->files = files;
 	n->files->nr_files = head->nr_files;

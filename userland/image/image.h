@@ -142,6 +142,7 @@ struct open_file {
 	uint64_t pos, dev, ino, rdev, size;
 	int64_t mtime_ns;
 	bool deleted;
+	bool unlinked; /* its name was, it has others, and nothing tells which */
 	/*
 	 * Name of its contents under files/ ("files/pipe-7"), or NULL. Of a file with a
 	 * name they are what was packed with it (--with-files, shared memory).
@@ -184,6 +185,12 @@ static inline bool is_nameless(const struct open_file *f)
 	return f->kind == FILE_MEMFD || (f->kind == FILE_REGULAR && f->deleted);
 }
 
+/* Nothing can be in it, and nothing come into it. */
+static inline bool is_lost_directory(const struct open_file *f)
+{
+	return f->kind == FILE_DIRECTORY && f->deleted;
+}
+
 /* It has a reading end, a writing end and what is between them. */
 static inline bool is_pipe(const struct open_file *f)
 {
@@ -196,6 +203,16 @@ struct process_fd {
 	const struct open_file *file;
 };
 
+/* Who a thread acts as. */
+struct credentials {
+	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
+	uint64_t cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
+	uint32_t securebits;
+	bool no_new_privs;
+	const uint32_t *groups; /* supplementary ones */
+	size_t nr_groups;
+};
+
 struct image_thread {
 	int tid;
 	struct x86_regs regs;
@@ -204,6 +221,7 @@ struct image_thread {
 	struct xckpt_note_thread info;
 	const uint8_t *pending; /* XCKPT_SIGINFO_SIZE bytes each */
 	size_t nr_pending;
+	const struct credentials *own; /* NULL: its process's */
 };
 
 struct segment {
@@ -317,6 +335,8 @@ typedef void image_take_fn(void *ctx, const struct image_process *p, uint64_t of
 typedef int image_hash_fn(void *ctx, const struct image_process *p, uint64_t block, uint64_t *hash);
 int image_take(const struct image *img, unsigned int jobs, uint64_t lazy_from, uint64_t *left,
 	       image_take_fn *take, image_hash_fn *hash, void *ctx);
+
+struct credentials image_credentials(const struct image_process *p, const struct image_thread *t);
 
 /* Memory that is shared and has no file with a name: MAP_SHARED of a memfd, a removed file. */
 static inline bool is_shared_memory(const struct segment *s)

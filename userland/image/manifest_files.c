@@ -185,6 +185,7 @@ void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 	f->size = get_u64(r, o, "size");
 	f->mtime_ns = (int64_t)get_u64(r, o, "mtime_ns");
 	f->deleted = get_bool(r, o, "deleted");
+	f->unlinked = json_object_get(o, "unlinked") && get_bool(r, o, "unlinked");
 	if (is_pipe(f)) {
 		f->inside = get_bool(r, o, "inside");
 		f->capacity = get_u32(r, o, "capacity");
@@ -312,6 +313,8 @@ json_t *manifest_format_file(const struct open_file *f)
 	json_object_set_new(o, "size", json_number(f->size));
 	json_object_set_new(o, "mtime_ns", json_integer(f->mtime_ns));
 	json_object_set_new(o, "deleted", json_boolean(f->deleted));
+	if (f->unlinked)
+		json_object_set_new(o, "unlinked", json_true());
 	if (is_pipe(f)) {
 		json_object_set_new(o, "inside", json_boolean(f->inside));
 		json_object_set_new(o, "capacity", json_number(f->capacity));

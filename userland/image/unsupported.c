@@ -141,9 +141,13 @@ static const char *why_not_file(const struct image *img, const struct open_file 
 			       : NULL;
 	if (f->kind == FILE_ANON_INODE)
 		return why_not_event(img, &f->event);
+	if (f->unlinked)
+		return "a file that was opened by a name which was removed, and has another one, " NOT_YET;
 	/* only a path, whatever it leads to */
 	if (f->flags & X86_O_PATH && f->path[0] == '/' && !f->deleted)
 		return NULL;
+	if (f->kind == FILE_DEVICE && f->deleted)
+		return "a device file that was removed " NOT_YET;
 	if (is_master(f))
 		return why_not_master(f->terminal);
 	return f->kind < (enum file_kind)ARRAY_SIZE(file_why) ? file_why[f->kind] : NULL;
@@ -170,6 +174,12 @@ static bool is_lost(const struct image *img, const struct segment *s)
 		    (img->files[i].data || !img->files[i].size))
 			return false;
 	return true;
+}
+
+/* The ring of io_setup(2): the kernel's own file, which nobody else can open. */
+static bool is_aio_ring(const struct segment *s)
+{
+	return !strcmp(s->path, "/[aio] (deleted)");
 }
 
 static const char *why_not_huge(const struct segment *s)
@@ -204,6 +214,8 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 			why = "a System V segment that is not in the image " NOT_YET;
 		if (s->vma.kind == XCKPT_VMA_HUGETLB)
 			why = why_not_huge(s);
+		if (is_aio_ring(s))
+			why = "asynchronous I/O (io_setup) " NOT_YET;
 		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))
 			why = "memory under a userfaultfd " NOT_YET;
 		if (!why && has_key(s))

@@ -218,6 +218,21 @@ static void put_thread_notes(struct bytes *b, const struct spec *spec, unsigned 
 	put_note(b, "LINUX", NT_X86_XSTATE, xstate, sizeof(xstate));
 	put_note(b, "CORE", NT_SIGINFO, siginfo, sizeof(siginfo));
 	put_note(b, "XCKPT", XCKPT_NT_THREAD, &info, sizeof(info));
+	/* the second has another user and two groups of its own */
+	if (n == 1) {
+		struct {
+			struct xckpt_note_creds info;
+			uint32_t groups[2];
+		} creds = { .info = { .size = sizeof(creds.info),
+				      .flags = XCKPT_PROCESS_NO_NEW_PRIVS,
+				      .uid = 7,
+				      .cap_effective = 0x400,
+				      .nr_groups = 2,
+				      .groups_off = offsetof(typeof(creds), groups) },
+			    .groups = { 4, 50 } };
+
+		put_note(b, "XCKPT", XCKPT_NT_CREDS, &creds, sizeof(creds));
+	}
 }
 
 static void put_notes(struct bytes *b, const struct spec *spec)

@@ -31,6 +31,7 @@ static void test_good(bool xnum)
 	struct spec spec = plain_spec;
 	struct arena arena = { 0 };
 	struct image_process p;
+	struct credentials creds;
 	char buf[8192];
 	int fd = memory_file();
 
@@ -44,6 +45,13 @@ static void test_good(bool xnum)
 	check(p.nr_threads == 3 && p.threads[2].tid == 44 && p.threads[0].regs.rip == 0x401010 &&
 		      p.threads[0].regs.orig_rax == 35 && p.threads[1].xstate_size == 832,
 	      "threads");
+	creds = image_credentials(&p, &p.threads[1]);
+	check(creds.uid == 7 && creds.cap_effective == 0x400 && creds.no_new_privs &&
+		      creds.nr_groups == 2 && creds.groups[0] == 4 && creds.groups[1] == 50,
+	      "a thread with credentials of its own");
+	creds = image_credentials(&p, &p.threads[2]);
+	check(!p.threads[0].own && !p.threads[2].own && !creds.uid && !creds.no_new_privs,
+	      "the others have those of the process");
 	check(p.nr_pending == 1 && p.pending[0] == 10 && p.threads[0].nr_pending == 0, "pending");
 	check(p.nr_timers == 2 && p.timers[0].id == 0 && p.timers[0].value_ns == 500000000 &&
 		      p.timers[1].id == 2 && p.timers[1].clock == -2 && p.timers[1].tid == 43 &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Images: the manifest, checksums, what is unsupported. */
+/* Images: the manifest, checksums. */
 #include "build_id.h"
 #include "checksum.h"
 #include "common.h"
@@ -57,40 +57,9 @@ static void expect_error(const char *path, const char *words)
 	image_close(img);
 }
 
-static void count_lines(void *ctx, int pid, const char *object, const char *why)
-{
-	char *text = ctx;
-
-	sprintf(text + strlen(text), "pid %d %s: %s\n", pid, object, why);
-}
-
-/* What has another end than the one that is in the image. */
-static void test_master(struct image *img, struct open_file *f)
-{
-	struct terminal terminal = { .outside = true };
-	char text[4096] = "";
-
-	f->kind = FILE_DEVICE;
-	f->rdev = PTMX_RDEV;
-	check(image_unsupported(img, count_lines, text) == 3 &&
-		      strstr(text, "a pseudo-terminal whose state is not in the image cannot"),
-	      "and a master that nothing is known of");
-	f->terminal = &terminal;
-	check(image_unsupported(img, count_lines, text) == 3 &&
-		      strstr(text, "whose slave others than the group have open, too, cannot"),
-	      "or whose slave is open elsewhere");
-	terminal = (struct terminal){ .line = 2 };
-	check(image_unsupported(img, count_lines, text) == 3 &&
-		      strstr(text, "a line discipline of its own cannot"),
-	      "or that is no usual terminal");
-	terminal.line = 0;
-	check(image_unsupported(img, count_lines, text) == 2, "any other can be resumed");
-	f->terminal = NULL;
-}
-
 static void test_open(const char *dir)
 {
-	char core[300], text[4096] = "";
+	char core[300];
 	struct image *img = image_open(dir);
 
 	if (!check(img != NULL, "open a directory"))
@@ -102,23 +71,6 @@ static void test_open(const char *dir)
 	check(img->nr_xstate == 2 && img->xstate[1].component == 9 &&
 		      img->xstate[1].offset == 2432 && img->xstate[1].size == 8,
 	      "the layout of vector state");
-	check(image_unsupported(img, count_lines, text) == 2 &&
-		      strstr(text, "pid 42 fd 1 (socket:[1]): sockets cannot be resumed") &&
-		      strstr(text, "fd 2 (/tmp/gone (deleted)): a file without a name"),
-	      "what is unsupported");
-	test_master(img, &img->files[3]);
-	img->files[3].kind = FILE_QUEUE;
-	text[0] = 0;
-	check(image_unsupported(img, count_lines, text) == 3 &&
-		      strstr(text, "POSIX message queues (mq_open) cannot be resumed"),
-	      "and POSIX message queues");
-	img->processes[0].threads[0].info.tracer = 43;
-	check(image_unsupported(img, NULL, NULL) == 3, "a tracer outside is not missed");
-	img->processes[0].threads[0].info.tracer = 42;
-	text[0] = 0;
-	check(image_unsupported(img, count_lines, text) == 4 && strstr(text, "which pid 42 (") &&
-		      strstr(text, "traces: tracing (ptrace) of one"),
-	      "one in the image is");
 	image_close(img);
 	snprintf(core, sizeof(core), "%s/42.core", dir);
 	img = image_open(core);
@@ -131,74 +83,6 @@ static void test_open(const char *dir)
 	unlink(core);
 	expect_error(in_scratch("nothing"), "No such file");
 	expect_error("/dev/null", "neither an image's directory");
-}
-
-/* What the processor does for a program, and what it is kept from. */
-static void test_processor(void)
-{
-	static const struct {
-		uint32_t flag;
-		const char *words;
-	} of[] = { { XCKPT_PROCESS_SEGMENTS, "segment descriptors" },
-		   { XCKPT_PROCESS_IO_PORTS, "I/O ports" },
-		   { XCKPT_PROCESS_ODD_MM, "CLONE_VM" },
-		   { XCKPT_PROCESS_TRAPS, "PR_SET_TSC" },
-		   { XCKPT_PROCESS_DISPATCH, "PR_SET_SYSCALL_USER_DISPATCH" } };
-	struct spec spec = plain_spec;
-	char dir[300], text[4096];
-	struct image *img;
-
-	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
-		snprintf(dir, sizeof(dir), "%s", in_scratch("processor"));
-		spec.process_flags = of[i].flag;
-		image_make(dir, &spec);
-		img = image_open(dir);
-		text[0] = 0;
-		check(img && image_unsupported(img, count_lines, text) == 3 &&
-			      strstr(text, of[i].words),
-		      "%s are unsupported", of[i].words);
-		image_close(img);
-	}
-	img = image_open(dir);
-	text[0] = 0;
-	img->processes[0].info.flags = 0;
-	img->processes[0].threads[0].info.policy = 6;
-	img->processes[0].segments[0].vma.flags |= XCKPT_VMA_READ;
-	img->processes[0].segments[0].vma.pkey = 1;
-	check(image_unsupported(img, count_lines, text) == 4 && strstr(text, "SCHED_DEADLINE") &&
-		      strstr(text, "protection key"),
-	      "and so are a deadline and a protection key");
-	img->processes[0].segments[0].vma.flags &= ~(XCKPT_VMA_READ | XCKPT_VMA_WRITE);
-	check(image_unsupported(img, NULL, NULL) == 3, "but not the kernel's key");
-	image_close(img);
-}
-
-/* An image that tells how many timers there were, but not what they were like. */
-static void test_old_timers(void)
-{
-	char dir[300], text[4096] = "";
-	struct spec spec = plain_spec;
-	static struct xckpt_timer odd[] = { { .id = 0, .signo = 14 },
-					    { .id = 5, .signo = 14, .clock = 16 } };
-	struct image *img;
-
-	snprintf(dir, sizeof(dir), "%s", in_scratch("old"));
-	spec.nr_timers = 0;
-	image_make(dir, &spec);
-	img = image_open(dir);
-	check(img && image_unsupported(img, count_lines, text) == 3 &&
-		      strstr(text, "pid 42 : POSIX timers (timer_create) are not in an image"),
-	      "timers that are not in the image are unsupported");
-	image_close(img);
-	spec.timers = odd;
-	spec.nr_timers = 2;
-	image_make(dir, &spec);
-	img = image_open(dir);
-	text[0] = 0;
-	check(img && image_unsupported(img, count_lines, text) == 3 &&
-		      strstr(text, "pid 42 timer 5 (clock 16): POSIX timers of this clock cannot"),
-	      "and so are those of a clock that is not known");
-	image_close(img);
 }
 
 static void replace(const char *dir, const char *good, const char *from, const char *to)
@@ -438,8 +322,6 @@ int main(void)
 
 	image_make(dir, &plain_spec);
 	test_open(dir);
-	test_processor();
-	test_old_timers();
 	test_manifest(dir);
 	test_verify(dir);
 	test_holes();

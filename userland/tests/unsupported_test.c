@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What this version cannot resume is told by name, and nothing else is. */
+#include "common.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <string.h>
+
+static char told[8192];
+
+static void add_line(void *ctx, int pid, const char *object, const char *why)
+{
+	size_t len = strlen(told);
+
+	(void)ctx;
+	snprintf(told + len, sizeof(told) - len, "pid %d %s: %s\n", pid, object, why);
+}
+
+/* Of these many objects, one in these words. */
+static void expect(const struct image *img, int nr, const char *words)
+{
+	int found;
+
+	told[0] = 0;
+	found = image_unsupported(img, add_line, NULL);
+	check(found == nr && strstr(told, words), "%s: %d told\n%s", words, found, told);
+}
+
+static void test_files(struct image *img)
+{
+	struct open_file *f = &img->files[3], was = *f;
+
+	f->kind = FILE_QUEUE;
+	expect(img, 3, "POSIX message queues (mq_open) cannot be resumed");
+	f->kind = FILE_REGULAR;
+	f->path = "/tmp/lock (deleted)";
+	f->unlinked = true;
+	expect(img, 3, "(/tmp/lock (deleted)): a file that was opened by a name which was removed");
+	f->flags = X86_O_PATH;
+	expect(img, 3, "(/tmp/lock (deleted)): a file that was opened by a name which was removed");
+	f->unlinked = false;
+	f->path = "/tmp/lock";
+	check(image_unsupported(img, NULL, NULL) == 2, "what has a name is opened by it");
+	f->kind = FILE_DEVICE;
+	f->flags = 0;
+	check(image_unsupported(img, NULL, NULL) == 2, "and so is a device");
+	f->deleted = true;
+	expect(img, 3, "a device file that was removed cannot be resumed");
+	*f = was;
+}
+
+/* What has another end than the one that is in the image. */
+static void test_master(struct image *img)
+{
+	struct open_file *f = &img->files[3], was = *f;
+	struct terminal terminal = { .outside = true };
+
+	f->kind = FILE_DEVICE;
+	f->rdev = PTMX_RDEV;
+	expect(img, 3, "a pseudo-terminal whose state is not in the image cannot");
+	f->terminal = &terminal;
+	expect(img, 3, "whose slave others than the group have open, too, cannot");
+	terminal = (struct terminal){ .line = 2 };
+	expect(img, 3, "a line discipline of its own cannot");
+	terminal.line = 0;
+	check(image_unsupported(img, NULL, NULL) == 2, "any other can be resumed");
+	*f = was;
+}
+
+static void test_mappings(struct image *img)
+{
+	struct segment *s = &img->processes[0].segments[3], was = *s;
+
+	s->path = "/[aio] (deleted)";
+	expect(img, 3, "(/[aio] (deleted)): asynchronous I/O (io_setup) cannot be resumed");
+	*s = was;
+}
+
+/* What the processor does for a program, and what it is kept from. */
+static void test_processor(struct image *img)
+{
+	static const struct {
+		uint32_t flag;
+		const char *words;
+	} of[] = { { XCKPT_PROCESS_SEGMENTS, "segment descriptors" },
+		   { XCKPT_PROCESS_IO_PORTS, "I/O ports" },
+		   { XCKPT_PROCESS_ODD_MM, "CLONE_VM" },
+		   { XCKPT_PROCESS_TRAPS, "PR_SET_TSC" },
+		   { XCKPT_PROCESS_DISPATCH, "PR_SET_SYSCALL_USER_DISPATCH" } };
+	struct image_process *p = &img->processes[0];
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		p->info.flags |= of[i].flag;
+		expect(img, 3, of[i].words);
+		p->info.flags &= ~of[i].flag;
+	}
+	p->threads[0].info.policy = 6;
+	expect(img, 3, "SCHED_DEADLINE");
+	p->threads[0].info.policy = 0;
+}
+
+/* What may be executed and nothing else has a key of the kernel's. */
+static void test_key(struct image *img)
+{
+	struct segment *s = &img->processes[0].segments[0], was = *s;
+
+	s->vma.flags |= XCKPT_VMA_READ;
+	s->vma.pkey = 1;
+	expect(img, 3, "protection key");
+	s->vma.flags &= ~(XCKPT_VMA_READ | XCKPT_VMA_WRITE);
+	check(image_unsupported(img, NULL, NULL) == 2, "but not the kernel's key");
+	*s = was;
+}
+
+/* An image that tells how many timers there were, but not what they were like. */
+static void test_timers(struct image *img)
+{
+	static struct xckpt_timer odd[] = { { .id = 0, .signo = 14 },
+					    { .id = 5, .signo = 14, .clock = 16 } };
+	struct image_process *p = &img->processes[0], was = *p;
+
+	p->timers = odd;
+	p->nr_timers = 2;
+	expect(img, 3, "pid 42 timer 5 (clock 16): POSIX timers of this clock cannot");
+	p->nr_timers = 0;
+	p->info.nr_posix_timers = 2;
+	expect(img, 3, "pid 42 : POSIX timers (timer_create) are not in an image");
+	*p = was;
+}
+
+static void test_tracers(struct image *img)
+{
+	img->processes[0].threads[0].info.tracer = 43;
+	check(image_unsupported(img, NULL, NULL) == 2, "a tracer outside is not missed");
+	img->processes[0].threads[0].info.tracer = 42;
+	expect(img, 3, "which pid 42 (");
+	expect(img, 3, "traces: tracing (ptrace) of one");
+}
+
+int main(void)
+{
+	char *dir = in_scratch("img");
+	struct image *img;
+
+	image_make(dir, &plain_spec);
+	img = image_open(dir);
+	if (!img)
+		errx(1, "cannot open %s", dir);
+	expect(img, 2, "pid 42 fd 1 (socket:[1]): sockets cannot be resumed");
+	expect(img, 2, "fd 2 (/tmp/gone (deleted)): a file without a name");
+	test_files(img);
+	test_master(img);
+	test_mappings(img);
+	test_processor(img);
+	test_key(img);
+	test_timers(img);
+	test_tracers(img);
+	image_close(img);
+	return check_end();
+}
