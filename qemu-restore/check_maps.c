@@ -87,20 +87,22 @@ static void expect_from_core(struct spans *want, const struct segment *s, const 
 static void expect(const struct check *c, const struct segment *s, struct spans *want)
 {
 	struct span span;
+	bool memory;
 
 	if (s->vma.kind == XCKPT_VMA_FILE && plan_is_from_core(c->process, s)) {
 		expect_from_core(want, s, c->cores[s->holder - c->plan->img->processes]);
 		return;
 	}
-	if (s->vma.kind == XCKPT_VMA_FILE && !is_shared_memory(s))
+	memory = is_shared_memory(s) || plan_memory_slot(c->plan, s) >= 0;
+	if (s->vma.kind == XCKPT_VMA_FILE && !memory)
 		span = from(s, plan_path(c->process->group, s->path), s->vma.pgoff);
 	else if (is_sysv_memory(s))
 		span = from(s, sysv_file, s->vma.pgoff);
 	else
-		span = from(s, is_shared_memory(s) ? any_file : "", s->vma.pgoff);
+		span = from(s, memory ? any_file : "", s->vma.pgoff);
 	span.shared = s->vma.flags & XCKPT_VMA_SHARED;
-	span.id = is_shared_memory(s) || is_sysv_memory(s) ? s->vma.ino : 0;
-	span.memory = is_shared_memory(s) ? &s->vma : NULL;
+	span.id = memory || is_sysv_memory(s) ? s->vma.ino : 0;
+	span.memory = memory ? &s->vma : NULL;
 	/* the kernel makes a file for each mapping of huge pages */
 	if (!span.shared && plan_huge_shift(c->plan, s->vma.page_shift)) {
 		span = from(s, any_file, 0);

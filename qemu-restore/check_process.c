@@ -26,7 +26,7 @@ static int check_place(struct check *c, const char *object, const char *expected
 	return check_differs(c, object, found, expected);
 }
 
-/* One that was removed has been made elsewhere, and removed. */
+/* One that was removed has been made, perhaps elsewhere, and removed. */
 static int check_directory(struct check *c)
 {
 	const char *expected = plan_path(c->process->group, c->image->cwd);

@@ -9,7 +9,6 @@
 #define PR_SET_NAME 15
 #define PR_SET_THP_DISABLE 41
 #define PR_CAP_AMBIENT 47
-#define X86_SIGCHLD 17
 
 static uint64_t signal_bit(int sig)
 {
@@ -37,41 +36,38 @@ static int check_four(struct check *c, const char *object, const char *value,
 static int check_uid(struct check *c, const struct image_thread *t, const char *name,
 		     const char *value)
 {
-	const struct xckpt_note_process *p = &c->image->info;
+	const struct credentials want = image_credentials(c->image, t);
 	uint32_t uid = c->plan->host->uid;
 
-	(void)t;
 	return check_four(c, name, value,
-			  is_root(c) ? (uint32_t[]){ p->uid, p->euid, p->suid, p->fsuid }
+			  is_root(c) ? (uint32_t[]){ want.uid, want.euid, want.suid, want.fsuid }
 				     : (uint32_t[]){ uid, uid, uid, uid });
 }
 
 static int check_gid(struct check *c, const struct image_thread *t, const char *name,
 		     const char *value)
 {
-	const struct xckpt_note_process *p = &c->image->info;
+	const struct credentials want = image_credentials(c->image, t);
 	uint32_t gid = c->plan->host->gid;
 
-	(void)t;
 	return check_four(c, name, value,
-			  is_root(c) ? (uint32_t[]){ p->gid, p->egid, p->sgid, p->fsgid }
+			  is_root(c) ? (uint32_t[]){ want.gid, want.egid, want.sgid, want.fsgid }
 				     : (uint32_t[]){ gid, gid, gid, gid });
 }
 
 static int check_groups(struct check *c, const struct image_thread *t, const char *name,
 			const char *value)
 {
-	const struct image_process *p = c->image;
+	const struct credentials want = image_credentials(c->image, t);
 	char found[128], *end;
 	size_t i;
 
-	(void)t;
 	if (!is_root(c)) /* keeps its own, and was told so */
 		return 0;
 	value += strspn(value, " \t");
 	snprintf(found, sizeof(found), "%.*s", (int)strcspn(value, "\n"), value);
-	for (i = 0; i < p->nr_groups; i++, value = end)
-		if (strtoul(value, &end, 10) != p->groups[i] || end == value)
+	for (i = 0; i < want.nr_groups; i++, value = end)
+		if (strtoul(value, &end, 10) != want.groups[i] || end == value)
 			return check_differs(c, name, found, "another list");
 	return value[strspn(value, " \t")] == '\n' ? 0
 						   : check_differs(c, name, found, "another list");
@@ -87,11 +83,10 @@ static int check_umask(struct check *c, const struct image_thread *t, const char
 static int check_no_new_privs(struct check *c, const struct image_thread *t, const char *name,
 			      const char *value)
 {
-	bool want = c->image->info.flags & XCKPT_PROCESS_NO_NEW_PRIVS;
+	const struct credentials want = image_credentials(c->image, t);
 
-	(void)t;
 	return check_number(c, name, "%llu", strtoul(value, NULL, 10),
-			    want || c->plan->host->no_new_privs);
+			    want.no_new_privs || c->plan->host->no_new_privs);
 }
 
 /* A program with a filter of its own is refused; qemu-resume's was told. */
@@ -118,7 +113,8 @@ static int check_thp(struct check *c, const struct image_thread *t, const char *
 static int check_caps(struct check *c, const struct image_thread *t, const char *name,
 		      const char *value)
 {
-	struct caps want = is_root(c) ? plan_caps(c->process) : (struct caps){ 0 };
+	const struct credentials creds = image_credentials(c->image, t);
+	struct caps want = is_root(c) ? plan_caps(c->plan->host, &creds) : (struct caps){ 0 };
 	const struct {
 		const char *name;
 		uint64_t want;
@@ -129,7 +125,6 @@ static int check_caps(struct check *c, const struct image_thread *t, const char 
 	};
 	size_t i = 0;
 
-	(void)t;
 	while (strcmp(sets[i].name, name))
 		i++;
 	/* in a user namespace of one's own this set bounds nothing */
@@ -148,7 +143,8 @@ static uint64_t queued(const uint8_t *pending, size_t n)
 
 	for (i = 0; i < n; i++) {
 		memcpy(&sig, pending + i * XCKPT_SIGINFO_SIZE, sizeof(sig));
-		set |= signal_bit(sig);
+		if (sig != X86_SIGSTOP) /* it has not stopped yet */
+			set |= signal_bit(sig);
 	}
 	return set;
 }

@@ -314,25 +314,47 @@ int contents_unpack(const struct plan *plan, const struct plan_op *op)
 	return ret < 0 ? -1 : 0;
 }
 
-int nameless_directory(mode_t mode, int flags)
+/* At @dir, from which @path leads to it, for a moment: a descriptor, or -1. */
+static int pass_directory(int dir, const char *path, mode_t mode)
+{
+	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && fchmod(fd, mode)) {
+		close(fd);
+		fd = -1;
+	}
+	unlinkat(dir, path, AT_REMOVEDIR);
+	return fd;
+}
+
+/* Where it was, if that is free: /proc tells the name. */
+static int directory_there(const struct slots *slots, const char *was, mode_t mode)
+{
+	char path[PATH_MAX];
+	size_t slashes = strspn(was, "/");
+
+	snprintf(path, sizeof(path), "%.*s", (int)(strlen(was + slashes) - strlen(PATH_REMOVED)),
+		 was + slashes);
+	return mkdirat(slots->root, path, 0700) ? -1 : pass_directory(slots->root, path, mode);
+}
+
+static int directory_elsewhere(mode_t mode)
 {
 	const char *tmp = getenv("TMPDIR");
 	char path[PATH_MAX];
-	int fd = -1;
 
 	snprintf(path, sizeof(path), "%.4000s/xckpt-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (mkdtemp(path)) {
-		if (!chmod(path, mode))
-			fd = open(path, flags | O_DIRECTORY | O_CLOEXEC);
-		rmdir(path);
-	}
-	return fd;
+	return mkdtemp(path) ? pass_directory(AT_FDCWD, path, mode) : -1;
 }
 
 int contents_lost_directory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
-	int fd = nameless_directory((mode_t)op->arg[1], oflags_to_host(op->arg[2])), ret;
+	int fd = -1, ret;
 
+	if (is_path_removed(op->path))
+		fd = directory_there(slots, op->path, (mode_t)op->arg[1]);
+	if (fd < 0)
+		fd = directory_elsewhere((mode_t)op->arg[1]);
 	if (fd < 0)
 		return fail("cannot make a directory in the place of %s, which was removed: %s",
 			    op->path, strerror(errno));

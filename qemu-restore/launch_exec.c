@@ -72,30 +72,19 @@ static void tell_warning(const struct plan *plan, const struct plan_op *op, int 
 		warn("cannot tell a warning: %s", strerror(errno));
 }
 
-/* One that was removed is another one without a name. */
-static int enter_directory(const char *path)
+static int enter_directory(const struct slots *slots, const struct plan_op *op)
 {
-	int fd, ret;
-
-	if (!chdir(path))
-		return 0;
-	if (errno != ENOENT || !is_path_removed(path))
-		return -1;
-	fd = nameless_directory(0755, O_PATH);
-	ret = fchdir(fd);
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	return op->arg[0] ? fchdir(slots->fd[op->arg[0] - 1]) : chdir(op->path);
 }
 
-static int surroundings(const struct process_plan *plan, int status)
+static int surroundings(const struct process_plan *plan, const struct slots *slots, int status)
 {
 	size_t i;
 
 	for (i = 0; i < plan->nr_ops; i++) {
 		const struct plan_op *op = &plan->group->ops[plan->first_op + i];
 
-		if (op->kind == OP_CWD && enter_directory(op->path))
+		if (op->kind == OP_CWD && enter_directory(slots, op))
 			return fail("cannot resume pid %d: its working directory %s: %s",
 				    plan->process->info.pid, op->path, strerror(errno));
 		if (op->kind == OP_UMASK)
@@ -281,8 +270,8 @@ int launch_exec(struct launch_files *files, const struct process_plan *plan,
 	char elf[PATH_MAX], **argv;
 
 	personality(engine_layout(files->failures));
-	if (world_enter(world, elf) || surroundings(plan, status) || keep_capabilities(plan) ||
-	    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
+	if (world_enter(world, elf) || surroundings(plan, slots, status) ||
+	    keep_capabilities(plan) || syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
 	    locate_restart(files, plan, world, elf, sizeof(elf)))
 		return -1;
 	argv = command(plan, elf);

@@ -139,15 +139,24 @@ static int open_fifo(struct slots *slots, const struct plan *plan, const struct 
 	return ret;
 }
 
+/* One more description, or a descriptor of the same one. */
+static int open_again(const struct slots *slots, const struct plan_op *op)
+{
+	int fd = slots->fd[op->arg[1]];
+	char path[32];
+
+	if (op->arg[4])
+		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* what once kept it from being a link is in the way here */
+	return open(path,
+		    (oflags_to_host(op->arg[2]) & ~O_NOFOLLOW) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 static int reopen(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
-	char path[32];
-	int fd, ret;
+	int fd = open_again(slots, op), ret;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", slots->fd[op->arg[1]]);
-	/* what once kept it from being a link is in the way here */
-	fd = open(path,
-		  (oflags_to_host(op->arg[2]) & ~O_NOFOLLOW) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return fail("cannot open %s once more: %s", op->object, strerror(errno));
 	fcntl(fd, F_SETFL, oflags_to_host(op->arg[2]) & ~O_ACCMODE);

@@ -21,8 +21,6 @@ int contents_copy_core(const struct slots *slots, const struct plan *plan,
 		       const struct plan_op *op);
 int contents_copy_file(const struct slots *slots, const struct plan *plan,
 		       const struct plan_op *op);
-/* Made for a moment, opened, removed: a descriptor, or -1. */
-int nameless_directory(mode_t mode, int flags);
 int contents_lost_directory(struct slots *slots, const struct plan *plan, const struct plan_op *op);
 int contents_seal(const struct slots *slots, const struct plan_op *op);
 

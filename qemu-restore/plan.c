@@ -126,6 +126,7 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	plan_huge(plan);
 	plan_objects(plan);
 	plan_files(plan);
+	plan_mapped_memory(plan);
 	for (i = 0; i < plan->nr_processes; i++)
 		plan_vforks(&plan->processes[i]);
 	plan_births(plan);

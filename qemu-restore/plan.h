@@ -49,13 +49,15 @@ enum op_kind {
 	OP_OPEN, /* [0]: slot, [1]: x86-64 flags, [2]: position, [3]: enum open_check, [4]: size */
 	OP_PIPE, /* [0]: slot of the reading end, [1]: writing end, [2]: capacity, [3]: its flags */
 	OP_FIFO, /* [0]: slot, opened for reading and writing, [1]: capacity */
-	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags, [3]: position */
+	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags, [3]: position, [4]: it is the
+		      same description */
 	OP_FILL, /* [0]: slot, [1]: bytes, [2]: from there, [3]: as a packet; path: file in the
 		    image */
 	OP_UNPACK, /* [0]: bytes, [1]: mode, [2]: mtime_ns, [3]: uid, [4]: gid; object: file in the
 		      image, for path */
 	OP_CONTENTS, /* [0]: slot, [1]: bytes; path: file in the image */
-	OP_LOST_DIRECTORY, /* [0]: slot, [1]: mode, [2]: x86-64 flags; path: where it was */
+	OP_LOST_DIRECTORY, /* [0]: slot, [1]: mode, [2]: device and [3]: inode that it was, 0:
+			      unknown; path: where it was */
 	OP_TERMINAL, /* [0]: slot of the master, [1]: of a slave, or -1, [2]: x86-64 flags */
 	OP_OPEN_TTY, /* [0]: slot, /dev/tty [1]: for whom this slave's terminal is that, [2]: flags
 		      */
@@ -81,7 +83,7 @@ enum op_kind {
 		     [5]: descriptor */
 	OP_OWNER, /* [0]: slot, [1]: F_OWNER_*, [2]: id */
 	OP_LEASE, /* [0]: slot, [1]: exclusive */
-	OP_CWD,
+	OP_CWD, /* [0]: slot of what is in its place, and 1; or 0, and path */
 	OP_UMASK, /* [0] */
 	OP_OOM, /* [0] */
 	OP_DUMP_FILTER, /* [0] */
@@ -237,6 +239,13 @@ struct late_fcntl {
 };
 
 /* Memory that processes may share. */
+struct memory_file {
+	uint64_t dev, ino; /* that it was */
+	int slot;
+	bool filled; /* a description of it has been planned */
+	bool given; /* the one that @slot has is the program's */
+};
+
 struct shared_object {
 	const struct xckpt_vma *vma; /* one of it: what dev and ino name */
 	int slot;
@@ -308,6 +317,8 @@ struct plan {
 	size_t nr_terminals;
 	struct shared_object *objects; /* ascending */
 	size_t nr_objects;
+	struct memory_file *memory; /* what the launcher makes of it without a name */
+	size_t nr_memory;
 	unsigned int nr_slots;
 	unsigned int *core_slots; /* by process: of its core, plus one, or 0 */
 	uint64_t huge; /* bit n: huge pages of 1 << n bytes are given as such */
@@ -335,9 +346,12 @@ void plan_issue(struct plan *plan, bool forceable, const char *fmt, ...)
 void plan_warning(struct plan *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const char *plan_path(struct plan *plan, const char *path); /* where a path of the image is now */
+#define PATH_REMOVED " (deleted)"
 /* Is it the kernel's for what has been removed? So may a name end, too: only where nothing has it.
  */
 bool is_path_removed(const char *path);
+/* Slot of a directory in the place of a removed one: one for all who have it. */
+int plan_lost_cwd(struct plan *plan, const char *path);
 /* plan_terminals.c: the controlling terminal of session @sid, NULL: none that is made. */
 const struct plan_terminal *plan_terminal_of(const struct plan *plan, int sid);
 void *plan_must(void *p); /* NULL: no memory, which ends the program */
@@ -363,6 +377,12 @@ void plan_huge(struct plan *plan);
 unsigned int plan_huge_shift(const struct plan *plan, unsigned int shift);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
+/* Both are good until the next one is kept; NULL: there is none. */
+struct memory_file *plan_keep_memory(struct plan *plan, uint64_t dev, uint64_t ino, int slot);
+struct memory_file *plan_find_memory(const struct plan *plan, uint64_t dev, uint64_t ino);
+/* Of what is a private mapping of a file without a name, and none of its own: slot, or -1. */
+int plan_memory_slot(const struct plan *plan, const struct segment *s);
+void plan_mapped_memory(struct plan *plan); /* plan_mapped.c, when files are planned */
 void plan_own_vdso(struct process_plan *plan); /* plan_vdso.c: ->own_vdso */
 void plan_memory(struct process_plan *plan); /* plan_memory.c */
 /* Of a mapping that is there: plan_advise.c. First, before it is filled, of which pages. */
@@ -419,7 +439,7 @@ struct caps {
 	uint32_t securebits;
 };
 /* What the image has, as far as we may give it. */
-struct caps plan_caps(const struct process_plan *plan);
+struct caps plan_caps(const struct plan_host *host, const struct credentials *c);
 void plan_leftovers(struct process_plan *plan); /* plan_left.c: find ->left */
 bool plan_is_left(const struct process_plan *plan, const struct segment *s);
 bool plan_hole(struct process_plan *plan); /* plan_hole.c: choose ->hole, ->restart */

@@ -12,6 +12,8 @@ static const struct {
 	const char *name; /* of what matters */
 	uint32_t probe;
 } advices[] = {
+	{ XCKPT_VMA_RANDOM, 1, NULL, 0 },
+	{ XCKPT_VMA_SEQUENTIAL, 2, NULL, 0 },
 	{ XCKPT_VMA_MERGEABLE, 12, NULL, 0 },
 	{ XCKPT_VMA_DONTDUMP, 16, NULL, 0 },
 	{ XCKPT_VMA_WIPEONFORK, 18, "MADV_WIPEONFORK", PROBE_WIPEONFORK },

@@ -4,6 +4,7 @@
  * which order matters: ids, then with all capabilities what needs them, then
  * the capabilities themselves.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "plan.h"
@@ -35,61 +36,54 @@ static struct plan_op *set_capabilities(struct process_plan *plan, int tid, uint
 	return op;
 }
 
-static bool same_groups(const struct process_plan *plan)
+static bool same_groups(const struct plan_host *host, const struct credentials *c)
 {
-	const struct image_process *p = plan->process;
-
-	return p->nr_groups == plan->host->nr_groups &&
-	       (!p->nr_groups ||
-		!memcmp(p->groups, plan->host->groups, p->nr_groups * sizeof(*p->groups)));
+	return c->nr_groups == host->nr_groups &&
+	       (!c->nr_groups ||
+		!memcmp(c->groups, host->groups, c->nr_groups * sizeof(*c->groups)));
 }
 
-static void plan_groups(struct process_plan *plan, int tid)
+static void plan_groups(struct process_plan *plan, int tid, const struct credentials *c)
 {
-	const struct image_process *p = plan->process;
 	struct plan_op *op;
 
-	if (same_groups(plan))
+	if (same_groups(plan->host, c))
 		return;
-	op = plan_syscall(plan, tid, NR_SETGROUPS, p->nr_groups, 0, 0, 0);
+	op = plan_syscall(plan, tid, NR_SETGROUPS, c->nr_groups, 0, 0, 0);
 	op->object = "the supplementary groups";
-	if (p->nr_groups) {
+	if (c->nr_groups) {
 		op->arg[1] =
-			buffer_add(&plan->data, p->groups, p->nr_groups * sizeof(*p->groups), 4);
+			buffer_add(&plan->data, c->groups, c->nr_groups * sizeof(*c->groups), 4);
 		op->refs = 1 << 1;
 	}
 }
 
-struct caps plan_caps(const struct process_plan *plan)
+struct caps plan_caps(const struct plan_host *host, const struct credentials *c)
 {
-	const struct xckpt_note_process *info = &plan->process->info;
-	const struct plan_host *host = plan->host;
-	struct caps c;
+	struct caps caps;
 
-	c.permitted = info->cap_permitted & host->cap_permitted;
-	c.effective = info->cap_effective & c.permitted;
-	c.inheritable = info->cap_inheritable & (host->cap_inheritable | host->cap_bset);
-	c.ambient = info->cap_ambient & c.permitted & c.inheritable;
-	c.bounding = info->cap_bset & host->cap_bset;
-	c.securebits = info->securebits;
-	return c;
+	caps.permitted = c->cap_permitted & host->cap_permitted;
+	caps.effective = c->cap_effective & caps.permitted;
+	caps.inheritable = c->cap_inheritable & (host->cap_inheritable | host->cap_bset);
+	caps.ambient = c->cap_ambient & caps.permitted & caps.inheritable;
+	caps.bounding = c->cap_bset & host->cap_bset;
+	caps.securebits = c->securebits;
+	return caps;
 }
 
 /* What would come of ours by the change of ids alone. */
-static struct caps left_by_ids(const struct process_plan *plan)
+static struct caps left_by_ids(const struct plan_host *host, const struct credentials *c)
 {
-	const struct xckpt_note_process *info = &plan->process->info;
-	const struct plan_host *host = plan->host;
-	bool any_root = !info->uid || !info->euid || !info->suid;
-	struct caps c;
+	bool any_root = !c->uid || !c->euid || !c->suid;
+	struct caps caps;
 
-	c.permitted = any_root ? host->cap_permitted : 0;
-	c.effective = info->euid ? 0 : c.permitted;
-	c.inheritable = host->cap_inheritable;
-	c.ambient = any_root ? host->cap_ambient : 0;
-	c.bounding = host->cap_bset;
-	c.securebits = host->securebits;
-	return c;
+	caps.permitted = any_root ? host->cap_permitted : 0;
+	caps.effective = c->euid ? 0 : caps.permitted;
+	caps.inheritable = host->cap_inheritable;
+	caps.ambient = any_root ? host->cap_ambient : 0;
+	caps.bounding = host->cap_bset;
+	caps.securebits = host->securebits;
+	return caps;
 }
 
 static bool same_caps(const struct caps *a, const struct caps *b)
@@ -99,52 +93,63 @@ static bool same_caps(const struct caps *a, const struct caps *b)
 	       a->bounding == b->bounding && a->securebits == b->securebits;
 }
 
-static void plan_capabilities(struct process_plan *plan, int tid, const struct caps *c)
+/* It follows the effective one until it is set itself. */
+static void plan_fsuid(struct process_plan *plan, int tid, const struct credentials *c)
+{
+	if (c->fsuid != c->euid)
+		plan_syscall(plan, tid, NR_SETFSUID, c->fsuid, 0, 0, 0);
+}
+
+static void plan_capabilities(struct process_plan *plan, int tid, const struct credentials *creds)
 {
 	const struct plan_host *host = plan->host;
+	struct caps c = plan_caps(host, creds);
 	unsigned int i;
 
-	set_capabilities(plan, tid, host->cap_permitted, host->cap_permitted, c->inheritable);
+	set_capabilities(plan, tid, host->cap_permitted, host->cap_permitted, c.inheritable);
+	plan_fsuid(plan, tid, creds);
 	plan_syscall(plan, tid, NR_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0);
 	for (i = 0; i < 64; i++)
-		if (c->ambient >> i & 1)
+		if (c.ambient >> i & 1)
 			plan_syscall(plan, tid, NR_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i,
 				     0)
 				->optional = true;
 	for (i = 0; i < 64; i++)
-		if ((host->cap_bset & ~c->bounding) >> i & 1)
+		if ((host->cap_bset & ~c.bounding) >> i & 1)
 			plan_syscall(plan, tid, NR_PRCTL, PR_CAPBSET_DROP, i, 0, 0)->object =
 				"the capability bounding set";
 	/* one of these bits is what PR_SET_KEEPCAPS has changed */
-	if ((c->securebits ^ host->securebits) & ~SECBIT_KEEP_CAPS)
-		plan_syscall(plan, tid, NR_PRCTL, PR_SET_SECUREBITS, c->securebits, 0, 0)->object =
+	if ((c.securebits ^ host->securebits) & ~SECBIT_KEEP_CAPS)
+		plan_syscall(plan, tid, NR_PRCTL, PR_SET_SECUREBITS, c.securebits, 0, 0)->object =
 			"the securebits";
 	else
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_KEEPCAPS,
-			     !!(c->securebits & SECBIT_KEEP_CAPS), 0, 0);
-	set_capabilities(plan, tid, c->effective, c->permitted, c->inheritable);
+			     !!(c.securebits & SECBIT_KEEP_CAPS), 0, 0);
+	set_capabilities(plan, tid, c.effective, c.permitted, c.inheritable);
 }
 
-static void plan_as_root(struct process_plan *plan, int tid, bool other)
+static void plan_as_root(struct process_plan *plan, int tid, const struct credentials *c,
+			 bool other)
 {
-	const struct xckpt_note_process *info = &plan->process->info;
-	struct caps want = plan_caps(plan), left = left_by_ids(plan);
-	bool caps = !same_caps(&want, &left);
+	struct caps want = plan_caps(plan->host, c), left = left_by_ids(plan->host, c);
+	/* to be none of the others takes CAP_SETUID, which an effective one takes away */
+	bool odd = c->fsuid != c->uid && c->fsuid != c->euid && c->fsuid != c->suid;
+	bool caps = odd || !same_caps(&want, &left);
 
 	if (other && caps)
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_KEEPCAPS, 1, 0, 0);
-	plan_groups(plan, tid);
-	if (other) {
-		plan_syscall(plan, tid, NR_SETRESGID, info->gid, info->egid, info->sgid, 0);
-		plan_syscall(plan, tid, NR_SETRESUID, info->uid, info->euid, info->suid, 0);
-	}
-	/* these follow the effective ones until they are set themselves */
-	if (info->fsgid != info->egid)
-		plan_syscall(plan, tid, NR_SETFSGID, info->fsgid, 0, 0, 0);
-	if (info->fsuid != info->euid)
-		plan_syscall(plan, tid, NR_SETFSUID, info->fsuid, 0, 0, 0);
+	plan_groups(plan, tid, c);
+	if (other)
+		plan_syscall(plan, tid, NR_SETRESGID, c->gid, c->egid, c->sgid, 0);
+	/* while it may be any */
+	if (c->fsgid != c->egid)
+		plan_syscall(plan, tid, NR_SETFSGID, c->fsgid, 0, 0, 0);
+	if (other)
+		plan_syscall(plan, tid, NR_SETRESUID, c->uid, c->euid, c->suid, 0);
 	if (caps)
-		plan_capabilities(plan, tid, &want);
+		plan_capabilities(plan, tid, c);
+	else
+		plan_fsuid(plan, tid, c);
 }
 
 /* In a user namespace of our own: what launch_exec.c kept goes, nothing else can be had. */
@@ -154,82 +159,95 @@ static void plan_as_user(struct process_plan *plan, int tid)
 	set_capabilities(plan, tid, 0, 0, 0);
 }
 
-static bool has_other_ids(const struct process_plan *plan)
+static bool has_other_ids(const struct plan_host *host, const struct credentials *c)
 {
-	const struct xckpt_note_process *info = &plan->process->info;
-	const struct plan_host *host = plan->host;
-
-	return info->uid != host->uid || info->euid != host->uid || info->suid != host->uid ||
-	       info->gid != host->gid || info->egid != host->gid || info->sgid != host->gid;
+	return c->uid != host->uid || c->euid != host->uid || c->suid != host->uid ||
+	       c->gid != host->gid || c->egid != host->gid || c->sgid != host->gid;
 }
 
-static void tell_lost_privileges(struct process_plan *plan)
+static void tell_lost_capabilities(struct process_plan *plan, const char *who,
+				   const struct credentials *c)
 {
-	const struct image_process *p = plan->process;
 	const struct plan_host *host = plan->host;
-	uint64_t lost = p->info.cap_permitted & ~(host->root ? host->cap_permitted : 0);
-	uint64_t bounding = host->root ? p->info.cap_bset & ~host->cap_bset : 0;
+	uint64_t lost = c->cap_permitted & ~(host->root ? host->cap_permitted : 0);
+	uint64_t bounding = host->root ? c->cap_bset & ~host->cap_bset : 0;
 
 	if (lost)
 		plan_warning(plan->group,
-			     "pid %d: it will not have all of its capabilities (%#llx): %s",
-			     p->info.pid, (unsigned long long)lost,
+			     "%s: it will not have all of its capabilities (%#llx): %s", who,
+			     (unsigned long long)lost,
 			     host->root ? "qemu-resume does not have them itself"
 					: "run qemu-resume as root");
 	if (bounding & ~lost)
 		plan_warning(
 			plan->group,
-			"pid %d: its bounding set will be without capabilities that qemu-resume "
-			"does not have itself (%#llx)",
-			p->info.pid, (unsigned long long)bounding);
-	if (host->no_new_privs && !(p->info.flags & XCKPT_PROCESS_NO_NEW_PRIVS))
-		plan_warning(plan->group, "pid %d: it will have no_new_privs, as qemu-resume has",
-			     p->info.pid);
+			"%s: its bounding set will be without capabilities that qemu-resume does "
+			"not have itself (%#llx)",
+			who, (unsigned long long)bounding);
+	if (host->no_new_privs && !c->no_new_privs)
+		plan_warning(plan->group, "%s: it will have no_new_privs, as qemu-resume has", who);
 	if (host->seccomp)
+		plan_warning(plan->group, "%s: it will be under the seccomp filter of qemu-resume",
+			     who);
+}
+
+static void tell_lost_ids(struct process_plan *plan, const char *who, const struct credentials *c)
+{
+	const struct plan_host *host = plan->host;
+
+	if (has_other_ids(host, c))
 		plan_warning(plan->group,
-			     "pid %d: it will be under the seccomp filter of qemu-resume",
-			     p->info.pid);
-	if (host->root)
+			     "%s: it will have the user and group of qemu-resume only: run "
+			     "qemu-resume as root",
+			     who);
+	if (!same_groups(host, c))
+		plan_warning(plan->group,
+			     "%s: it will have the supplementary groups of qemu-resume: run "
+			     "qemu-resume as root",
+			     who);
+	if (c->securebits != host->securebits)
+		plan_warning(plan->group, "%s: it will have no securebits: run qemu-resume as root",
+			     who);
+}
+
+/* Threads are told of only where they have not what their process has. */
+static void tell_lost_privileges(struct process_plan *plan, const struct image_thread *t,
+				 const struct credentials *c)
+{
+	char who[64];
+
+	if (t != plan->process->threads && !t->own)
 		return;
-	if (has_other_ids(plan))
-		plan_warning(plan->group,
-			     "pid %d: it will have the user and group of qemu-resume only: run "
-			     "qemu-resume as root",
-			     p->info.pid);
-	if (!same_groups(plan))
-		plan_warning(plan->group,
-			     "pid %d: it will have the supplementary groups of qemu-resume: run "
-			     "qemu-resume as root",
-			     p->info.pid);
-	if (p->info.securebits != host->securebits)
-		plan_warning(plan->group,
-			     "pid %d: it will have no securebits: run qemu-resume as root",
-			     p->info.pid);
+	snprintf(who, sizeof(who), t->own ? "pid %d thread %d" : "pid %d", plan->process->info.pid,
+		 t->tid);
+	tell_lost_capabilities(plan, who, c);
+	if (!plan->host->root)
+		tell_lost_ids(plan, who, c);
 }
 
 /* When all threads have their ids, as new ones take it away; 2 is not for programs to set. */
 void plan_dumpable(struct process_plan *plan)
 {
-	const struct xckpt_note_process *info = &plan->process->info;
+	const struct image_process *p = plan->process;
+	const struct credentials c = image_credentials(p, &p->threads[0]);
 
-	if (info->dumpable < 2 && (has_other_ids(plan) || !info->dumpable))
-		plan_syscall(plan, info->pid, NR_PRCTL, PR_SET_DUMPABLE, info->dumpable, 0, 0)
+	if (p->info.dumpable < 2 && (has_other_ids(plan->host, &c) || !p->info.dumpable))
+		plan_syscall(plan, p->info.pid, NR_PRCTL, PR_SET_DUMPABLE, p->info.dumpable, 0, 0)
 			->optional = true;
 }
 
 void plan_credentials(struct process_plan *plan, const struct image_thread *t)
 {
-	const struct xckpt_note_process *info = &plan->process->info;
+	const struct credentials c = image_credentials(plan->process, t);
 	int tid = t->tid;
 
-	if (t == plan->process->threads)
-		tell_lost_privileges(plan);
+	tell_lost_privileges(plan, t, &c);
 	plan_wishes(plan, t);
 	if (plan->host->root)
-		plan_as_root(plan, tid, has_other_ids(plan));
+		plan_as_root(plan, tid, &c, has_other_ids(plan->host, &c));
 	else
 		plan_as_user(plan, tid);
-	if (info->flags & XCKPT_PROCESS_NO_NEW_PRIVS)
+	if (c.no_new_privs)
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0);
 	if (t->info.pdeath_signal)
 		plan_syscall(plan, tid, NR_PRCTL, PR_SET_PDEATHSIG, t->info.pdeath_signal, 0, 0);

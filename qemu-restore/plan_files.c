@@ -129,6 +129,12 @@ static void plan_open(struct plan *plan, struct description *d, const char *path
 	}
 }
 
+/* One that a description of what is made anew is to have, too. */
+static bool has_position(const struct open_file *f)
+{
+	return !is_pipe(f) && f->kind != FILE_TTY && f->kind != FILE_DIRECTORY;
+}
+
 void files_reopen(struct plan *plan, struct description *d, int slot)
 {
 	struct plan_op *op = plan_add_shared(plan, OP_REOPEN, 0);
@@ -137,7 +143,7 @@ void files_reopen(struct plan *plan, struct description *d, int slot)
 	op->arg[0] = d->slot;
 	op->arg[1] = slot;
 	op->arg[2] = d->file->flags;
-	op->arg[3] = is_pipe(d->file) || d->file->kind == FILE_TTY ? 0 : d->file->pos;
+	op->arg[3] = has_position(d->file) ? d->file->pos : 0;
 	op->object = d->file->path;
 }
 
@@ -171,7 +177,7 @@ static void plan_description(struct files *files, struct description *d)
 		plan_pipe(files, d);
 	} else if (is_nameless(f)) {
 		plan_nameless(files, d);
-	} else if (f->kind == FILE_DIRECTORY && f->deleted) {
+	} else if (is_lost_directory(f)) {
 		plan_lost_directory(files, d);
 	} else if (f->kind == FILE_ANON_INODE) {
 		plan_event(files, d);

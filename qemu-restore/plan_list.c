@@ -210,6 +210,7 @@ void plan_free(struct plan *plan)
 	free(plan->births);
 	free(plan->terminals);
 	free(plan->objects);
+	free(plan->memory);
 	free(plan->core_slots);
 	free(plan->processes);
 	free(plan);

@@ -142,6 +142,20 @@ void plan_mapped(struct plan *plan)
 	free(looks.all);
 }
 
+/* Where the file is made anew, what nobody has written to shows what becomes of it. */
+void plan_mapped_memory(struct plan *plan)
+{
+	size_t i, j;
+
+	for (i = 0; i < plan->nr_processes; i++) {
+		struct process_plan *p = &plan->processes[i];
+
+		for (j = 0; j < p->process->nr_segments; j++)
+			if (plan_memory_slot(plan, &p->process->segments[j]) >= 0)
+				p->from_core[j] = false;
+	}
+}
+
 bool plan_is_from_core(const struct process_plan *plan, const struct segment *s)
 {
 	return plan->from_core[s - plan->process->segments];

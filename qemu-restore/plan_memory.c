@@ -226,7 +226,12 @@ static void map_file(const struct mapping *m, uint64_t x86_flags, bool unchanged
 static void map_the_file(const struct mapping *m)
 {
 	bool thin = m->plan->img->thin && m->s->filesz < m->s->end - m->s->start;
+	int slot = plan_memory_slot(m->plan->group, m->s);
 
+	if (slot >= 0) {
+		map_slot(m, (unsigned int)slot, X86_MAP_PRIVATE);
+		return;
+	}
 	if (is_writable_file(m->s)) {
 		map_file(m, 2, false); /* O_RDWR */
 		return;

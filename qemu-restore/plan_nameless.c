@@ -35,18 +35,6 @@ static void plan_seals(struct plan *plan, const struct open_file *f, int slot)
 	seal(plan, slot, f->seals & late, true);
 }
 
-/* The first description of the same file that has been planned, or NULL. */
-static const struct description *find_same(const struct files *files, const struct description *d)
-{
-	const struct description *other;
-
-	for (other = files->all; other < d; other++)
-		if (other->slot >= 0 && is_nameless(other->file) &&
-		    other->file->dev == d->file->dev && other->file->ino == d->file->ino)
-			return other;
-	return NULL;
-}
-
 static void fill(struct plan *plan, const struct open_file *f, int slot)
 {
 	struct plan_op *op;
@@ -60,7 +48,7 @@ static void fill(struct plan *plan, const struct open_file *f, int slot)
 	op->object = f->path;
 }
 
-static int make(struct plan *plan, const struct open_file *f)
+static struct memory_file *make(struct plan *plan, const struct open_file *f)
 {
 	struct plan_op *op = plan_add_shared(plan, OP_MEMORY, 0);
 	int slot = (int)plan->nr_slots++;
@@ -74,40 +62,37 @@ static int make(struct plan *plan, const struct open_file *f)
 	op->object = f->path;
 	/* of any size, so rather on the disk it was on */
 	op->path = f->kind == FILE_REGULAR && !f->page_shift ? plan_path(plan, f->path) : NULL;
-	return slot;
+	return plan_keep_memory(plan, f->dev, f->ino, slot);
 }
 
-/* A mapping of it, of a part at least: then it is one thing with the memory. */
-static const struct segment *find_view(const struct image *img, const struct open_file *f)
+/*
+ * Who has the description that memfd_create() gave may execute it, and who has one that was
+ * opened to be written to may not: the first that can be that one is.
+ */
+static void describe(struct plan *plan, struct description *d, struct memory_file *m)
 {
-	size_t i, j;
+	bool first = d->file->kind == FILE_MEMFD && !m->given &&
+		     (d->file->flags & X86_O_ACCMODE) == X86_O_RDWR;
 
-	for (i = 0; i < img->nr_processes; i++)
-		for (j = 0; j < img->processes[i].nr_segments; j++) {
-			const struct segment *s = &img->processes[i].segments[j];
-
-			if (is_shared_memory(s) && s->vma.dev == f->dev && s->vma.ino == f->ino)
-				return s;
-		}
-	return NULL;
+	files_reopen(plan, d, m->slot);
+	plan->ops[plan->nr_ops - 1].arg[4] = first;
+	m->given |= first;
 }
 
 /* Its contents are in memory that is shared, or in the image, or it has none. */
 void plan_nameless(struct files *files, struct description *d)
 {
-	const struct segment *view = find_view(files->plan->img, d->file);
-	const struct description *same = find_same(files, d);
 	struct plan *plan = files->plan;
-	int slot;
+	struct memory_file *m = plan_find_memory(plan, d->file->dev, d->file->ino);
 
-	if (same) {
-		files_reopen(plan, d, same->slot);
-		return;
-	}
-	slot = view ? plan_object_slot(plan, view) : make(plan, d->file);
-	fill(plan, d->file, slot);
-	files_reopen(plan, d, slot);
-	plan_seals(plan, d->file, d->slot);
+	if (!m)
+		m = make(plan, d->file);
+	if (!m->filled)
+		fill(plan, d->file, m->slot);
+	describe(plan, d, m);
+	if (!m->filled)
+		plan_seals(plan, d->file, m->slot);
+	m->filled = true;
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -180,13 +165,40 @@ void plan_unpack(struct files *files)
 	}
 }
 
+static int lost_directory(struct plan *plan, const char *path, const struct open_file *f)
+{
+	uint64_t dev = f ? f->dev : 0, ino = f ? f->ino : 0;
+	struct plan_op *op;
+	size_t i;
+
+	for (i = 0; i < plan->nr_ops; i++) {
+		op = &plan->ops[i];
+		if (op->kind == OP_LOST_DIRECTORY && op->arg[2] == dev && op->arg[3] == ino &&
+		    !strcmp(op->object, path))
+			return (int)op->arg[0];
+	}
+	op = plan_add_shared(plan, OP_LOST_DIRECTORY, 0);
+	op->arg[0] = plan->nr_slots++;
+	op->arg[1] = f ? f->mode & MODE_BITS : 0755;
+	op->arg[2] = dev;
+	op->arg[3] = ino;
+	op->path = plan_path(plan, path);
+	op->object = path;
+	return (int)op->arg[0];
+}
+
 void plan_lost_directory(struct files *files, struct description *d)
 {
-	struct plan_op *op = plan_add_shared(files->plan, OP_LOST_DIRECTORY, 0);
+	files_reopen(files->plan, d, lost_directory(files->plan, d->file->path, d->file));
+}
 
-	d->slot = (int)files->plan->nr_slots++;
-	op->arg[0] = d->slot;
-	op->arg[1] = d->file->mode & MODE_BITS;
-	op->arg[2] = d->file->flags;
-	op->path = d->file->path;
+int plan_lost_cwd(struct plan *plan, const char *path)
+{
+	const struct image *img = plan->img;
+	size_t i;
+
+	for (i = 0; i < img->nr_files; i++)
+		if (is_lost_directory(&img->files[i]) && !strcmp(img->files[i].path, path))
+			return lost_directory(plan, path, &img->files[i]);
+	return lost_directory(plan, path, NULL);
 }

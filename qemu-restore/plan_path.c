@@ -47,8 +47,7 @@ const char *plan_path(struct plan *plan, const char *path)
 
 bool is_path_removed(const char *path)
 {
-	static const char end[] = " (deleted)";
-	size_t len = strlen(path);
+	size_t len = strlen(path), end = strlen(PATH_REMOVED);
 
-	return len >= sizeof(end) && !strcmp(path + len - (sizeof(end) - 1), end);
+	return len > end && !strcmp(path + len - end, PATH_REMOVED);
 }

@@ -238,8 +238,10 @@ static void add_files(struct text *t, const struct plan_op *op)
 		break;
 	case OP_REOPEN:
 		oflags_text(a[2], flags, sizeof(flags));
-		text_add(t, "open(slot %llu, %s) = slot %llu", (unsigned long long)a[1], flags,
-			 (unsigned long long)a[0]);
+		text_add(t,
+			 a[4] ? "dup(slot %llu), %s = slot %llu"
+			      : "open(slot %llu, %s) = slot %llu",
+			 (unsigned long long)a[1], flags, (unsigned long long)a[0]);
 		if (a[3])
 			text_add(t, "; lseek(%llu)", (unsigned long long)a[3]);
 		break;
@@ -301,7 +303,10 @@ void text_launcher(struct text *t, const struct plan *plan, const struct plan_op
 		add_terminal(t, plan, op);
 		break;
 	case OP_CWD:
-		text_add(t, "chdir(");
+		if (op->arg[0])
+			text_add(t, "fchdir(slot %llu, ", (unsigned long long)a[0] - 1);
+		else
+			text_add(t, "chdir(");
 		text_path(t, op->path);
 		text_add(t, ")");
 		break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a process has once: signal actions, layout, limits, timers, credentials. */
 #include <string.h>
+#include <unistd.h>
 
 #include "plan.h"
 
@@ -11,7 +12,6 @@
 #define PR_SET_MEMORY_MERGE 67
 #define MCL_FUTURE 2
 #define MCL_ONFAULT 4
-#define X86_SIGCHLD 17
 #define RLIMIT_NOFILE_X86 7
 #define SIGSET_SIZE 8
 
@@ -129,8 +129,15 @@ void plan_place(struct process_plan *plan)
 	const struct image_process *p = plan->process;
 	struct plan_op *op;
 
-	if (*p->cwd)
-		plan_add(plan, OP_CWD, 0)->path = plan_path(plan->group, p->cwd);
+	if (*p->cwd) {
+		const char *path = plan_path(plan->group, p->cwd);
+		bool lost = is_path_removed(path) && access(path, F_OK);
+		uint64_t slot = lost ? (uint64_t)plan_lost_cwd(plan->group, p->cwd) + 1 : 0;
+
+		op = plan_add(plan, OP_CWD, 0);
+		op->arg[0] = slot;
+		op->path = path;
+	}
 	plan_add(plan, OP_UMASK, 0)->arg[0] = p->info.umask & 0777;
 	if (p->info.oom_score_adj != plan->host->oom_score_adj)
 		plan_add(plan, OP_OOM, 0)->arg[0] = p->info.oom_score_adj;

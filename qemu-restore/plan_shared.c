@@ -82,6 +82,7 @@ static void add_object(struct plan *plan, const struct view *views, size_t nr)
 	op->arg[5] = plan_huge_shift(plan, views[0].segment->vma.page_shift);
 	op->object = views[0].segment->path;
 	fill_all(plan, views, nr, OP_COPY, (uint64_t)object->slot);
+	plan_keep_memory(plan, object->vma->dev, object->vma->ino, object->slot);
 }
 
 void plan_objects(struct plan *plan)
@@ -114,4 +115,37 @@ int plan_object_slot(const struct plan *plan, const struct segment *s)
 						     sizeof(*object), compare_to_object);
 
 	return object->slot;
+}
+
+struct memory_file *plan_keep_memory(struct plan *plan, uint64_t dev, uint64_t ino, int slot)
+{
+	struct memory_file *m;
+
+	plan->memory =
+		plan_must(realloc(plan->memory, (plan->nr_memory + 1) * sizeof(*plan->memory)));
+	m = &plan->memory[plan->nr_memory++];
+	*m = (struct memory_file){ .dev = dev, .ino = ino, .slot = slot };
+	return m;
+}
+
+struct memory_file *plan_find_memory(const struct plan *plan, uint64_t dev, uint64_t ino)
+{
+	size_t i;
+
+	for (i = 0; i < plan->nr_memory; i++)
+		if (plan->memory[i].dev == dev && plan->memory[i].ino == ino)
+			return &plan->memory[i];
+	return NULL;
+}
+
+int plan_memory_slot(const struct plan *plan, const struct segment *s)
+{
+	const uint32_t told = XCKPT_VMA_DELETED | XCKPT_VMA_UNWRITTEN;
+	const struct memory_file *m;
+
+	if (s->vma.kind != XCKPT_VMA_FILE || s->vma.flags & XCKPT_VMA_SHARED ||
+	    (s->vma.flags & told) != told)
+		return -1;
+	m = plan_find_memory(plan, s->vma.dev, s->vma.ino);
+	return m ? m->slot : -1;
 }

@@ -16,7 +16,6 @@
 #define ARCH_SET_FS 0x1002
 #define ARCH_REQ_XCOMP_PERM 0x1023
 #define XTILEDATA 18
-#define X86_SIGSTOP 19
 #define PR_SET_NAME 15
 #define ROBUST_LIST_SIZE 24
 #define RSEQ_FAILED 0xfffffffeu /* RSEQ_CPU_ID_REGISTRATION_FAILED */
@@ -194,8 +193,10 @@ static void plan_pending(struct process_plan *plan, int tid, const uint8_t *pend
 		struct plan_op *op;
 		int32_t sig;
 
-		plan_timer_signal(plan, plan->data.bytes + offset);
 		memcpy(&sig, info, sizeof(sig));
+		if (sig == X86_SIGSTOP)
+			continue; /* nothing blocks it: plan_stop() */
+		plan_timer_signal(plan, plan->data.bytes + offset);
 		if (shared) {
 			op = plan_syscall(plan, tid, NR_RT_SIGQUEUEINFO, plan->process->info.pid,
 					  sig, offset, 0);
@@ -274,14 +275,29 @@ static void plan_xstate(struct process_plan *plan, const struct image_thread *t,
 			->object = "permission for AMX";
 }
 
+static bool has_pending_stop(const uint8_t *pending, size_t n)
+{
+	int32_t sig;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		memcpy(&sig, pending + i * XCKPT_SIGINFO_SIZE, sizeof(sig));
+		if (sig == X86_SIGSTOP)
+			return true;
+	}
+	return false;
+}
+
+/* Or about to be. */
 static bool was_stopped(const struct image_process *p)
 {
 	size_t i;
 
 	for (i = 0; i < p->nr_threads; i++)
-		if (p->threads[i].info.state == XCKPT_TASK_STOPPED)
+		if (p->threads[i].info.state == XCKPT_TASK_STOPPED ||
+		    has_pending_stop(p->threads[i].pending, p->threads[i].nr_pending))
 			return true;
-	return p->info.flags & XCKPT_PROCESS_STOPPED;
+	return p->info.flags & XCKPT_PROCESS_STOPPED || has_pending_stop(p->pending, p->nr_pending);
 }
 
 /*

@@ -62,6 +62,8 @@ enum {
 };
 
 /* x86-64 mmap() */
+#define X86_SIGCHLD 17
+#define X86_SIGSTOP 19
 #define X86_PROT_READ 1
 #define X86_PROT_WRITE 2
 #define X86_PROT_EXEC 4

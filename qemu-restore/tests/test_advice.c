@@ -36,6 +36,21 @@ static void test_locks(void)
 	plan_free(plan);
 }
 
+static void test_order(void)
+{
+	const struct plan_op *op;
+	struct plan *plan;
+
+	plan = make(ENGINE_NATIVE, XCKPT_VMA_SEQUENTIAL, 0);
+	op = find_call(plan, NR_MADVISE, AT);
+	ok(op && op->arg[1] == 8192 && op->arg[2] == 2, "in which order it will be read");
+	plan_free(plan);
+	plan = make(ENGINE_NATIVE, XCKPT_VMA_RANDOM, 0);
+	op = find_call(plan, NR_MADVISE, AT);
+	ok(op && op->arg[2] == 1, "or that there is none");
+	plan_free(plan);
+}
+
 static void test_growth(void)
 {
 	struct plan *plan;
@@ -202,6 +217,7 @@ int main(void)
 	test_barriers();
 	test_pages();
 	test_locks();
+	test_order();
 	test_growth();
 	return tap_end();
 }

@@ -149,7 +149,7 @@ static void test_root(void)
 static void test_nameless(void)
 {
 	struct open_file *f, *g;
-	const struct plan_op *op;
+	const struct plan_op *again, *op;
 	struct plan *plan;
 
 	begin();
@@ -163,6 +163,10 @@ static void test_nameless(void)
 	ok(count_ops(plan, OP_MEMORY) == 1 && count_ops(plan, OP_CONTENTS) == 1 &&
 		   count_ops(plan, OP_REOPEN) == 2,
 	   "a memfd with two descriptions is made once");
+	op = find_op(plan, OP_REOPEN, 0);
+	again = find_op(plan, OP_REOPEN, op - plan->ops + 1);
+	ok(op && again && op->arg[4] + again->arg[4] == 1,
+	   "one of them is the one that was made, which can be executed");
 	op = find_op(plan, OP_SEAL, 0);
 	ok(op && op->arg[1] == 0x4 && !op->arg[2] && op > find_op(plan, OP_CONTENTS, 0),
 	   "sealed once it is filled");
@@ -172,9 +176,22 @@ static void test_nameless(void)
 	begin();
 	f = file(FILE_DIRECTORY, "/tmp/gone (deleted)", 3);
 	f->deleted = true;
+	s.p.cwd = "/tmp/gone (deleted)";
 	plan = make();
-	ok(count_ops(plan, OP_LOST_DIRECTORY) == 1 && !count_ops(plan, OP_OPEN),
+	op = find_op(plan, OP_LOST_DIRECTORY, 0);
+	ok(op && count_ops(plan, OP_LOST_DIRECTORY) == 1 && !count_ops(plan, OP_OPEN),
 	   "a removed directory is made");
+	again = find_op(plan, OP_REOPEN, 0);
+	ok(op && again && again->arg[1] == op->arg[0], "and opened anew by who had it open");
+	again = find_op(plan, OP_CWD, 0);
+	ok(op && again && again->arg[0] == op->arg[0] + 1,
+	   "as the working directory it is the same");
+	plan_free(plan);
+	begin();
+	s.p.cwd = "/tmp/gone (deleted)";
+	plan = make();
+	ok(count_ops(plan, OP_LOST_DIRECTORY) == 1,
+	   "it is made for a working directory alone, too");
 	plan_free(plan);
 }
 

@@ -116,6 +116,60 @@ static void test_overlap(void)
 	plan_free(plan);
 }
 
+/* The call of process @i with that first argument. */
+static const struct plan_op *find_in(const struct plan *plan, int i, uint32_t nr, uint64_t first)
+{
+	const struct plan_op *op = plan->ops + plan->processes[i].first_op;
+	const struct plan_op *end = op + plan->processes[i].nr_ops;
+
+	for (; op < end; op++)
+		if (op->kind == OP_SYSCALL && op->nr == nr && op->arg[0] == first)
+			return op;
+	return NULL;
+}
+
+/* What process @i gets as @fd. */
+static const struct plan_op *find_placed(const struct plan *plan, int i, uint64_t fd)
+{
+	const struct plan_op *op = plan->ops + plan->processes[i].first_op;
+	const struct plan_op *end = op + plan->processes[i].nr_ops;
+
+	for (; op < end; op++)
+		if (op->kind == OP_PLACE && op->arg[1] == fd)
+			return op;
+	return NULL;
+}
+
+/* The second maps it MAP_PRIVATE, and has written to no page of that. */
+static void test_private(void)
+{
+	static const uint64_t first[2] = { 0, 0 };
+	static const bool exist[2] = { true, true };
+	const struct plan_op *op, *place;
+	struct plan *plan;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		begin(first);
+		s.host.exe_exists = exist;
+		fill(0);
+		view_of(1)->vma.kind = XCKPT_VMA_FILE;
+		view_of(1)->vma.flags = XCKPT_VMA_READ | XCKPT_VMA_WRITE | XCKPT_VMA_DELETED |
+					(i ? 0 : XCKPT_VMA_UNWRITTEN);
+		plan = make();
+		op = find_in(plan, 1, NR_MMAP, AT);
+		place = op ? find_placed(plan, 1, op->arg[4]) : NULL;
+		if (i)
+			ok(op && (!place || place->arg[0] != find_op(plan, OP_MEMORY, 0)->arg[0]),
+			   "with pages of its own it keeps what it saw");
+		else
+			ok(place && op && op->arg[3] & X86_MAP_PRIVATE &&
+				   place->arg[0] == find_op(plan, OP_MEMORY, 0)->arg[0],
+			   "a private mapping shows what becomes of the memory");
+		plan_free(plan);
+	}
+}
+
 /* A file that both have mapped, and the first one's core has it. */
 static void make_it_a_file(void)
 {
@@ -129,18 +183,6 @@ static void make_it_a_file(void)
 		view->vma.flags = XCKPT_VMA_READ | XCKPT_VMA_UNWRITTEN;
 	}
 	fill(0);
-}
-
-/* The call of process @i with that first argument. */
-static const struct plan_op *find_in(const struct plan *plan, int i, uint32_t nr, uint64_t first)
-{
-	const struct plan_op *op = plan->ops + plan->processes[i].first_op;
-	const struct plan_op *end = op + plan->processes[i].nr_ops;
-
-	for (; op < end; op++)
-		if (op->kind == OP_SYSCALL && op->nr == nr && op->arg[0] == first)
-			return op;
-	return NULL;
 }
 
 /* Who does not have it maps the other's core, and closes that again. */
@@ -180,6 +222,7 @@ int main(void)
 {
 	test_one_holder();
 	test_overlap();
+	test_private();
 	test_file();
 	return tap_end();
 }

@@ -65,7 +65,9 @@ static void test_stopped(void)
 	struct plan *plan;
 	int i;
 
-	for (i = 0; i < 4; i++) {
+	uint8_t pending[XCKPT_SIGINFO_SIZE] = { 19 };
+
+	for (i = 0; i < 6; i++) {
 		synth_init(&s, i == 2 ? ENGINE_QEMU : ENGINE_NATIVE);
 		synth_program(&s);
 		synth_thread(&s, 43);
@@ -75,6 +77,10 @@ static void test_stopped(void)
 			s.p.info.flags = XCKPT_PROCESS_STOPPED;
 		else if (i == 3)
 			s.threads[1].info.state = XCKPT_TASK_ASLEEP;
+		else if (i == 4)
+			s.p.pending = pending, s.p.nr_pending = 1;
+		else if (i == 5)
+			s.threads[1].pending = pending, s.threads[1].nr_pending = 1;
 		plan = plan_make(&s.img, &s.engine, &s.host);
 		stop = find_call(plan, NR_TGKILL, 42);
 		if (!i || i == 3)
@@ -83,6 +89,10 @@ static void test_stopped(void)
 			ok(stop && stop->arg[1] == 42 && stop->arg[2] == 19 &&
 				   stop[1].kind == OP_GO,
 			   "a stopped one stops before any thread goes");
+		if (i >= 4)
+			ok(!find_call(plan, NR_RT_SIGQUEUEINFO, 42) &&
+				   !find_call(plan, NR_RT_TGSIGQUEUEINFO, 42),
+			   "and not by a pending SIGSTOP, which nothing would block");
 		plan_free(plan);
 	}
 }
@@ -161,7 +171,7 @@ static void test_capabilities(void)
 	plan_free(plan);
 
 	synth_root();
-	s.p.info.uid = s.p.info.euid = s.p.info.suid = 1000;
+	s.p.info.uid = s.p.info.euid = s.p.info.suid = s.p.info.fsuid = 1000;
 	s.p.info.cap_effective = s.p.info.cap_permitted = 0x2000;
 	s.p.info.cap_inheritable = s.p.info.cap_ambient = 0x2000;
 	s.p.info.cap_bset = 0x1ffffffffff & ~0x400001ull;
@@ -187,6 +197,65 @@ static void test_capabilities(void)
 	plan_free(plan);
 }
 
+/* Each after what takes its privilege away would be refused. */
+static void test_odd_ids(void)
+{
+	const struct plan_op *gid, *uid, *fsuid;
+	struct plan *plan;
+
+	synth_root();
+	s.p.info.uid = 2, s.p.info.euid = 3, s.p.info.suid = 4, s.p.info.fsuid = 9;
+	s.p.info.gid = 5, s.p.info.egid = 6, s.p.info.sgid = 7, s.p.info.fsgid = 8;
+	s.p.info.cap_permitted = s.p.info.cap_effective = 0;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	gid = find_call(plan, NR_SETFSGID, 8);
+	uid = find_call(plan, NR_SETRESUID, 2);
+	fsuid = find_call(plan, NR_SETFSUID, 9);
+	ok(gid && gid < uid && find_call(plan, NR_SETRESGID, 5) < gid,
+	   "the group for files, while any may be taken");
+	ok(fsuid && sets(plan, fsuid - 1, 0x1ffffffffff, 0x1ffffffffff, 0) &&
+		   fsuid > find_call(plan, NR_SETRESUID, 2),
+	   "the user for files, with the capability to take any");
+	plan_free(plan);
+	s.p.info.fsuid = 4;
+	s.host.cap_permitted = 0;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(find_call(plan, NR_SETFSUID, 4) > find_call(plan, NR_SETRESUID, 2),
+	   "which one of the others does not take");
+	plan_free(plan);
+}
+
+static void test_own_ids(void)
+{
+	static const uint32_t groups[] = { 50 };
+	struct credentials own = { .uid = 7,
+				   .euid = 7,
+				   .suid = 7,
+				   .fsuid = 7,
+				   .no_new_privs = true,
+				   .groups = groups,
+				   .nr_groups = 1 };
+	struct image_thread *t;
+	const struct plan_op *op;
+	struct plan *plan;
+
+	synth_root();
+	t = synth_thread(&s, 43);
+	t->own = &own;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	op = find_call(plan, NR_SETRESUID, 7);
+	ok(op && op->tid == 43 && find_call(plan, NR_SETGROUPS, 1)->tid == 43,
+	   "a thread has a user and groups of its own");
+	op = find_call(plan, NR_PRCTL, 38);
+	ok(op && op->tid == 43 && !next_call(plan, op, NR_SETRESUID), "and they are nobody else's");
+	plan_free(plan);
+	s.host.root = false;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(has_issue(plan, "thread 43: it will have the user and group of qemu-resume only"),
+	   "only root can give them");
+	plan_free(plan);
+}
+
 int main(void)
 {
 	test_threads();
@@ -194,5 +263,7 @@ int main(void)
 	test_stopped();
 	test_groups();
 	test_capabilities();
+	test_odd_ids();
+	test_own_ids();
 	return tap_end();
 }

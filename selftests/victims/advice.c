@@ -2,9 +2,9 @@
 /*
  * advice [LINES]: memory that the kernel was told something about: locked, also only
  * what is touched and whatever is mapped later; not for children, or empty for them; not
- * for dumps; with huge pages or without; to be merged; that grows downwards; that may not
- * be touched, but has contents; shared by a name that was removed. All of it has to be so
- * afterwards, and do what it is there for.
+ * for dumps; with huge pages or without; to be merged; read in order, or in none; that grows
+ * downwards; that may not be touched, but has contents; shared by a name that was removed. All of
+ * it has to be so afterwards, and do what it is there for.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -17,17 +17,31 @@
 
 #define SIZE (4ul << 20)
 
-enum { LOCKED, ONFAULT, DONTFORK, WIPEONFORK, DONTDUMP, HUGE, NOHUGE, MERGEABLE, GROWS, NR_AREAS };
+enum {
+	LOCKED,
+	ONFAULT,
+	DONTFORK,
+	WIPEONFORK,
+	DONTDUMP,
+	HUGE,
+	NOHUGE,
+	MERGEABLE,
+	SEQUENTIAL,
+	RANDOM,
+	GROWS,
+	NR_AREAS
+};
 
 static struct area {
 	char *p;
 	size_t size;
 	const char *flag; /* as VmFlags in /proc/PID/smaps shows it */
 } areas[NR_AREAS] = {
-	[LOCKED] = { .flag = "lo" },   [ONFAULT] = { .flag = "lo" },
-	[DONTFORK] = { .flag = "dc" }, [WIPEONFORK] = { .flag = "wf" },
-	[DONTDUMP] = { .flag = "dd" }, [HUGE] = { .flag = "hg" },
-	[NOHUGE] = { .flag = "nh" },   [MERGEABLE] = { .flag = "mg" },
+	[LOCKED] = { .flag = "lo" },	 [ONFAULT] = { .flag = "lo" },
+	[DONTFORK] = { .flag = "dc" },	 [WIPEONFORK] = { .flag = "wf" },
+	[DONTDUMP] = { .flag = "dd" },	 [HUGE] = { .flag = "hg" },
+	[NOHUGE] = { .flag = "nh" },	 [MERGEABLE] = { .flag = "mg" },
+	[SEQUENTIAL] = { .flag = "sr" }, [RANDOM] = { .flag = "rr" },
 	[GROWS] = { .flag = "gd" },
 };
 
@@ -54,9 +68,10 @@ static char *own_area(size_t size, int flags)
 static void make_areas(void)
 {
 	static const int advice[NR_AREAS] = {
-		[DONTFORK] = MADV_DONTFORK, [WIPEONFORK] = MADV_WIPEONFORK,
-		[DONTDUMP] = MADV_DONTDUMP, [HUGE] = MADV_HUGEPAGE,
-		[NOHUGE] = MADV_NOHUGEPAGE, [MERGEABLE] = MADV_MERGEABLE,
+		[DONTFORK] = MADV_DONTFORK,	[WIPEONFORK] = MADV_WIPEONFORK,
+		[DONTDUMP] = MADV_DONTDUMP,	[HUGE] = MADV_HUGEPAGE,
+		[NOHUGE] = MADV_NOHUGEPAGE,	[MERGEABLE] = MADV_MERGEABLE,
+		[SEQUENTIAL] = MADV_SEQUENTIAL, [RANDOM] = MADV_RANDOM,
 	};
 
 	for (int i = 0; i < NR_AREAS; i++) {

@@ -2,7 +2,7 @@
 /*
  * nameless [LINES]: files that no path leads to: removed files and folders, memfds
  * with their seals; shared memory by a name (shm_open(3), sem_open(3)); a path that
- * is only a path (O_PATH); a working directory that was removed.
+ * is only a path (O_PATH); a working directory that was removed, and is open.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,9 @@
 
 static struct {
 	int removed, again, empty, folder, sealed, future, partly, shm, path, link, temporary;
+	int script;
 } fd;
-static char *future, *named, *middle;
+static char *future, *named, *middle, *own;
 static sem_t *sem;
 static struct stat shm_stat;
 
@@ -45,13 +46,18 @@ static int has(int n, const char *text, off_t at)
 	return pread(n, buf, strlen(text), at) == (ssize_t)strlen(text) && !strcmp(buf, text);
 }
 
-static char *map(int n, int prot, off_t at)
+static char *map_as(int n, int prot, int sharing, off_t at)
 {
-	void *p = mmap(NULL, 4096, prot, MAP_SHARED, n, at);
+	void *p = mmap(NULL, 4096, prot, sharing, n, at);
 
 	if (p == MAP_FAILED)
 		die("mmap");
 	return p;
+}
+
+static char *map(int n, int prot, off_t at)
+{
+	return map_as(n, prot, MAP_SHARED, at);
 }
 
 static void make_files(void)
@@ -91,6 +97,11 @@ static void make_memory(void)
 	put(fd.partly, "in the middle", 4096);
 	put(fd.partly, "behind", 12000);
 	middle = map(fd.partly, PROT_READ | PROT_WRITE, 4096);
+	own = map_as(fd.partly, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
+	fd.script = got(memfd_create("script", 0), "memfd_create");
+	put(fd.script, "#!/bin/true\n", 0);
+	if (fchmod(fd.script, 0755))
+		die("script");
 	fd.shm = got(shm_open(NAME, O_RDWR | O_CREAT, 0600), "shm_open");
 	if (ftruncate(fd.shm, 4096) || fstat(fd.shm, &shm_stat))
 		die("shm_open");
@@ -141,6 +152,20 @@ static void check_files(unsigned int lines)
 	      "to a link, too");
 }
 
+/* A file that is open for writing cannot be, unless it is as memfd_create() gave it. */
+static int can_execute(int n)
+{
+	char *const argv[] = { "script", NULL };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		fexecve(n, argv, environ);
+		_exit(99);
+	}
+	return waitpid(pid, &status, 0) == pid && !status;
+}
+
 static void check_memory(unsigned int lines)
 {
 	struct stat st;
@@ -160,6 +185,10 @@ static void check_memory(unsigned int lines)
 	      "one that is mapped in part is complete");
 	strcpy(middle, "THE");
 	check(has(fd.partly, "THE", 4096), "and the same as its mapping");
+	put(fd.partly, "BEFORE", 0);
+	check(!strcmp(own, "BEFORE"), "which one that is private and was not written to is, too");
+	check(can_execute(fd.script),
+	      "one that nobody has opened to be written to can be executed");
 	n = got(shm_open(NAME, O_RDWR, 0), "shm_open");
 	check(((unsigned int *)named)[1] == lines - 1 && !fstat(n, &st) && st.st_size == 4096,
 	      "shared memory by its name");
@@ -188,14 +217,20 @@ static void turn(unsigned int i, int ask, int answer)
 static _Noreturn void other(int ask, int answer)
 {
 	char c, path[4096];
+	struct stat here, there;
+	int place;
 
 	if (mkdir("place", 0755) || chdir("place") || rmdir("../place"))
 		die("place");
+	place = got(open(".", O_RDONLY | O_DIRECTORY), "place");
 	while (read(ask, &c, 1) == 1) {
 		((volatile unsigned int *)named)[1] = ((volatile unsigned int *)named)[0];
 		errno = 0;
-		c = !getcwd(path, sizeof(path)) && errno == ENOENT && !access(".", X_OK) ? '!'
-											 : '?';
+		c = !getcwd(path, sizeof(path)) && errno == ENOENT && !access(".", X_OK) &&
+				    !stat(".", &here) && !fstat(place, &there) &&
+				    here.st_dev == there.st_dev && here.st_ino == there.st_ino
+			    ? '!'
+			    : '?';
 		if (write(answer, &c, 1) != 1)
 			break;
 	}

@@ -18,6 +18,7 @@
 #include "victim.h"
 
 #define BEHIND 5
+#define SPARSE (1l << 20) /* bytes before the end of a file that is nearly all hole */
 
 struct record {
 	unsigned int turn;
@@ -25,7 +26,7 @@ struct record {
 };
 
 static int ended[2], broken[2], twice[2], packets[2], letters[2], single[2], bit[2], again, both,
-	nameless;
+	nameless, sparse;
 
 static int reopened(int fd, int flags)
 {
@@ -91,6 +92,11 @@ static void set_up(void)
 	unlink("gone");
 	put(nameless, "no name");
 	set_up_packets();
+	/* as little as what is in pipes: read at once with that */
+	sparse = open("sparse", O_RDWR | O_CREAT, 0600);
+	unlink("sparse");
+	if (pwrite(sparse, "begin", 5, 0) != 5 || pwrite(sparse, "end", 3, SPARSE) != 3)
+		die("sparse");
 }
 
 static _Noreturn void send(unsigned int turns, int go)
@@ -101,7 +107,7 @@ static _Noreturn void send(unsigned int turns, int go)
 	for (unsigned int i = 0; i < turns; i++) {
 		struct record r = { .turn = i };
 
-		snprintf(r.text, sizeof(r.text), "%016jx", (uintmax_t)work(i, STEP / 4));
+		snprintf(r.text, sizeof(r.text), "%016jx", (uintmax_t)work(i, STEP / 2));
 		if (read(go, &c, 1) != 1 || write(fd, &r, sizeof(r)) != sizeof(r))
 			_exit(2);
 	}
@@ -163,6 +169,7 @@ int main(int argc, char **argv)
 	unsigned int turns = number(argv, argc, 1, 40);
 	int go[2], fd, status;
 	struct stat st;
+	char end[3];
 
 	set_up();
 	if (pipe(go) || mkfifo("queue", 0600))
@@ -173,11 +180,14 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < turns + BEHIND; i++) {
 		if (i < turns)
 			put(go[1], "g");
-		work(i, STEP / 4);
+		work(i, STEP / 2);
 		if (i >= BEHIND)
 			receive(fd, i - BEHIND);
 	}
 	check(wait(&status) > 0 && !status, "the child has sent all");
+	check(!fstat(sparse, &st) && st.st_size == SPARSE + 3 && st.st_blocks * 512 < SPARSE / 2 &&
+		      pread(sparse, end, 3, SPARSE) == 3 && !memcmp(end, "end", 3),
+	      "a small file that was removed has its hole");
 	check(!fstat(fd, &st) && S_ISFIFO(st.st_mode) && read(fd, &status, 1) == 0,
 	      "and there is no more");
 	unlink("queue");
