@@ -100,6 +100,16 @@ static bool park_held(struct member *member)
 	return false;
 }
 
+/*
+ * What a system call has closed, or execve(), is let go by works, and the newest runs
+ * first: a pipe would have a writer yet that nobody has. The kernel takes up what is
+ * added here once the others have run; @work points to the next of them.
+ */
+static bool park_last(struct callback_head *work)
+{
+	return work->next && !task_work_add(current, work, TWA_NONE);
+}
+
 static void park(struct callback_head *work)
 {
 	struct member *member = container_of(work, struct member, work);
@@ -109,6 +119,8 @@ static void park(struct callback_head *work)
 	enum member_state state;
 	bool retry = false;
 
+	if (park_last(work))
+		return;
 	if (!(current->flags & PF_EXITING)) {
 		retry = in_vdso(regs);
 		restart_interrupted(regs);
