@@ -346,10 +346,6 @@ void plan_issue(struct plan *plan, bool forceable, const char *fmt, ...)
 void plan_warning(struct plan *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const char *plan_path(struct plan *plan, const char *path); /* where a path of the image is now */
-#define PATH_REMOVED " (deleted)"
-/* Is it the kernel's for what has been removed? So may a name end, too: only where nothing has it.
- */
-bool is_path_removed(const char *path);
 /* Slot of a directory in the place of a removed one: one for all who have it. */
 int plan_lost_cwd(struct plan *plan, const char *path);
 /* plan_terminals.c: the controlling terminal of session @sid, NULL: none that is made. */

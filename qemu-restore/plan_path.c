@@ -44,10 +44,3 @@ const char *plan_path(struct plan *plan, const char *path)
 	plan->paths[plan->nr_paths++] = mapped;
 	return mapped;
 }
-
-bool is_path_removed(const char *path)
-{
-	size_t len = strlen(path), end = strlen(PATH_REMOVED);
-
-	return len > end && !strcmp(path + len - end, PATH_REMOVED);
-}

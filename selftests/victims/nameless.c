@@ -170,6 +170,7 @@ static void check_memory(unsigned int lines)
 {
 	struct stat st;
 	int n, value;
+	sem_t *same;
 
 	check(seals(fd.sealed) == (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_SEAL) &&
 		      has(fd.sealed, "sealed", 5000) && pwrite(fd.sealed, "x", 1, 0) == -1,
@@ -195,6 +196,9 @@ static void check_memory(unsigned int lines)
 	strcpy(named + 100, "seen by all");
 	check(has(n, "seen by all", 100), "is shared");
 	check(!sem_getvalue(sem, &value) && value == 3, "a semaphore by its name");
+	same = sem_open(NAME, 0);
+	check(same != SEM_FAILED && !sem_post(same) && !sem_getvalue(sem, &value) && value == 4,
+	      "for who opens it then");
 	shm_unlink(NAME);
 	sem_unlink(NAME);
 }

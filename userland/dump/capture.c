@@ -216,7 +216,7 @@ static int capture_state(struct dump *d)
 {
 	int ret;
 
-	if (capture_cores(d) || find_holders(d))
+	if (capture_cores(d) || find_holders(d) || find_names(d))
 		return -1;
 	/* first, since all the rest may be for nothing */
 	ret = capture_terminals(d);

@@ -160,6 +160,8 @@ int live_tid(const struct dump *d, const struct image_process *p);
 int holder_reopen(const struct dump *d, const struct open_file *f);
 int holder_duplicate(const struct dump *d, const struct open_file *f);
 FILE *holder_info(const struct holder *h); /* its fdinfo; NULL and errno */
+/* names.c: files are known by a name that they have */
+int find_names(struct dump *d);
 /* One file for each kind of what only an open file knows, read while all are frozen. */
 int capture_pipes(struct dump *d);
 int capture_events(struct dump *d);

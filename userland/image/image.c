@@ -295,7 +295,10 @@ static int fill(struct image *img, struct image_priv *priv, const char *path)
 		return -1;
 	if (check_sizes(img, priv) || check_files(img, priv))
 		return -1;
-	return open_processes(img, priv) || check_tree(img, priv) || image_check_sysv(img, priv) ||
+	if (open_processes(img, priv))
+		return -1;
+	image_find_names(img);
+	return check_tree(img, priv) || image_check_sysv(img, priv) ||
 			       image_check_terminals(img, priv) || image_find_contents(img, priv)
 		       ? -1
 		       : 0;

@@ -395,6 +395,15 @@ void image_find_holders(struct view *views, size_t nr);
 const struct image_process *image_find_process(const struct image *img, int pid);
 const struct open_file *image_find_file(const struct image *img, uint32_t id);
 
+#define PATH_REMOVED " (deleted)"
+/*
+ * Does @path end in what the kernel puts behind a name that is gone? So may a name end,
+ * too: only where nothing has it.
+ */
+bool is_path_removed(const char *path);
+/* The same of a file that is mapped, and that has another name. */
+bool has_lost_name(const struct segment *s);
+
 /* A file of /proc that tells of a process of the image: there is one once that is there. */
 bool is_of_process(const struct image *img, const struct open_file *f);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What an image has, by its number. */
-#include "image.h"
+#include "image_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,36 @@ const struct open_file *image_find_file(const struct image *img, uint32_t id)
 	return img->nr_files
 		       ? bsearch(&id, img->files, img->nr_files, sizeof(*img->files), compare_ids)
 		       : NULL;
+}
+
+bool is_path_removed(const char *path)
+{
+	size_t len = strlen(path), end = strlen(PATH_REMOVED);
+
+	return len > end && !strcmp(path + len - end, PATH_REMOVED);
+}
+
+bool has_lost_name(const struct segment *s)
+{
+	return s->vma.kind == XCKPT_VMA_FILE && !(s->vma.flags & XCKPT_VMA_DELETED) &&
+	       s->path[0] == '/' && is_path_removed(s->path);
+}
+
+/* Cores have the name that it was mapped by, the manifest the one that is left. */
+static void find_name(const struct image *img, struct segment *s)
+{
+	for (size_t i = 0; i < img->nr_files; i++)
+		if (img->files[i].dev == s->vma.dev && img->files[i].ino == s->vma.ino &&
+		    !img->files[i].deleted && !is_path_removed(img->files[i].path))
+			s->path = img->files[i].path;
+}
+
+void image_find_names(struct image *img)
+{
+	for (size_t i = 0; i < img->nr_processes; i++)
+		for (size_t j = 0; j < img->processes[i].nr_segments; j++)
+			if (has_lost_name(&img->processes[i].segments[j]))
+				find_name(img, &img->processes[i].segments[j]);
 }
 
 bool is_of_process(const struct image *img, const struct open_file *f)

@@ -33,6 +33,9 @@ int image_find_contents(struct image *img, const struct image_priv *priv);
 /* The segment that holds @addr, or NULL. */
 const struct segment *image_find_segment(const struct image_process *p, uint64_t addr);
 
+/* Files that are mapped by a name that they have lost: by the one that they have. */
+void image_find_names(struct image *img);
+
 /* Unlink what an image may hold in @dir_fd, not the directory itself. */
 int image_remove_contents(int dir_fd);
 

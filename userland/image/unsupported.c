@@ -176,12 +176,6 @@ static bool is_lost(const struct image *img, const struct segment *s)
 	return true;
 }
 
-/* The ring of io_setup(2): the kernel's own file, which nobody else can open. */
-static bool is_aio_ring(const struct segment *s)
-{
-	return !strcmp(s->path, "/[aio] (deleted)");
-}
-
 static const char *why_not_huge(const struct segment *s)
 {
 	if (!s->vma.page_shift)
@@ -202,6 +196,13 @@ static bool has_key(const struct segment *s)
 	return s->vma.pkey && s->vma.flags & (XCKPT_VMA_READ | XCKPT_VMA_WRITE);
 }
 
+/* Of a file system of the kernel's own, which has no place among the others. */
+static bool is_aio_ring(const struct segment *s)
+{
+	return s->vma.kind == XCKPT_VMA_FILE && !(s->vma.flags & XCKPT_VMA_DELETED) &&
+	       !strcmp(s->path, "/[aio] (deleted)");
+}
+
 static void walk_mappings(struct walk *w, const struct image_process *p)
 {
 	for (size_t i = 0; i < p->nr_segments; i++) {
@@ -214,7 +215,7 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 			why = "a System V segment that is not in the image " NOT_YET;
 		if (s->vma.kind == XCKPT_VMA_HUGETLB)
 			why = why_not_huge(s);
-		if (is_aio_ring(s))
+		if (!why && is_aio_ring(s))
 			why = "asynchronous I/O (io_setup) " NOT_YET;
 		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))
 			why = "memory under a userfaultfd " NOT_YET;

@@ -3,6 +3,7 @@
 #include "build_id.h"
 #include "checksum.h"
 #include "common.h"
+#include "image_priv.h"
 
 #include <elf.h>
 #include <err.h>
@@ -83,6 +84,30 @@ static void test_open(const char *dir)
 	unlink(core);
 	expect_error(in_scratch("nothing"), "No such file");
 	expect_error("/dev/null", "neither an image's directory");
+}
+
+/* A file that was mapped, and then linked to its name, as sem_open(3) does. */
+static void test_lost_names(void)
+{
+	struct open_file file = { .id = 1, .path = "/dev/shm/sem.name", .dev = 5, .ino = 6 };
+	struct segment segments[] = {
+		{ .path = "/dev/shm/sem.made (deleted)",
+		  .vma = { .kind = XCKPT_VMA_FILE, .dev = 5, .ino = 6 } },
+		{ .path = "/dev/shm/sem.gone (deleted)",
+		  .vma = { .kind = XCKPT_VMA_FILE,
+			   .flags = XCKPT_VMA_DELETED,
+			   .dev = 5,
+			   .ino = 6 } },
+		{ .path = "/dev/shm/other (deleted)",
+		  .vma = { .kind = XCKPT_VMA_FILE, .dev = 5, .ino = 7 } },
+	};
+	struct image_process p = { .segments = segments, .nr_segments = 3 };
+	struct image img = { .processes = &p, .nr_processes = 1, .files = &file, .nr_files = 1 };
+
+	image_find_names(&img);
+	check(segments[0].path == file.path, "a mapping has the name that its file has");
+	check(segments[1].path != file.path && segments[2].path != file.path,
+	      "not where it has none, or another file has it");
 }
 
 static void replace(const char *dir, const char *good, const char *from, const char *to)
@@ -322,6 +347,7 @@ int main(void)
 
 	image_make(dir, &plain_spec);
 	test_open(dir);
+	test_lost_names();
 	test_manifest(dir);
 	test_verify(dir);
 	test_holes();

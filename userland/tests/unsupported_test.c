@@ -71,6 +71,7 @@ static void test_mappings(struct image *img)
 {
 	struct segment *s = &img->processes[0].segments[3], was = *s;
 
+	s->vma.kind = XCKPT_VMA_FILE;
 	s->path = "/[aio] (deleted)";
 	expect(img, 3, "(/[aio] (deleted)): asynchronous I/O (io_setup) cannot be resumed");
 	*s = was;
