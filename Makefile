@@ -50,14 +50,14 @@ check: deps ## everything that a change must pass
 check-debug: deps ## the module's tests under a kernel with KASAN, lockdep and kmemleak
 	$(Q)$(TOP)/selftests/check-debug.sh
 
-bench-freeze: deps ## freeze and pause against cgroup.freeze, CRIU and fork(), in a VM: build/bench/freeze.md
-	$(Q)$(TOP)/selftests/bench/freeze.sh
+bench-freeze: deps ## freeze and pause against cgroup.freeze, SIGSTOP, CRIU, gcore, fork(): build/bench/freeze.md
+	$(Q)$(TOP)/selftests/bench/all.sh freeze
 
-bench: deps ## every benchmark, which takes long: build/bench/bench.md
-	$(Q)$(TOP)/selftests/bench/all.sh
+bench: deps ## every benchmark, which takes hours, or those in PART: build/bench/bench.md
+	$(Q)$(TOP)/selftests/bench/all.sh $(PART)
 
-bench-translate: deps ## natively, under qemu-user, resumed under it: build/bench/translate.md
-	$(Q)$(TOP)/selftests/bench/translate.sh
+bench-translate: deps ## natively, under qemu-user, resumed under it: build/bench/{translate,system}.md
+	$(Q)$(TOP)/selftests/bench/all.sh translate system
 
 lint: ## style: SPDX lines, shellcheck, clang-format, no warning from gcc and clang
 	$(Q)$(TOP)/selftests/lint.sh

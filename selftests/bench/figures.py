@@ -2,6 +2,7 @@
 """What the reports share: rows of JSON, medians, ratios, tables, graphs."""
 import json
 import subprocess
+import sys
 from statistics import median
 
 
@@ -26,13 +27,17 @@ class Figures:
         self.values.setdefault(key, []).extend(values)
 
     def ratio(self, a, b):
-        """Of the medians, and of the best of each; None where one is missing."""
+        """Of the medians; None where one is missing."""
         a, b = self.values.get(a), self.values.get(b)
-        return (median(a) / median(b), min(a) / min(b)) if a and b else None
+        return median(a) / median(b) if a and b else None
 
     def ratios(self, a, b):
         """Of each measurement and the one that was made beside it."""
         return [x / y for x, y in zip(self.values.get(a, []), self.values.get(b, [])) if y]
+
+    def judged(self, what, a, b, limit):
+        """What verdicts() wants of a ratio and what it may be at most."""
+        return what, self.ratio(a, b), self.ratios(a, b), limit, None
 
     def cell(self, key, scale=1e6):
         return spread([x / scale for x in self.values.get(key, [])])
@@ -44,8 +49,10 @@ def middle(figures, key):
 
 
 def read(path):
+    """The lines that are whole: where a machine died, the last one may not be."""
     with open(path, encoding="utf-8") as f:
-        return [json.loads(line) for line in f if line.startswith("{")]
+        rows = [json.loads(line) for line in f if line.startswith("{") and line.endswith("}\n")]
+    return rows or sys.exit(f"no figures in {path}")
 
 
 def write_json(path, what):
@@ -65,14 +72,6 @@ def verdict(value, limit):
 
 
 def verdicts(judged):
-    """judged: (what, (ratio of medians, of the best of each), limit); both may be None."""
-    return table(["must hold", "at most", "medians", "best of each", ""], [
-        [what, "–" if limit is None else f"{limit:.4g}",
-         *(f"{f:.4g}" for f in figure or ()), *(() if figure else "––"),
-         verdict(figure and figure[0], limit)] for what, figure, limit in judged])
-
-
-def run_verdicts(judged):
     """judged: (what, ratio of medians, ratios of each run, limit, word that settles it). All but
     the first may be None."""
     return table(["must hold", "at most", "medians", "runs: median (least–most)", ""], [
@@ -82,7 +81,10 @@ def run_verdicts(judged):
 
 
 def plot(path, title, xlabel, lines, ylabel="ms", logarithmic="xy"):
-    """lines: name -> [(x, median, least, most)]."""
+    """lines: name -> [(x, median, least, most)]. Of nothing there is no graph."""
+    lines = {name: rows for name, rows in lines.items() if rows}
+    if not lines:
+        return
     blocks, curves = [], []
     xs = sorted({p[0] for rows in lines.values() for p in rows})
     for nr, (name, points) in enumerate(lines.items()):
@@ -98,7 +100,10 @@ def plot(path, title, xlabel, lines, ylabel="ms", logarithmic="xy"):
 
 
 def chart(path, title, names, bars):
-    """bars: name of a colour -> name of a group -> values, shown as median, least and most."""
+    """bars: name of a colour -> name of a group -> values, shown as median, least and most.
+    Of nothing there is no chart."""
+    if not bars:
+        return
     blocks, columns = [], []
     for nr, (label, groups) in enumerate(bars.items()):
         data = "\n".join(" ".join([name, *(f"{f(groups[name]):g}" for f in (median, min, max))])

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # latency.sh [RUNS]   in a VM with the module: how long it takes until programs of
-# several sizes stand still, by each way to freeze them. Lines of JSON.
+# several sizes stand still, by each way to freeze them. Lines of JSON. LATENCY_THREADS,
+# LATENCY_PROCESSES: how many of each.
 
 . "$(dirname "$0")/../lib.sh"
 

@@ -113,10 +113,8 @@ def main():
     with open(f"{folder}/periodic.json", "w", encoding="utf-8") as f:
         json.dump({"raw": lines, "figures": {" ".join(map(str, k)): v
                                              for k, v in figures.values.items()}}, f, indent=1)
-    lost = dict(curves(figures, lines))
-    if lost:
-        plot(f"{folder}/periodic.svg", "work that a busy program loses",
-             "s from one checkpoint to the next", lost, "%", "x")
+    plot(f"{folder}/periodic.svg", "work that a busy program loses",
+         "s from one checkpoint to the next", dict(curves(figures, lines)), "%", "x")
 
 
 main()

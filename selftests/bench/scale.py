@@ -4,8 +4,8 @@
 import sys
 from statistics import median
 
-from figures import (Figures, middle, number, plot, points, read, run_verdicts, table, unique,
-                     write_json)
+from figures import (Figures, middle, number, plot, points, read, table, unique,
+                     verdicts, write_json)
 
 KINDS = {"threads": "threads", "processes": "processes", "vmas": "mappings", "fds": "open files",
          "memory": "MiB of written memory", "reserved": "GiB that nobody touches"}
@@ -29,7 +29,7 @@ def judge_touched(figures, sizes):
         return what, None, None, TOUCHED_LIMIT, None
     large, small = total("memory", sizes[-1]), total("memory", sizes[-1] // 4)
     return (f"{what}, {sizes[-1]} MiB against {sizes[-1] // 4} MiB",
-            figures.ratio(large, small)[0] / 4, [r / 4 for r in figures.ratios(large, small)],
+            figures.ratio(large, small) / 4, [r / 4 for r in figures.ratios(large, small)],
             TOUCHED_LIMIT, None)
 
 
@@ -39,7 +39,7 @@ def judge_reserved(figures, sizes):
     if len(sizes) < 2:
         return f"{what}, reserved address space", None, None, RESERVED_LIMIT, None
     large, none = total("reserved", sizes[-1]), total("reserved", sizes[0])
-    ratio, noise = figures.ratio(large, none)[0], figures.values[none]
+    ratio, noise = figures.ratio(large, none), figures.values[none]
     same = middle(figures, large) - median(noise) <= max(noise) - min(noise)
     return (f"{what}, {sizes[-1]} GiB of reserved address space against {sizes[0]} GiB", ratio,
             figures.ratios(large, none), RESERVED_LIMIT,
@@ -91,7 +91,7 @@ def markdown(figures, rows, sizes):
             "--leave-running`, images on a tmpfs, in an\nemulated machine: only ratios mean "
             "anything. Median (least–most) of the whole command; a resume until the\nprogram "
             "answers, after which it checks all that it has.\n\n")
-    text += run_verdicts(judge(figures, sizes))
+    text += verdicts(judge(figures, sizes))
     for kind, ns in sizes.items():
         text += f"## By {KINDS[kind]}\n\n"
         columns = [c for c in COLUMNS if any((kind, n, c[2], c[1]) in figures.values for n in ns)]
@@ -122,8 +122,7 @@ def main():
     for kind, ns in sizes.items():
         lines = {label.split(",")[0]: points(figures, [(n, (kind, n, tool, name)) for n in ns if n])
                  for label, name, tool, _ in COLUMNS if name != "disk"}
-        plot(f"{folder}/scale-{kind}.svg", f"cost of {KINDS[kind]}", KINDS[kind],
-             {name: p for name, p in lines.items() if p})
+        plot(f"{folder}/scale-{kind}.svg", f"cost of {KINDS[kind]}", KINDS[kind], lines)
 
 
 main()

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""system.py RAW FOLDER: system.json, system.md and system.svg from translate.sh's lines of JSON."""
-import json
+"""system.py RAW FOLDER: system.json, system.md and system.svg from lines of JSON."""
 import sys
 from statistics import median
 
-from figures import Figures, chart, read, spread, table, unique
+from figures import Figures, chart, read, spread, table, unique, write_json
 
 NAMES = {"getppid": "the least system call", "clock_gettime": "CLOCK_MONOTONIC",
          "sigaction": "installing a handler", "signal": "to itself, handled",
@@ -68,16 +67,13 @@ def bars(figures, machines):
 def main():
     raw, folder = sys.argv[1:]
     figures = Figures()
-    lines = [row for row in read(raw) if row["name"] in NAMES]
+    lines = read(raw)
     for row in lines:
         figures.add((row["machine"], row["way"], row["engine"], row["name"]), row["ns"])
-    if not lines:
-        return
     machines = unique((r["machine"], r["engine"]) for r in lines if r["way"] == "start")
     with open(f"{folder}/system.md", "w", encoding="utf-8") as f:
         f.write(markdown(figures, machines))
-    with open(f"{folder}/system.json", "w", encoding="utf-8") as f:
-        json.dump(lines, f, indent=1)
+    write_json(f"{folder}/system.json", lines)
     chart(f"{folder}/system.svg", "instructions of operations of the system, resumed / started",
           NAMES, dict(bars(figures, machines)))
 

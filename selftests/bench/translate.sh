@@ -1,24 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# translate.sh   what it costs to run translated: three operations, python3, xz and
-# operations of the system, natively, under qemu-user from the start, and resumed under it
-# from an image, of the last also resumed natively; on this machine with its own QEMU,
-# trixie's and sid's, and in an ARM64 machine, the last in an x86-64 one too, whose clock
-# counts instructions: build/bench/{translate,system}.{md,json}. RUNS (5), for this machine;
-# TRANSLATE, which programs (ops python3 xz os).
+# translate.sh PROGRAM...   what it costs to run translated: three operations (ops),
+# python3, xz and operations of the system (os), natively, under qemu-user from the start,
+# and resumed under it from an image, os also resumed natively; on this machine with its own
+# QEMU, trixie's and sid's, and in an ARM64 machine, os in an x86-64 one too, whose clock
+# counts instructions. Lines of JSON. RUNS (5), for this machine; XZ_KIB (2048).
 #
-# `translate.sh dump` and `translate.sh count` are the parts of the VMs.
+# `translate.sh dump PROGRAM...` and `translate.sh count MACHINE PROGRAM...` are for VMs.
 
 . "$(dirname "$0")/../lib.sh"
 
 BENCH=$SELFTESTS/bench
-OUT=$TOP/build/bench
-RAW=$OUT/translate.jsonl
 XZ_LEVEL=-1
 XZ_BLOCK=64KiB
 XZ_KIB=${XZ_KIB:-2048}
-read -r -a PROGRAMS <<<"${TRANSLATE:-ops python3 xz os}"
 
 # command_of PROGRAM: sets the array command. Each waits for its input before it works.
 command_of() {
@@ -154,33 +150,26 @@ build_for_arm64() {
 	local root name
 	root=$("$SELFTESTS/vm/root.sh" trixie arm64)
 	for name in bench_ops bench_os; do
-		make -s -C "$SELFTESTS" O="$OUT/arm64" CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$root" \
-			"$OUT/arm64/tests/$name" >&2
-		cp "$OUT/arm64/tests/$name" "$SHARE/$name.arm64"
+		make -s -C "$SELFTESTS" O="$SHARE/arm64" CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$root" \
+			"$SHARE/arm64/tests/$name" >&2
+		cp "$SHARE/arm64/tests/$name" "$SHARE/$name.arm64"
 	done
 }
 
 main() {
-	local vm=$SELFTESTS/vm/run.sh qemus programs="TRANSLATE='${PROGRAMS[*]}'"
+	local vm=$SELFTESTS/vm/run.sh qemus settings="XZ_KIB=$XZ_KIB"
 	mapfile -t qemus < <(emulators)
-	"$SELFTESTS/vm/deps.sh" gnuplot-nox python3
-	make -s -C "$TOP" tools
+	make -s -C "$TOP" tools >&2
 	mkdir -p "$SHARE"
 	PATH=$TOP/build/host/bin:$PATH
-	"$vm" --suite trixie -- "$programs $BENCH/translate.sh dump"
+	"$vm" --suite trixie -- "$settings $BENCH/translate.sh dump ${PROGRAMS[*]}"
 	build_for_arm64
-	{
-		here "${qemus[@]}"
-		rm -rf "$WORK"
-		"$vm" --suite trixie --icount --timeout 3000 -- \
-			"TRANSLATE=os $BENCH/translate.sh count 'emulated x86-64'"
-		"$vm" --suite trixie --arch arm64 --icount --timeout 3000 -- \
-			"$programs $BENCH/translate.sh count arm64"
-	} | tee "$RAW"
-	export PYTHONDONTWRITEBYTECODE=1
-	"$BENCH/translate.py" "$RAW" "$OUT"
-	"$BENCH/system.py" "$RAW" "$OUT"
-	echo "translate.sh: see $OUT/translate.md and $OUT/system.md"
+	here "${qemus[@]}"
+	rm -rf "$WORK"
+	[[ " ${PROGRAMS[*]} " != *' os '* ]] || "$vm" --suite trixie --icount --timeout 3000 -- \
+		"$BENCH/translate.sh count 'emulated x86-64' os"
+	"$vm" --suite trixie --arch arm64 --icount --timeout 3000 -- \
+		"$settings $BENCH/translate.sh count arm64 ${PROGRAMS[*]}"
 }
 
 # This machine's, and those of suites where they need nothing else of their root.
@@ -195,12 +184,20 @@ emulators() {
 ROUNDS=3
 RUNS=${RUNS:-5}
 case ${1:-} in
-dump) dump ;;
-count) count "$2" ;;
+dump)
+	PROGRAMS=("${@:2}")
+	dump
+	;;
+count)
+	PROGRAMS=("${@:3}")
+	count "$2"
+	;;
 '')
-	export XCKPT_SHARE=$OUT/share
-	SHARE=$XCKPT_SHARE
+	die "usage: ${0##*/} PROGRAM..."
+	;;
+*)
+	PROGRAMS=("$@")
+	export XCKPT_SHARE=$SHARE
 	main
 	;;
-*) die "usage: ${0##*/}" ;;
 esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""report.py RAW FOLDER: freeze.json, freeze.md and freeze-*.svg from lines of JSON."""
+"""freeze.py RAW FOLDER: freeze.json, freeze.md and freeze-*.svg from lines of JSON."""
 import sys
 from statistics import median
 
@@ -27,35 +27,37 @@ def collect(rows):
 
 
 def judge(figures, sizes, crowds, tool):
-    """(what, figure, limit) for each ratio; figure None: not measured, limit None: to compare."""
+    """What is held against a limit, or none: only to compare."""
     def pause(kind, other):
-        return figures.ratio(("gap_ns", kind, 512, tool), other)
+        return ("gap_ns", kind, 512, tool), other
 
-    yield ("pause / CRIU frozen_time, 512 MiB of 4K pages",
-           pause("4k", ("frozen_ns", "4k", 512, "criu")), 1 / 60)
-    yield ("pause / fork(), 512 MiB of 4K pages",
-           pause("4k", ("total_ns", "4k", 512, "fork")), 1.5)
-    yield ("pause / CRIU frozen_time, 512 MiB of THP",
-           pause("thp", ("frozen_ns", "thp", 512, "criu")), 1 / 150)
+    yield figures.judged("pause / CRIU frozen_time, 512 MiB of 4K pages",
+                         *pause("4k", ("frozen_ns", "4k", 512, "criu")), 1 / 60)
+    yield figures.judged("pause / fork(), 512 MiB of 4K pages",
+                         *pause("4k", ("total_ns", "4k", 512, "fork")), 1.5)
+    yield figures.judged("pause / CRIU frozen_time, 512 MiB of THP",
+                         *pause("thp", ("frozen_ns", "thp", 512, "criu")), 1 / 150)
     for kind in ("4k", "thp"):
-        yield (f"(no limit: fork() / CRIU frozen_time, 512 MiB of {kind})",
-               figures.ratio(("total_ns", kind, 512, "fork"), ("frozen_ns", kind, 512, "criu")),
-               None)
+        yield figures.judged(f"(no limit: pause / gcore's, 512 MiB of {kind})",
+                             *pause(kind, ("gap_ns", kind, 512, "gcore")), None)
+        yield figures.judged(f"(no limit: fork() / CRIU frozen_time, 512 MiB of {kind})",
+                             ("total_ns", kind, 512, "fork"), ("frozen_ns", kind, 512, "criu"), None)
     for kind, mib in sizes:
         if kind != "writers":
-            yield (f"total / CRIU total, {mib} MiB of {kind}",
-                   figures.ratio(("total_ns", kind, mib, tool), ("total_ns", kind, mib, "criu")),
-                   0.5)
+            yield figures.judged(f"total / CRIU total, {mib} MiB of {kind}",
+                                 ("total_ns", kind, mib, tool), ("total_ns", kind, mib, "criu"), 0.5)
     for victim, n in crowds:
         key = ("latency", victim, n)
-        yield (f"latency soft / cgroup.freeze, {n} ({victim})",
-               figures.ratio((*key, "soft"), (*key, "cgroup")), 0.5)
+        yield figures.judged(f"latency soft / cgroup.freeze, {n} ({victim})",
+                             (*key, "soft"), (*key, "cgroup"), 0.5)
+        yield figures.judged(f"(no limit: latency soft / SIGSTOP, {n} ({victim}))",
+                             (*key, "soft"), (*key, "sigstop"), None)
     key = ("latency", "threads", 1000)
-    yield ("latency strict / cgroup.freeze, 1000 threads",
-           figures.ratio((*key, "strict"), (*key, "cgroup")), 1.0)
-    own = figures.values.get(("own",))
+    yield figures.judged("latency strict / cgroup.freeze, 1000 threads",
+                         (*key, "strict"), (*key, "cgroup"), 1.0)
+    parts = [kib / MEMORY_LIMIT_KIB for kib in figures.values.get(("own",), [])]
     yield ("module's memory / 16 MiB, snapshot of 1 GiB, without copied pages and page tables",
-           (median(own) / MEMORY_LIMIT_KIB, min(own) / MEMORY_LIMIT_KIB) if own else None, 1.0)
+           median(parts) if parts else None, parts, 1.0, None)
 
 
 def markdown(figures, machine, sizes, crowds, tools, runs):
@@ -76,16 +78,17 @@ def markdown(figures, machine, sizes, crowds, tools, runs):
              "freeze. Beside it how long a gap the\nsame thread sees with nothing going on (idle): "
              "the noise of this machine, which is in all of them.\nOf CRIU also its own "
              "frozen_time, of fork() the time in the parent.\n\n")
-    text += table(["memory", "idle", "fork()", *xckpt, "CRIU", "CRIU frozen_time"], [
+    text += table(["memory", "idle", "fork()", *xckpt, "CRIU", "CRIU frozen_time", "gcore"], [
         [f"{mib} MiB {kind}", figures.cell(("gap_ns", kind, mib, "idle")),
          figures.cell(("total_ns", kind, mib, "fork")),
          *(figures.cell(("gap_ns", kind, mib, t)) for t in xckpt),
          figures.cell(("gap_ns", kind, mib, "criu")),
-         figures.cell(("frozen_ns", kind, mib, "criu"))] for kind, mib in sizes])
+         figures.cell(("frozen_ns", kind, mib, "criu")),
+         figures.cell(("gap_ns", kind, mib, "gcore"))] for kind, mib in sizes])
     text += "## Total\n\nOf the whole command, image on a tmpfs.\n\n"
-    text += table(["memory", *xckpt, "CRIU"], [
-        [f"{mib} MiB {kind}", *(figures.cell(("total_ns", kind, mib, t)) for t in [*xckpt, "criu"])]
-        for kind, mib in sizes])
+    text += table(["memory", *xckpt, "CRIU", "gcore"], [
+        [f"{mib} MiB {kind}", *(figures.cell(("total_ns", kind, mib, t))
+                                for t in [*xckpt, "criu", "gcore"])] for kind, mib in sizes])
     text += f"## Where the pause goes ({tool}, by the module's trace events)\n\n"
     stages = ["freeze", "snapshot", "clone", "capture", "thaw", "held"]
     text += ("snapshot contains clone and capture; held is all of it: what is not freeze, "
@@ -107,14 +110,10 @@ def plots(figures, sizes, crowds, tools, folder):
             if tool != "idle":
                 lines[f"{tool}, {kind}"] = points(figures, [
                     (mib, (name, kind, mib, tool)) for k, mib in sizes if k == kind])
-    lines = {name: p for name, p in lines.items() if p}
-    if lines:
-        plot(f"{folder}/freeze-pause.svg", "pause of the target", "MiB", lines)
+    plot(f"{folder}/freeze-pause.svg", "pause of the target", "MiB", lines)
     lines = {m: points(figures, [(n, ("latency", v, n, m)) for v, n in crowds if v == "threads"])
              for m in ("soft", "auto", "strict", "cgroup", "sigstop")}
-    lines = {name: p for name, p in lines.items() if p}
-    if lines:
-        plot(f"{folder}/freeze-latency.svg", "time until all threads stand still", "threads", lines)
+    plot(f"{folder}/freeze-latency.svg", "time until all threads stand still", "threads", lines)
 
 
 def main():
