@@ -3,8 +3,10 @@
 #
 # pause.sh [RUNS]   in a VM with the module: for how long dumps of programs of
 # several sizes hold them up, as they see it, and how long it all takes: by
-# xckpt-dump, by CRIU, and beside them a bare fork() of the program.
+# xckpt-dump, by CRIU, by gcore, and beside them a bare fork() of the program.
 # Images go to a tmpfs. Lines of JSON. Needs memory for the largest program twice.
+# PAUSE_4K, PAUSE_THP, PAUSE_WRITERS: sizes in MiB, in ordinary and huge pages, and of a
+# program that writes to them; PAUSE_MODES, of xckpt-dump.
 
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tools.sh"
@@ -32,6 +34,12 @@ once() {
 			--leave-running --shell-job &&
 			printf ',' && criu_stats "$DIR/stats-dump"
 		;;
+	gcore)
+		mkdir "$DIR"
+		# shellcheck disable=SC2016 # for that shell
+		"$TESTS/bench_pause" "$CONTROL" run \
+			sh -c 'exec gcore -o "$0" "$1" >/dev/null' "$DIR/core" "$PID"
+		;;
 	xckpt-*) "$TESTS/bench_pause" "$CONTROL" run xckpt-dump -q --mode "${1#xckpt-}" -p "$PID" -o "$DIR" ;;
 	esac
 }
@@ -43,7 +51,7 @@ measure() {
 	start_victim bench_memory "$mib" "$KIND"
 	for ((run = 1; run <= RUNS; run++)); do
 		echo "pause: $mib MiB of $KIND, run $run" >&2
-		for tool in idle fork criu "${TOOLS[@]}"; do
+		for tool in idle fork criu gcore "${TOOLS[@]}"; do
 			members=$(once "$tool") || die "$tool fails on $mib MiB of $KIND"
 			printf '{"part":"pause","kind":"%s","mib":%d,"tool":"%s","huge_kib":%d,%s}\n' \
 				"$KIND" "$mib" "$tool" "$(huge_kib)" "$members"
