@@ -5,15 +5,16 @@
 # several sizes answers, natively and under QEMU, against `criu restore` of the same
 # program and a parallel read of the image's largest file into such memory. Images are on
 # a tmpfs. Lines of JSON. RESUME_DIRTY, RESUME_THP, RESUME_CLEAN: sizes in MiB, of written
-# memory in ordinary and in huge pages, and of memory that is a file's.
+# memory in ordinary and in huge pages, and of memory that is a file's. Who has not the
+# memory for a size is told that it was left out.
 
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tools.sh"
 
 RUNS=${1:-5}
-DIRTY=${RESUME_DIRTY-1 64 256 1024}
+DIRTY=${RESUME_DIRTY-1 64 256 1024 4096}
 THP=${RESUME_THP-1024}
-CLEAN=${RESUME_CLEAN-1 64 256 1024}
+CLEAN=${RESUME_CLEAN-1 64 256 1024 4096}
 
 # once TOOL KIND: the members of one measurement
 once() {
@@ -31,8 +32,20 @@ once() {
 	esac
 }
 
+# fits MIB KIND: written memory is there three times, with two images; a file may take six
+# tenths of all.
+fits() {
+	local all
+	all=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
+	if [ "$2" = file ]; then [ $(($1 * 10 / 6)) -lt "$all" ]; else [ $(($1 * 3 + 256)) -lt "$all" ]; fi
+}
+
 measure() {
 	local mib=$1 kind=$2 tool run members
+	if ! fits "$mib" "$kind"; then
+		printf '{"part":"resume","kind":"%s","mib":%d,"left_out":"no memory for it"}\n' "$kind" "$mib"
+		return
+	fi
 	rm -rf "$DIR"
 	mkdir -p "$DIR/criu"
 	start_victim bench_memory "$mib" "$kind" idle
