@@ -56,6 +56,9 @@ bench-freeze: deps ## freeze and pause against cgroup.freeze, SIGSTOP, CRIU, gco
 bench: deps ## every benchmark, which takes hours, or those in PART: build/bench/bench.md
 	$(Q)$(TOP)/selftests/bench/all.sh $(PART)
 
+bench-small: deps ## the same with little to do, which only tells whether they work: build/bench-small
+	$(Q)$(TOP)/selftests/bench/small.sh $(PART)
+
 bench-translate: deps ## natively, under qemu-user, resumed under it: build/bench/{translate,system}.md
 	$(Q)$(TOP)/selftests/bench/all.sh translate system
 
@@ -71,4 +74,4 @@ clean: ## remove build products, but not the cached VM roots
 distclean: clean ## remove the cached VM roots too
 	rm -rf $(TOP)/.cache
 
-.PHONY: help tools module suite suite-cross deps demo check check-debug bench bench-freeze bench-translate lint vm clean distclean
+.PHONY: help tools module suite suite-cross deps demo check check-debug bench bench-small bench-freeze bench-translate lint vm clean distclean
