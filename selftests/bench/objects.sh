@@ -36,9 +36,10 @@ dump() {
 
 resume() {
 	local start=${EPOCHREALTIME/./} pid
-	qemu-resume --engine native "$DIR/image" </dev/null >"$CONTROL.out" 2>&1 9<&- &
+	qemu-resume --engine native "$DIR/image" </dev/null >"$DIR/err" 2>&1 9<&- &
 	pid=$!
-	wait_for 100 runs_on || die "not resumed: $(<"$CONTROL.out")"
+	wait_for 100 runs_or_ended "$pid" || true
+	runs_on || die "not resumed: $(<"$DIR/err")"
 	printf '"answer_ns":%d' $(((${EPOCHREALTIME/./} - start) * 1000))
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null || true
@@ -51,6 +52,10 @@ runs_on() {
 	child=$(pgrep -x -o bench_crowd) || return 1
 	read -r -a ticks < <(sed 's/.*) //' "/proc/$child/stat") || return 1
 	[ "${ticks[11]}" -gt 0 ]
+}
+
+runs_or_ended() {
+	runs_on || ! alive "$1"
 }
 
 # measure N OBJECTS
