@@ -4,7 +4,7 @@
 import sys
 from statistics import median
 
-from figures import (Figures, middle, number, plot, points, read, table, unique,
+from figures import (Figures, middle, number, plot, points, read, spread, table, unique,
                      verdicts, write_json)
 
 KINDS = {"threads": "threads", "processes": "processes", "vmas": "mappings", "fds": "open files",
@@ -13,6 +13,7 @@ COLUMNS = [("dump, ms", "total_ns", "xckpt", 1e6), ("frozen, ms", "frozen_ns", "
            ("image, KiB", "disk", "xckpt", 1024), ("native resume, ms", "answer_ns", "native", 1e6),
            ("QEMU resume, ms", "answer_ns", "qemu", 1e6),
            ("CRIU dump, ms", "total_ns", "criu", 1e6), ("CRIU frozen, ms", "frozen_ns", "criu", 1e6)]
+RATIOS = {"dump / CRIU": "total_ns", "frozen / CRIU": "frozen_ns"}
 TOUCHED_LIMIT = 1.25
 RESERVED_LIMIT = 1.1
 MANY_VMAS = 100000
@@ -95,8 +96,10 @@ def markdown(figures, rows, sizes):
     for kind, ns in sizes.items():
         text += f"## By {KINDS[kind]}\n\n"
         columns = [c for c in COLUMNS if any((kind, n, c[2], c[1]) in figures.values for n in ns)]
-        text += table([KINDS[kind], *(c[0] for c in columns)], [
-            [str(n), *(figures.cell((kind, n, c[2], c[1]), c[3]) for c in columns)] for n in ns])
+        text += table([KINDS[kind], *(c[0] for c in columns), *RATIOS], [
+            [str(n), *(figures.cell((kind, n, c[2], c[1]), c[3]) for c in columns),
+             *(spread(figures.ratios((kind, n, "xckpt", name), (kind, n, "criu", name)))
+               for name in RATIOS.values())] for n in ns])
         for row in rows:
             if row["kind"] == kind and "refused" in row:
                 text += f"{row['tool']} at {row['n']}: {row['refused']}\n\n"
