@@ -368,13 +368,13 @@ static void add_mm_note(struct capture *capture)
 	note.env_end = mm->env_end;
 	spin_unlock(&mm->arg_lock);
 	note.vdso = (unsigned long)mm->context.vdso;
-	if (test_bit(MMF_DISABLE_THP, &mm->flags))
+	if (compat_mm_flag(mm, MMF_DISABLE_THP))
 		note.flags |= XCKPT_MM_THP_DISABLED;
 	if (mm->def_flags & VM_LOCKED)
 		note.flags |= XCKPT_MM_LOCK_FUTURE;
 	if (mm->def_flags & VM_LOCKONFAULT)
 		note.flags |= XCKPT_MM_LOCK_ONFAULT;
-	note.dump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT;
+	note.dump_filter = (compat_mm_flags(mm) & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT;
 	note.flags |= XCKPT_MM_DUMP_FILTER | barrier_flags(mm) | compat_prctl_flags(mm);
 	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_MM, &note, sizeof(note));
 }

@@ -48,7 +48,7 @@ static void fill_signal(struct xckpt_note_process *note, struct task_struct *lea
 	int i;
 
 	BUILD_BUG_ON(RLIM_NLIMITS != XCKPT_NR_RLIMITS);
-	if (!kernel_call(__lock_task_sighand)(leader, &flags))
+	if (!compat_lock_sighand(leader, &flags))
 		return;
 	fill_itimers(note, signal);
 	note->nr_threads = signal->nr_threads;
@@ -218,7 +218,7 @@ void capture_identity(struct capture *capture)
 	fill_signal(&fixed, leader);
 	fill_sharing(&fixed, leader);
 	fixed.flags |= capture_cpu_flags(capture) | capture_world_flags(capture);
-	fixed.dumpable = get_dumpable(capture->mm);
+	fixed.dumpable = compat_dumpable(leader, capture->mm);
 	fixed.nr_posix_timers = count_timers(leader);
 
 	add_prpsinfo(capture, &fixed);
@@ -248,7 +248,7 @@ void capture_signals(struct capture *capture)
 	if (notes->err)
 		return;
 	actions = notes_at(notes, table.entries_off);
-	if (kernel_call(__lock_task_sighand)(capture->leader, &flags)) {
+	if (compat_lock_sighand(capture->leader, &flags)) {
 		for (i = 0; i < _NSIG; i++) {
 			struct sigaction *sa = &capture->leader->sighand->action[i].sa;
 

@@ -245,7 +245,7 @@ void capture_pending(struct notes *notes, struct task_struct *task, bool shared)
 			notes->err = notes->err ?: -ENOMEM;
 			return;
 		}
-		if (!kernel_call(__lock_task_sighand)(task, &flags)) {
+		if (!compat_lock_sighand(task, &flags)) {
 			nr = 0; /* it was killed, and its signals with it */
 			break;
 		}

@@ -213,7 +213,7 @@ static u32 fill_timers(const struct timers *all, struct xckpt_timer *to, u32 roo
 	u32 nr = 0, end;
 
 	do {
-		if (!kernel_call(__lock_task_sighand)(all->leader, &flags))
+		if (!compat_lock_sighand(all->leader, &flags))
 			return 0;
 		if (!nr)
 			timer = compat_first_timer(signal);

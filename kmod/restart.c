@@ -22,6 +22,7 @@
 #include <asm/thread_info.h>
 #include <asm/unistd.h>
 
+#include "compat/timer.h"
 #include "restart.h"
 #include "symbols.h"
 #include "task.h"
@@ -366,8 +367,7 @@ void restart_describe(struct xckpt_note_thread *note, struct task_struct *task,
 		note->restart = XCKPT_RESTART_POLL;
 		note->restart_clock = CLOCK_MONOTONIC;
 		if (block->poll.has_timeout)
-			note->restart_expires_ns =
-				block->poll.tv_sec * NSEC_PER_SEC + block->poll.tv_nsec;
+			note->restart_expires_ns = compat_poll_end(block);
 		break;
 	default:
 		note->restart = XCKPT_RESTART_OTHER;

@@ -7,15 +7,33 @@
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
 #include <linux/static_call.h>
 #include <linux/task_work.h>
 
+/* Those that not all kernels have. */
+#ifdef COMPAT_LOCK_SIGHAND
+#define XCKPT_SYMBOLS_SIGHAND(X) X(lock_task_sighand)
+#define compat_lock_sighand kernel_call(lock_task_sighand)
+#else
+#define XCKPT_SYMBOLS_SIGHAND(X) X(__lock_task_sighand)
+#define compat_lock_sighand kernel_call(__lock_task_sighand)
+#endif
+#ifdef COMPAT_EXEC_STATE
+#define XCKPT_SYMBOLS_DUMPABLE(X) X(task_exec_state_get_dumpable)
+#define compat_dumpable(task, mm) kernel_call(task_exec_state_get_dumpable)(task)
+#else
+#define XCKPT_SYMBOLS_DUMPABLE(X)
+#define compat_dumpable(task, mm) get_dumpable(mm)
+#endif
+
 /* Kernel functions that no distribution exports, and that are called from here. */
 #define XCKPT_SYMBOLS(X)                                                                           \
-	X(__lock_task_sighand)                                                                     \
+	XCKPT_SYMBOLS_SIGHAND(X)                                                                   \
+	XCKPT_SYMBOLS_DUMPABLE(X)                                                                  \
 	X(fget_task)                                                                               \
 	X(get_mm_exe_file)                                                                         \
 	X(pidfd_get_pid)                                                                           \

@@ -33,20 +33,30 @@ static inline void compat_anon_name(struct vm_area_struct *vma, char *to, size_t
 #define COMPAT_VM_SEALED VM_NONE
 #endif
 
+/* Since 6.18 they have a type of their own. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define compat_mm_flag(mm, bit) mm_flags_test(bit, mm)
+#define compat_mm_flags(mm) __mm_flags_get_word(mm)
+#define MMF_DISABLE_THP MMF_DISABLE_THP_COMPLETELY
+#else
+#define compat_mm_flag(mm, bit) test_bit(bit, &(mm)->flags)
+#define compat_mm_flags(mm) READ_ONCE((mm)->flags)
+#endif
+
 /* What prctl(2) asked for the whole memory: since 6.3 MDWE, since 6.4 MEMORY_MERGE. */
 static inline u32 compat_prctl_flags(struct mm_struct *mm)
 {
 	u32 flags = 0;
 #ifdef MMF_HAS_MDWE
-	if (test_bit(MMF_HAS_MDWE, &mm->flags))
+	if (compat_mm_flag(mm, MMF_HAS_MDWE))
 		flags |= XCKPT_MM_MDWE;
 #endif
 #ifdef MMF_HAS_MDWE_NO_INHERIT
-	if (test_bit(MMF_HAS_MDWE_NO_INHERIT, &mm->flags))
+	if (compat_mm_flag(mm, MMF_HAS_MDWE_NO_INHERIT))
 		flags |= XCKPT_MM_MDWE_NO_INHERIT;
 #endif
 #ifdef MMF_VM_MERGE_ANY
-	if (test_bit(MMF_VM_MERGE_ANY, &mm->flags))
+	if (compat_mm_flag(mm, MMF_VM_MERGE_ANY))
 		flags |= XCKPT_MM_MERGE_ANY;
 #endif
 	return flags;

@@ -5,7 +5,9 @@
 
 #include <linux/list.h>
 #include <linux/posix-timers.h>
+#include <linux/restart_block.h>
 #include <linux/sched/signal.h>
+#include <linux/time64.h>
 #include <linux/version.h>
 
 /*
@@ -74,6 +76,16 @@ static inline bool compat_timer_requeue(const struct k_itimer *timer)
 	return timer->it_status == 2; /* POSIX_TIMER_REQUEUE_PENDING */
 #else
 	return timer->it_requeue_pending & REQUEUE_PENDING;
+#endif
+}
+
+/* When poll(2) with a time-out ends, in ns of CLOCK_MONOTONIC. */
+static inline u64 compat_poll_end(const struct restart_block *block)
+{
+#ifdef COMPAT_POLL_END
+	return timespec64_to_ns(&block->poll.end_time);
+#else
+	return block->poll.tv_sec * NSEC_PER_SEC + block->poll.tv_nsec;
 #endif
 }
 
