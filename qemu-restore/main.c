@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "checksum.h"
+#include "dirty.h"
 #include "huge.h"
 #include "image.h"
 #include "launch.h"
@@ -116,6 +117,7 @@ static void look_at_attributes(struct plan_host *host)
 {
 	host->oom_score_adj = (int)read_own("/proc/self/oom_score_adj", 10);
 	host->dump_filter = (int)read_own("/proc/self/coredump_filter", 16);
+	host->tells_dirty = dirty_is_told();
 	host->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	host->seccomp = prctl(PR_GET_SECCOMP) > 0;
 	host->policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;

@@ -185,6 +185,7 @@ struct plan_host {
 	/* with *error, an errno, when it is missing */
 	enum mapped_state (*look_at)(const char *path, const struct xckpt_vma *vma, int *error);
 	bool no_new_privs, seccomp;
+	bool tells_dirty; /* dirty.h */
 	const struct huge_pages *huge;
 	size_t nr_huge;
 	uint32_t policy; /* SCHED_* */

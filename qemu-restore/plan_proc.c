@@ -53,6 +53,21 @@ static void open_itself(struct process_plan *plan, const struct open_file *f, in
 			     plan->process->info.pid, f->path, other->info.pid);
 }
 
+/* What is not told to have been written to is taken for what it was before. */
+static void judge_dirty(struct process_plan *plan, const struct open_file *f)
+{
+	static const char end[] = "/clear_refs";
+	size_t len = strlen(f->path);
+
+	if (plan->host->tells_dirty || len < sizeof(end) ||
+	    strcmp(f->path + len - (sizeof(end) - 1), end) != 0)
+		return;
+	plan_issue(plan->group, true,
+		   "cannot resume pid %d: it asks which of its memory was written to (%s), and "
+		   "this kernel does not tell (use one with CONFIG_MEM_SOFT_DIRTY)",
+		   plan->process->info.pid, f->path);
+}
+
 void plan_proc(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
@@ -66,6 +81,8 @@ void plan_proc(struct process_plan *plan)
 		if (!is_of_process(plan->img, fd->file) || files_override(plan->group, fd->file))
 			continue;
 		other = earlier(p, fd);
+		if (!other)
+			judge_dirty(plan, fd->file);
 		if (other)
 			plan_syscall(plan, p->info.pid, NR_DUP2,
 				     (uint64_t)(other->fd == 2 ? plan->fds.park2 : other->fd),

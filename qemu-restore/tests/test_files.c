@@ -125,6 +125,24 @@ static void test_of_process(void)
 	plan_free(plan);
 }
 
+static void test_dirty(void)
+{
+	char path[64];
+	struct plan *plan;
+
+	begin();
+	snprintf(path, sizeof(path), "/proc/%d/clear_refs", s.p.info.pid);
+	file(FILE_REGULAR, path, 3);
+	plan = make();
+	ok(has_issue(plan, "CONFIG_MEM_SOFT_DIRTY") && plan->issues[0].forceable,
+	   "what was written to has to be told");
+	plan_free(plan);
+	s.host.tells_dirty = true;
+	plan = make();
+	ok(!has_issue(plan, "CONFIG_MEM_SOFT_DIRTY"), "where the kernel does, it is");
+	plan_free(plan);
+}
+
 static void test_root(void)
 {
 	const struct plan_op *op;
@@ -379,6 +397,7 @@ int main(void)
 	test_changed();
 	test_packed();
 	test_of_process();
+	test_dirty();
 	test_root();
 	test_nameless();
 	test_events();
