@@ -349,6 +349,18 @@ static u32 barrier_flags(struct mm_struct *mm)
 	return flags;
 }
 
+/* Those of pkey_alloc(2); that of what may be executed only is the kernel's own. */
+static u32 protection_keys(const struct mm_struct *mm)
+{
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	int own = READ_ONCE(mm->context.execute_only_pkey);
+
+	return READ_ONCE(mm->context.pkey_allocation_map) & ~(own > 0 ? 1u << own : 0);
+#else
+	return 0;
+#endif
+}
+
 static void add_mm_note(struct capture *capture)
 {
 	struct xckpt_note_mm note = { .size = sizeof(note) };
@@ -376,6 +388,7 @@ static void add_mm_note(struct capture *capture)
 		note.flags |= XCKPT_MM_LOCK_ONFAULT;
 	note.dump_filter = (compat_mm_flags(mm) & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT;
 	note.flags |= XCKPT_MM_DUMP_FILTER | barrier_flags(mm) | compat_prctl_flags(mm);
+	note.pkeys = protection_keys(mm);
 	notes_put(&capture->notes, XCKPT_NOTE_NAME, XCKPT_NT_MM, &note, sizeof(note));
 }
 

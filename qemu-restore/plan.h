@@ -386,6 +386,9 @@ void plan_memory(struct process_plan *plan); /* plan_memory.c */
 void plan_advise_pages(struct process_plan *plan, const struct segment *s);
 /* Once it is, @name for people */
 void plan_advise(struct process_plan *plan, const struct segment *s, const char *name);
+/* plan_keys.c: protection keys, before there is memory; and that of a mapping */
+void plan_keys(struct process_plan *plan);
+void plan_key_of(struct process_plan *plan, const struct segment *s, const char *name);
 bool plan_is_skipped(const struct process_plan *plan, const struct segment *s); /* not mapped */
 /* Where the room for the stack @s to grow begins; @floor is the end of what lies below. */
 uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s,

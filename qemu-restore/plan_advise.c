@@ -66,6 +66,7 @@ void plan_advise(struct process_plan *plan, const struct segment *s, const char 
 		op->optional = true;
 		op->object = name;
 	}
+	plan_key_of(plan, s, name);
 	/* the last thing that is done to it; what is the kernel's own it seals itself */
 	if (flags & XCKPT_VMA_SEALED && s->vma.kind != XCKPT_VMA_VDSO &&
 	    s->vma.kind != XCKPT_VMA_VVAR) {

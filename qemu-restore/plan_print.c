@@ -53,6 +53,9 @@ static const struct {
 	{ NR_SET_ROBUST_LIST, "set_robust_list", { HEX, DEC } },
 	{ NR_RT_TGSIGQUEUEINFO, "rt_tgsigqueueinfo", { DEC, DEC, SIG, REF } },
 	{ NR_PRLIMIT64, "prlimit64", { DEC, DEC, REF, DEC } },
+	{ NR_PKEY_MPROTECT, "pkey_mprotect", { HEX, DEC, PROT, DEC } },
+	{ NR_PKEY_ALLOC, "pkey_alloc", { DEC, DEC } },
+	{ NR_PKEY_FREE, "pkey_free", { DEC } },
 	{ NR_RSEQ, "rseq", { HEX, DEC, DEC, HEX } },
 	{ NR_MSEAL, "mseal", { HEX, DEC } },
 };

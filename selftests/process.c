@@ -184,3 +184,46 @@ TEST(memory_of_another_process)
 		EXPECT((flags_of(pid) & XCKPT_PROCESS_ODD_MM) == of[i].flag);
 	}
 }
+
+/* shared[ASKED]: the key that it has kept, and that the page at shared[READY + 1] is under */
+static void with_keys(void)
+{
+	long first = syscall(SYS_pkey_alloc, 0, 0), second = syscall(SYS_pkey_alloc, 0, 0);
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	/* the kernel takes one for this */
+	if (mmap(NULL, 4096, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+		_exit(97);
+	if (second > 0 && (syscall(SYS_pkey_mprotect, page, 4096, PROT_READ, second) ||
+			   syscall(SYS_pkey_free, first)))
+		_exit(96);
+	shared[READY + 1] = (uintptr_t)page;
+	shared[ASKED] = second > 0 ? (uint64_t)second : 0;
+	shared[READY] = 1;
+	napping_thread(NULL);
+}
+
+TEST(protection_keys)
+{
+	const struct xckpt_note_mm *mm;
+	struct xckpt_freeze f;
+	int fd = session();
+	size_t size;
+	pid_t pid;
+
+	share_counters();
+	pid = target(with_keys);
+	EXPECT(reaches(READY, 1));
+	ASSERT(!freeze(fd, pid, &f));
+	core_load(core_of(fd, pid, 0));
+	mm = note(XCKPT_NT_MM, 0, &size);
+	ASSERT(mm);
+	if (shared[ASKED])
+		EXPECT(mm->pkeys == (1u | 1u << shared[ASKED]));
+	else
+		EXPECT(mm->pkeys <= 1);
+	EXPECT(vma_at(shared[READY + 1])->pkey == shared[ASKED]);
+	ASSERT(!thaw(fd));
+	close(core.fd);
+	close(fd);
+}

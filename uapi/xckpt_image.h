@@ -144,7 +144,7 @@ struct xckpt_note_mm {
 	__u64 arg_start, arg_end, env_start, env_end;
 	__u64 vdso;		/* where its ELF header is mapped, 0: nowhere */
 	__u32 dump_filter;	/* /proc/PID/coredump_filter; see XCKPT_MM_DUMP_FILTER */
-	__u32 __reserved;
+	__u32 pkeys;		/* a bit for each protection key it has, 0 among them; 0: not told */
 };
 #define XCKPT_MM_THP_DISABLED	(1u << 0)	/* PR_SET_THP_DISABLE */
 #define XCKPT_MM_LOCK_FUTURE	(1u << 1)	/* mlockall(MCL_FUTURE) */

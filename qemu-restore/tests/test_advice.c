@@ -115,6 +115,36 @@ static void test_barriers(void)
 	plan_free(plan);
 }
 
+/* Keys 1 and 3: the second one is had in between, and given back. */
+static void test_keys(void)
+{
+	const struct plan_op *op;
+	struct plan *plan = make(ENGINE_NATIVE, XCKPT_VMA_WRITE, 0);
+
+	plan_free(plan);
+	s.p.mm.pkeys = 1 << 0 | 1 << 1 | 1 << 3;
+	s.p.segments[s.p.nr_segments - 1].vma.pkey = 3;
+	s.engine.xfeatures |= 1 << 9;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	op = find_call(plan, NR_PKEY_ALLOC, 0);
+	ok(op && op->value == 1 && op[1].value == 2 && op[2].value == 3 &&
+		   op[2].want == WANT_VALUE && op < find_call(plan, NR_MMAP, AT),
+	   "protection keys, before there is memory");
+	ok(find_call(plan, NR_PKEY_FREE, 2) == op + 3 && !find_call(plan, NR_PKEY_FREE, 1),
+	   "and none but those");
+	op = find_call(plan, NR_PKEY_MPROTECT, AT);
+	ok(op && op->arg[1] == 8192 && op->arg[2] == 3 && op->arg[3] == 3 &&
+		   op > find_op(plan, OP_LOAD, 0),
+	   "memory under one, once it is filled");
+	plan_free(plan);
+	s.engine.xfeatures = 7;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(has_issue(plan, "protection keys (pkey_alloc)") && !find_call(plan, NR_PKEY_ALLOC, 0) &&
+		   !find_call(plan, NR_PKEY_MPROTECT, AT),
+	   "a processor without them is an error");
+	plan_free(plan);
+}
+
 static void test_dump_filter(void)
 {
 	const struct plan_op *op;
@@ -215,6 +245,7 @@ int main(void)
 	test_dump_filter();
 	test_seals();
 	test_barriers();
+	test_keys();
 	test_pages();
 	test_locks();
 	test_order();

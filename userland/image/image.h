@@ -395,6 +395,9 @@ void image_find_holders(struct view *views, size_t nr);
 const struct image_process *image_find_process(const struct image *img, int pid);
 const struct open_file *image_find_file(const struct image *img, uint32_t id);
 
+/* Is it under a protection key that the process has? */
+bool image_has_key(const struct image_process *p, const struct segment *s);
+
 #define PATH_REMOVED " (deleted)"
 /*
  * Does @path end in what the kernel puts behind a name that is gone? So may a name end,

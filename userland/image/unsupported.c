@@ -190,10 +190,16 @@ static const char *why_not_huge(const struct segment *s)
 	return NULL;
 }
 
-/* What may be executed and nothing else has a key of the kernel's own. */
-static bool has_key(const struct segment *s)
+bool image_has_key(const struct image_process *p, const struct segment *s)
 {
-	return s->vma.pkey && s->vma.flags & (XCKPT_VMA_READ | XCKPT_VMA_WRITE);
+	return s->vma.pkey && s->vma.pkey < 16 && p->mm.pkeys >> s->vma.pkey & 1;
+}
+
+/* What may be executed and nothing else has a key of the kernel's own. */
+static bool has_odd_key(const struct image_process *p, const struct segment *s)
+{
+	return s->vma.pkey && !image_has_key(p, s) &&
+	       s->vma.flags & (XCKPT_VMA_READ | XCKPT_VMA_WRITE);
 }
 
 /* Of a file system of the kernel's own, which has no place among the others. */
@@ -219,8 +225,9 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 			why = "asynchronous I/O (io_setup) " NOT_YET;
 		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))
 			why = "memory under a userfaultfd " NOT_YET;
-		if (!why && has_key(s))
-			why = "memory under a protection key (pkey_mprotect) " NOT_YET;
+		if (!why && has_odd_key(p, s))
+			why = "memory under a protection key that was freed, or is not in an image "
+			      "of that version, " NOT_YET;
 		if (!why && is_lost(w->img, s))
 			why = "a removed file that is mapped to be written to, and not open, " NOT_YET;
 		if (why)

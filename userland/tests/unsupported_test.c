@@ -100,14 +100,18 @@ static void test_processor(struct image *img)
 	p->threads[0].info.policy = 0;
 }
 
-/* What may be executed and nothing else has a key of the kernel's. */
+/* One that the process does not have; what may be executed and nothing else has the kernel's. */
 static void test_key(struct image *img)
 {
+	struct xckpt_note_mm *mm = &img->processes[0].mm;
 	struct segment *s = &img->processes[0].segments[0], was = *s;
 
 	s->vma.flags |= XCKPT_VMA_READ;
 	s->vma.pkey = 1;
 	expect(img, 3, "protection key");
+	mm->pkeys = 3;
+	check(image_unsupported(img, NULL, NULL) == 2, "not one that it has");
+	mm->pkeys = 1;
 	s->vma.flags &= ~(XCKPT_VMA_READ | XCKPT_VMA_WRITE);
 	check(image_unsupported(img, NULL, NULL) == 2, "but not the kernel's key");
 	*s = was;
