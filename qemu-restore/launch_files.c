@@ -83,7 +83,10 @@ static int open_path(struct slots *slots, const struct plan *plan, const struct 
 	else
 		fd = open(op->path, flags | (flags & O_ACCMODE ? O_CREAT : 0), 0666);
 	if (fd < 0)
-		return fail("cannot resume pid %d: %s: %s", pid, op->path, strerror(errno));
+		return fail("cannot resume pid %d: %s: %s%s", pid, op->path, strerror(errno),
+			    errno == ENOENT ? " (put it there, say by --map where it is, or dump "
+					      "--with-files)"
+					    : "");
 	if (!opened_check(op, fd, pid)) {
 		if (op->arg[2] && lseek(fd, op->arg[2], SEEK_SET) < 0)
 			ret = fail("cannot resume pid %d: cannot seek in %s: %s", pid, op->path,

@@ -256,7 +256,7 @@ resume_error_files() {
 	: >"$DIR/ticker.out"
 	resume_refused 'an open file that is shorter now' "$DIR/ticker\.out" --engine native "$GOOD"
 	mv "$DIR/ticker.out" "$DIR/ticker.out.away"
-	resume_refused 'an open file that is gone' "$DIR/ticker\.out.*No such file" \
+	resume_refused 'an open file that is gone' "$DIR/ticker\.out.*No such file.*--map" \
 		--engine native "$GOOD"
 	mkdir "$DIR/ticker.out"
 	resume_refused 'a folder in place of an open file' "$DIR/ticker\.out" --engine native "$GOOD"
