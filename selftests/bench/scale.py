@@ -96,10 +96,11 @@ def markdown(figures, rows, sizes):
     for kind, ns in sizes.items():
         text += f"## By {KINDS[kind]}\n\n"
         columns = [c for c in COLUMNS if any((kind, n, c[2], c[1]) in figures.values for n in ns)]
-        text += table([KINDS[kind], *(c[0] for c in columns), *RATIOS], [
+        ratios = RATIOS if any((kind, n, "criu", "total_ns") in figures.values for n in ns) else {}
+        text += table([KINDS[kind], *(c[0] for c in columns), *ratios], [
             [str(n), *(figures.cell((kind, n, c[2], c[1]), c[3]) for c in columns),
              *(spread(figures.ratios((kind, n, "xckpt", name), (kind, n, "criu", name)))
-               for name in RATIOS.values())] for n in ns])
+               for name in ratios.values())] for n in ns])
         for row in rows:
             if row["kind"] == kind and "refused" in row:
                 text += f"{row['tool']} at {row['n']}: {row['refused']}\n\n"
