@@ -3,9 +3,11 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
+#include <asm/unistd.h>
 #include <asm/vdso.h>
 
 #include "capture.h"
+#include "compat/task.h"
 #include "freeze.h"
 #include "restart.h"
 #include "symbols.h"
@@ -52,6 +54,35 @@ static bool in_vdso(struct pt_regs *regs)
 	ret = vma && vma_is_vdso(vma);
 	mmap_read_unlock(mm);
 	return ret;
+}
+
+/* Processor time within which a new thread of a C library has called rseq(2). */
+#define NEWBORN_NS (20 * NSEC_PER_MSEC)
+
+static bool has_rseq(struct task_struct *task)
+{
+	u64 addr = 0;
+	u32 len, sig;
+
+	compat_rseq(task, &addr, &len, &sig);
+	return addr;
+}
+
+/*
+ * A thread of a C library calls rseq(2) before all else, and the library ends the program
+ * where that fails, as it does under an engine without it: so nobody is caught before it.
+ * Who makes threads without a C library never calls it, and is held up for a moment only.
+ */
+static bool is_newborn(struct pt_regs *regs)
+{
+	long nr = regs->orig_ax;
+
+	if (thread_group_leader(current) || has_rseq(current) || !has_rseq(current->group_leader))
+		return false;
+	if (nr == __NR_clone || nr == __NR_clone3)
+		return !regs->ax;
+	/* an interrupt of user mode */
+	return nr < 0 && current->se.sum_exec_runtime < NEWBORN_NS;
 }
 
 /* What becomes of a member whose work runs now. */
@@ -122,7 +153,7 @@ static void park(struct callback_head *work)
 	if (park_last(work))
 		return;
 	if (!(current->flags & PF_EXITING)) {
-		retry = in_vdso(regs);
+		retry = in_vdso(regs) || is_newborn(regs);
 		restart_interrupted(regs);
 		member->cut = transfer_cut(&transfer, regs, member->slept);
 	}
