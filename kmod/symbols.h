@@ -14,21 +14,7 @@
 #include <linux/static_call.h>
 #include <linux/task_work.h>
 
-/* Those that not all kernels have. */
-#ifdef COMPAT_LOCK_SIGHAND
-#define XCKPT_SYMBOLS_SIGHAND(X) X(lock_task_sighand)
-#define compat_lock_sighand kernel_call(lock_task_sighand)
-#else
-#define XCKPT_SYMBOLS_SIGHAND(X) X(__lock_task_sighand)
-#define compat_lock_sighand kernel_call(__lock_task_sighand)
-#endif
-#ifdef COMPAT_EXEC_STATE
-#define XCKPT_SYMBOLS_DUMPABLE(X) X(task_exec_state_get_dumpable)
-#define compat_dumpable(task, mm) kernel_call(task_exec_state_get_dumpable)(task)
-#else
-#define XCKPT_SYMBOLS_DUMPABLE(X)
-#define compat_dumpable(task, mm) get_dumpable(mm)
-#endif
+#include "compat/symbols.h"
 
 /* Kernel functions that no distribution exports, and that are called from here. */
 #define XCKPT_SYMBOLS(X)                                                                           \
