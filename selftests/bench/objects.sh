@@ -25,15 +25,6 @@ row() {
 	printf '{"part":"objects","n":%d,"objects":%d,"tool":"%s",%s}\n' "$N" "$OBJECTS" "$1" "$2"
 }
 
-dump() {
-	fresh_dir
-	took xckpt-dump -p "$PID" -o "$DIR/image/image" 2>"$DIR/err" || return
-	printf ','
-	xckpt_stats "$DIR/err"
-	printf ','
-	disk_use "$DIR/image"
-}
-
 resume() {
 	local start=${EPOCHREALTIME/./} pid
 	qemu-resume --engine native "$DIR/image" </dev/null >"$DIR/err" 2>&1 9<&- &
@@ -65,7 +56,7 @@ measure() {
 	crowd
 	for ((run = 1; run <= RUNS; run++)); do
 		echo "objects: $OBJECTS of $N processes, run $run" >&2
-		members=$(dump) || die "no dump of $N processes with $OBJECTS objects: $(<"$DIR/err")"
+		members=$(by_xckpt) || die "no dump of $N processes with $OBJECTS objects: $(<"$DIR/err")"
 		row xckpt "$members"
 	done
 	rm -rf "$DIR"

@@ -27,15 +27,6 @@ row() {
 	printf '{"part":"scale","kind":"%s","n":%d,"tool":"%s",%s}\n' "$KIND" "$N" "$1" "$2"
 }
 
-by_xckpt() {
-	fresh_dir
-	took xckpt-dump -p "$PID" -o "$DIR/image/image" 2>"$DIR/err" || return
-	printf ','
-	xckpt_stats "$DIR/err"
-	printf ','
-	disk_use "$DIR/image"
-}
-
 by_criu() {
 	fresh_dir
 	took criu_dump "$DIR/image" 2>"$DIR/err" || return

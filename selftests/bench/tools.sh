@@ -95,3 +95,13 @@ xckpt_stats() {
 		awk '{ unit["s"] = 1e9; unit["ms"] = 1e6; unit["ns"] = 1; by = $2 in unit ? unit[$2] : 1e3
 			printf "\"frozen_ns\":%d", $1 * by }'
 }
+
+# by_xckpt: one dump of $PID that runs on; members with what it took, told and fills
+by_xckpt() {
+	fresh_dir
+	took xckpt-dump -p "$PID" -o "$DIR/image/image" 2>"$DIR/err" || return
+	printf ','
+	xckpt_stats "$DIR/err"
+	printf ','
+	disk_use "$DIR/image"
+}
