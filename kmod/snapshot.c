@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* SNAPSHOT: every process of a frozen group at once, so that the group can go on. */
 #include <linux/err.h>
+#include <linux/ipc_namespace.h>
+#include <linux/nsproxy.h>
 #include <linux/overflow.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -257,6 +259,39 @@ static void count_private(const struct core *core, struct xckpt_snapshot *arg)
 	}
 }
 
+/* System V objects of the process's IPC namespace, whoever made them. */
+static unsigned int count_sysv(struct task_struct *task)
+{
+	const struct ipc_namespace *ns;
+	unsigned int i, nr = 0;
+
+	task_lock(task);
+	ns = task->nsproxy ? task->nsproxy->ipc_ns : NULL;
+	for (i = 0; ns && i < ARRAY_SIZE(ns->ids); i++)
+		nr += READ_ONCE(ns->ids[i].in_use);
+	task_unlock(task);
+	return nr;
+}
+
+/* In every namespace of the group: of threads that share one it is counted once. */
+static unsigned int group_count_sysv(struct group *group)
+{
+	const struct nsproxy *last = NULL, *now;
+	struct member *member;
+	unsigned int nr = 0;
+
+	list_for_each_entry(member, &group->members, node) {
+		if (!member_held(READ_ONCE(member->state)))
+			continue;
+		/* compared only: what it points to may be gone */
+		now = READ_ONCE(member->task->nsproxy);
+		if (now != last)
+			nr += count_sysv(member->task);
+		last = now;
+	}
+	return nr;
+}
+
 static void snapshot_count(struct snapshot *snapshot, struct group *group,
 			   struct xckpt_snapshot *arg)
 {
@@ -264,7 +299,7 @@ static void snapshot_count(struct snapshot *snapshot, struct group *group,
 	unsigned int i;
 
 	arg->out_nr_processes = snapshot->nr;
-	arg->out_nr_stateful = files_count_stateful(group);
+	arg->out_nr_stateful = files_count_stateful(group) + group_count_sysv(group);
 	for (i = 0; i < snapshot->nr; i++) {
 		core = snapshot->cores[i];
 		count_private(core, arg);

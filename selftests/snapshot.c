@@ -2,6 +2,7 @@
 /* SNAPSHOT: how long what it holds can be read, and what it leaves. Root, module loaded. */
 #include <linux/userfaultfd.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 
 #include "corefile.h"
 
@@ -107,6 +108,15 @@ static void fills_with_terminal(void)
 	fills();
 }
 
+/* The set is gone with its namespace. */
+static void fills_with_semaphores(void)
+{
+	without_stdio();
+	if (unshare(CLONE_NEWIPC) || semget(IPC_PRIVATE, 1, 0600) < 0)
+		_exit(97);
+	fills();
+}
+
 TEST(it_tells_what_it_did)
 {
 	struct xckpt_snapshot s, bad = { .size = sizeof(bad), .__reserved = 1 };
@@ -174,6 +184,12 @@ TEST(a_snapshot_that_may_not_thaw)
 
 	share_counters();
 	ASSERT(!freeze_mode(fd, target(fills_with_terminal), &f, XCKPT_MODE_AUTO));
+	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_stateful == 1 && !s.out_thawed);
+	EXPECT(stands_still(2) && !thaw(fd));
+
+	/* of both threads, and counted once */
+	share_counters();
+	ASSERT(!freeze_mode(fd, target(fills_with_semaphores), &f, XCKPT_MODE_AUTO));
 	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_stateful == 1 && !s.out_thawed);
 	EXPECT(stands_still(2) && !thaw(fd));
 }

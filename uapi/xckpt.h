@@ -249,8 +249,8 @@ enum xckpt_uncloned {
  *
  * A process whose memory cannot be cloned is read from itself: only until THAW.
  * With XCKPT_SNAPSHOT_THAW the group goes on before the call returns if all memory
- * was cloned and no file is open that has more than its path can give back, which
- * the caller may want to read first.
+ * was cloned and nothing is there that has more than the cores can give back
+ * (@out_nr_stateful), which the caller may want to read first.
  *
  * When threads moved meanwhile, everything is captured once more; then once more
  * with no thread left asleep (XCKPT_MODE_STRICT).
@@ -260,7 +260,8 @@ enum xckpt_uncloned {
  * @out_nr_attempts: 1 to 3
  * @out_nr_stateful: open file descriptions of the group that are pipes, anonymous
  *         inodes, masters of pseudo-terminals, files without a name or of tmpfs, or of
- *         files with locks; and shared mappings of tmpfs files
+ *         files with locks; shared mappings of tmpfs files; and System V IPC objects
+ *         of its IPC namespaces, whoever made them
  * @out_copied_bytes: memory copied because a clone would not keep it
  * @out_clone_ns: the longest time that one clone took
  * @out_total_ns: of the whole call, without the thaw

@@ -233,7 +233,7 @@ int capture_frozen(struct dump *d)
 {
 	if (list_processes(d))
 		return -1;
-	if (d->snapshot.out_nr_stateful || d->opt.with_files || d->sysv) {
+	if (d->snapshot.out_nr_stateful || d->opt.with_files) {
 		int ret = capture_state(d);
 
 		if (ret)

@@ -35,17 +35,13 @@ static bool has_ended(const struct dump *d)
 /* What can only be read while all stand still, and the module does not know of. */
 static bool must_stay(const struct dump *d)
 {
-	return has_ended(d) || d->opt.with_files || d->sysv;
+	return has_ended(d) || d->opt.with_files;
 }
 
 /* 0; 1: threads moved; -1 after one line on stderr */
 static int capture_group(struct dump *d)
 {
-	int error = sysv_is_there(d);
-
-	if (error < 0)
-		return -1;
-	d->sysv = error;
+	int error;
 
 	d->snapshot = (struct xckpt_snapshot){
 		.size = sizeof(d->snapshot),
@@ -53,6 +49,7 @@ static int capture_group(struct dump *d)
 			 (stays_frozen(d) ? XCKPT_SNAPSHOT_FROZEN : 0) |
 			 (must_stay(d) ? 0 : XCKPT_SNAPSHOT_THAW),
 	};
+	/* nothing that can wait comes before this: the group stands still */
 	error = session_command(d, XCKPT_IOCTL_SNAPSHOT, &d->snapshot);
 	if (!error && d->snapshot.out_thawed)
 		session_thawed(d);
@@ -66,6 +63,15 @@ static int capture_group(struct dump *d)
 			    d->name);
 	return fail("cannot capture %s: %s", d->name,
 		    error == ESRCH ? "it has ended" : strerror(error));
+}
+
+/* The module counts what anybody made; which of it the group might use is seen here. */
+static int find_sysv(struct dump *d)
+{
+	int found = d->snapshot.out_nr_stateful ? sysv_is_there(d) : 0;
+
+	d->sysv = found > 0;
+	return found < 0 ? -1 : 0;
 }
 
 /*
@@ -85,6 +91,8 @@ static int attempt(struct dump *d, uint32_t mode)
 	if (session_freeze(d, mode) || session_tasks(d))
 		return -1;
 	ret = capture_group(d);
+	if (!ret && find_sysv(d))
+		return -1;
 	if (!ret && would_be_disturbed(d, d->snapshot.out_nr_uncloned)) {
 		if (session_thaw(d, 0))
 			return -1;
