@@ -85,11 +85,12 @@ static void start_tracing(void)
 static void note_event(const char *line)
 {
 	unsigned long long s, us, at;
+	const char *clock;
 	char name[32], *end;
 
-	for (end = strstr(line, ": "); end && end > line && end[-1] != ' '; end--)
+	for (clock = strstr(line, ": "); clock && clock > line && clock[-1] != ' '; clock--)
 		;
-	if (!end || sscanf(end, "%llu.%llu: %31[a-z_]:", &s, &us, name) != 3)
+	if (!clock || sscanf(clock, "%llu.%llu: %31[a-z_]:", &s, &us, name) != 3)
 		return;
 	at = s * 1000000000 + us * 1000;
 	end = strrchr(name, '_');

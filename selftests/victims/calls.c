@@ -113,7 +113,7 @@ static struct caller callers[CALLERS + 1] = {
 	[CALLERS] = { "nanosleep, interrupted,", SYS_nanosleep, -EINTR },
 };
 
-static void *call_once(void *arg)
+static void *caller_thread(void *arg)
 {
 	struct caller *c = arg;
 
@@ -129,7 +129,7 @@ static void start_caller(struct caller *c, int64_t ns, const long arg[REGISTERS]
 {
 	c->time = from_ns(ns);
 	memcpy(c->call.arg, arg, sizeof(c->call.arg));
-	if (pthread_create(&c->thread, NULL, call_once, c))
+	if (pthread_create(&c->thread, NULL, caller_thread, c))
 		die("pthread_create");
 }
 

@@ -18,7 +18,7 @@ static int compare_ids(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void *find(const void *all, size_t nr, size_t size, uint64_t id)
+static void *find(void *all, size_t nr, size_t size, uint64_t id)
 {
 	struct sysv_object key = { .id = (int)id };
 
