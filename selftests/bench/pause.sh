@@ -44,7 +44,7 @@ once() {
 	esac
 }
 
-# The victim holds no pipe: what is in one would have to be read before the thaw.
+# The victim holds no pipe, and no file of a tmpfs: what is in one would have to be read before the thaw.
 measure() {
 	local mib=$1 tool run members
 	KIND=$2
