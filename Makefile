@@ -26,7 +26,7 @@ module: ## xckpt.ko for the kernel whose build folder is KDIR, as $(O)/xckpt.ko
 	@# kbuild writes beside the sources: give it a copy, so that kernels do not mix
 	$(Q)for d in kmod uapi; do cp -ru --preserve=timestamps $(TOP)/$$d $(O)/module/; done
 	@# O= is kbuild's too, and means the kernel's build folder there
-	$(Q)$(MAKE) -C $(KDIR) O=$(KDIR) M=$(O)/module/kmod W=1 $(if $(filter 1,$(V)),,-s) modules
+	$(Q)$(MAKE) -C $(KDIR) O=$(abspath $(KDIR)) M=$(O)/module/kmod W=1 $(if $(filter 1,$(V)),,-s) modules
 	$(Q)cmp -s $(O)/module/kmod/xckpt.ko $(O)/xckpt.ko || cp $(O)/module/kmod/xckpt.ko $(O)/xckpt.ko
 
 # what the VM rig builds in a suite's root, and on this machine for an arm64 one

@@ -259,22 +259,23 @@ static void count_private(const struct core *core, struct xckpt_snapshot *arg)
 	}
 }
 
-/* System V objects of the process's IPC namespace, whoever made them. */
-static unsigned int count_sysv(struct task_struct *task)
+/* Are there System V objects in the IPC namespace of @task, whoever made them? */
+static bool has_sysv(struct task_struct *task)
 {
 	const struct ipc_namespace *ns;
-	unsigned int i, nr = 0;
+	bool found = false;
+	unsigned int i;
 
 	task_lock(task);
 	ns = task->nsproxy ? task->nsproxy->ipc_ns : NULL;
 	for (i = 0; ns && i < ARRAY_SIZE(ns->ids); i++)
-		nr += READ_ONCE(ns->ids[i].in_use);
+		found |= READ_ONCE(ns->ids[i].in_use);
 	task_unlock(task);
-	return nr;
+	return found;
 }
 
-/* In every namespace of the group: of threads that share one it is counted once. */
-static unsigned int group_count_sysv(struct group *group)
+/* Namespaces that have any; one may be counted more than once, but never missed. */
+static unsigned int count_sysv(struct group *group)
 {
 	const struct nsproxy *last = NULL, *now;
 	struct member *member;
@@ -286,7 +287,7 @@ static unsigned int group_count_sysv(struct group *group)
 		/* compared only: what it points to may be gone */
 		now = READ_ONCE(member->task->nsproxy);
 		if (now != last)
-			nr += count_sysv(member->task);
+			nr += has_sysv(member->task);
 		last = now;
 	}
 	return nr;
@@ -299,7 +300,7 @@ static void snapshot_count(struct snapshot *snapshot, struct group *group,
 	unsigned int i;
 
 	arg->out_nr_processes = snapshot->nr;
-	arg->out_nr_stateful = files_count_stateful(group) + group_count_sysv(group);
+	arg->out_nr_stateful = files_count_stateful(group) + count_sysv(group);
 	for (i = 0; i < snapshot->nr; i++) {
 		core = snapshot->cores[i];
 		count_private(core, arg);

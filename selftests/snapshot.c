@@ -187,7 +187,7 @@ TEST(a_snapshot_that_may_not_thaw)
 	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_stateful == 1 && !s.out_thawed);
 	EXPECT(stands_still(2) && !thaw(fd));
 
-	/* of both threads, and counted once */
+	/* the namespace of both threads, counted once */
 	share_counters();
 	ASSERT(!freeze_mode(fd, target(fills_with_semaphores), &f, XCKPT_MODE_AUTO));
 	EXPECT(!snapshot(fd, XCKPT_SNAPSHOT_THAW, &s) && s.out_nr_stateful == 1 && !s.out_thawed);

@@ -260,8 +260,8 @@ enum xckpt_uncloned {
  * @out_nr_attempts: 1 to 3
  * @out_nr_stateful: open file descriptions of the group that are pipes, anonymous
  *         inodes, masters of pseudo-terminals, files without a name or of tmpfs, or of
- *         files with locks; shared mappings of tmpfs files; and System V IPC objects
- *         of its IPC namespaces, whoever made them
+ *         files with locks; shared mappings of tmpfs files; and IPC namespaces with
+ *         System V objects, whoever made them
  * @out_copied_bytes: memory copied because a clone would not keep it
  * @out_clone_ns: the longest time that one clone took
  * @out_total_ns: of the whole call, without the thaw

@@ -11,6 +11,9 @@
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tools.sh"
 
+# Not on a tmpfs, as /tmp is: what such a file holds would be read before the thaw.
+CONTROL=/var/tmp/xckpt-bench-control
+
 RUNS=${1:-5}
 PLAIN=${PAUSE_4K-256 512 1024}
 HUGE=${PAUSE_THP-256 512 1024}
@@ -44,7 +47,7 @@ once() {
 	esac
 }
 
-# The victim holds no pipe, and no file of a tmpfs: what is in one would have to be read before the thaw.
+# The victim holds no pipe: what is in one would have to be read before the thaw.
 measure() {
 	local mib=$1 tool run members
 	KIND=$2

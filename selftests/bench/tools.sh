@@ -5,8 +5,7 @@
 # tmpfs. Sourced after lib.sh.
 
 DIR=/dev/shm/xckpt-bench
-# Not on a tmpfs: what is written to one would be read before a victim goes on.
-CONTROL=/var/tmp/xckpt-bench-control
+CONTROL=/tmp/xckpt-bench-control
 trap 'end_started; rm -rf "$DIR" "$CONTROL"{,.*}' EXIT
 
 # Room for images, and what CRIU needs.
