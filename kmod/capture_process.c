@@ -44,6 +44,7 @@ static void fill_itimers(struct xckpt_note_process *note, struct signal_struct *
 static void fill_signal(struct xckpt_note_process *note, struct task_struct *leader)
 {
 	struct signal_struct *signal = leader->signal;
+	struct task_struct *task;
 	unsigned long flags;
 	int i;
 
@@ -56,8 +57,14 @@ static void fill_signal(struct xckpt_note_process *note, struct task_struct *lea
 		note->flags |= XCKPT_PROCESS_SUBREAPER;
 	if (signal->tty)
 		note->flags |= XCKPT_PROCESS_TTY;
-	if (signal->flags & SIGNAL_STOP_STOPPED)
+	if (signal->flags & SIGNAL_STOP_STOPPED) {
 		note->flags |= XCKPT_PROCESS_STOPPED;
+		for_each_thread(leader, task) /* one that has ended does not know */
+			note->stop_signal |= task->jobctl & JOBCTL_STOP_SIGMASK;
+		/* who waits takes it away */
+		if (!signal->group_exit_code)
+			note->flags |= XCKPT_PROCESS_STOP_TOLD;
+	}
 	note->oom_score_adj = signal->oom_score_adj;
 	for (i = 0; i < RLIM_NLIMITS; i++) {
 		note->rlimit[i].cur = signal->rlim[i].rlim_cur;

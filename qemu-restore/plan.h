@@ -411,6 +411,9 @@ void plan_clones(struct process_plan *plan); /* the other threads */
 void plan_ended_leader(struct process_plan *plan);
 
 void plan_timers(struct process_plan *plan); /* plan_timers.c: they are made, with their ids */
+void plan_stops_hush(struct process_plan *plan);
+void plan_stops_take(struct process_plan *plan);
+void plan_stop(struct process_plan *plan);
 void plan_timers_start(struct process_plan *plan);
 /* @info is pending: let it tell what it would have told when it was taken */
 void plan_timer_signal(const struct process_plan *plan, uint8_t *info);

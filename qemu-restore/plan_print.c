@@ -49,6 +49,7 @@ static const struct {
 	{ NR_SET_TID_ADDRESS, "set_tid_address", { HEX } },
 	{ NR_TIMER_SETTIME, "timer_settime", { DEC, DEC, REF, DEC } },
 	{ NR_TGKILL, "tgkill", { DEC, DEC, SIG } },
+	{ NR_WAITID, "waitid", { DEC, DEC, DEC, HEX } },
 	{ NR_IOPRIO_SET, "ioprio_set", { DEC, DEC, HEX } },
 	{ NR_SET_ROBUST_LIST, "set_robust_list", { HEX, DEC } },
 	{ NR_RT_TGSIGQUEUEINFO, "rt_tgsigqueueinfo", { DEC, DEC, SIG, REF } },

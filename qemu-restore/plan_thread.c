@@ -275,41 +275,6 @@ static void plan_xstate(struct process_plan *plan, const struct image_thread *t,
 			->object = "permission for AMX";
 }
 
-static bool has_pending_stop(const uint8_t *pending, size_t n)
-{
-	int32_t sig;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		memcpy(&sig, pending + i * XCKPT_SIGINFO_SIZE, sizeof(sig));
-		if (sig == X86_SIGSTOP)
-			return true;
-	}
-	return false;
-}
-
-/* Or about to be. */
-static bool was_stopped(const struct image_process *p)
-{
-	size_t i;
-
-	for (i = 0; i < p->nr_threads; i++)
-		if (p->threads[i].info.state == XCKPT_TASK_STOPPED ||
-		    has_pending_stop(p->threads[i].pending, p->threads[i].nr_pending))
-			return true;
-	return p->info.flags & XCKPT_PROCESS_STOPPED || has_pending_stop(p->pending, p->nr_pending);
-}
-
-/*
- * The last thing before all go: whoever sends itself SIGSTOP does not come back
- * from that call before SIGCONT, and the others are still held by the barrier.
- */
-static void plan_stop(struct process_plan *plan, int tid)
-{
-	if (was_stopped(plan->process))
-		plan_syscall(plan, tid, NR_TGKILL, plan->process->info.pid, tid, X86_SIGSTOP, 0);
-}
-
 /* What a process has once, while the first thread may still do everything. */
 static void plan_leader_begin(struct process_plan *plan)
 {
@@ -337,11 +302,13 @@ static void plan_leader_end(struct process_plan *plan)
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.restart, 0, 0, 0)->want = WANT_ANY;
 	if (plan->engine->kind == ENGINE_NATIVE && *plan->process->exe)
 		plan_syscall(plan, tid, NR_CLOSE, plan->fds.exe, 0, 0, 0);
+	plan_stops_hush(plan);
 	plan_add(plan, OP_BARRIER, tid);
+	plan_stops_take(plan);
 	plan_dumpable(plan);
 	plan_timers_start(plan);
 	plan_syscall(plan, tid, NR_CLOSE, plan->fds.status, 0, 0, 0);
-	plan_stop(plan, tid);
+	plan_stop(plan);
 	plan_add(plan, OP_GO, tid);
 }
 

@@ -50,6 +50,7 @@ enum {
 	NR_TIMER_SETTIME = 223,
 	NR_CLOCK_NANOSLEEP = 230,
 	NR_TGKILL = 234,
+	NR_WAITID = 247,
 	NR_IOPRIO_SET = 251,
 	NR_SET_ROBUST_LIST = 273,
 	NR_RT_TGSIGQUEUEINFO = 297,
@@ -67,6 +68,8 @@ enum {
 /* x86-64 mmap() */
 #define X86_SIGCHLD 17
 #define X86_SIGSTOP 19
+#define X86_SIGTSTP 20
+#define X86_SIGTTOU 22 /* SIGTTIN lies between */
 #define X86_PROT_READ 1
 #define X86_PROT_WRITE 2
 #define X86_PROT_EXEC 4

@@ -108,6 +108,13 @@ dump_running() {
 	rm -rf "${LOCAL:?}/$name/first"
 }
 
+# go_on PID INFO: all of its tree but who stood before, as xckpt-info tells
+go_on() {
+	local stood
+	stood=$(awk '/^process / { pid = $2 } /^  stopped / { print pid }' "$2")
+	tree_of "$1" | grep -vxF "$stood" | xargs -r kill -CONT 2>/dev/null || true
+}
+
 dump_stopped() {
 	local name=$1
 	if dump_at "$name" 2 "$LOCAL/$name/image" --leave-stopped; then
@@ -120,7 +127,7 @@ dump_stopped() {
 			fail "$name: left stopped" "state $(state_of "$PID")"
 		fi
 	fi
-	tree_of "$PID" | xargs -r kill -CONT 2>/dev/null || true
+	go_on "$PID" "$LOCAL/$name/dump.2.log"
 	[ ! -d "$LOCAL/$name/work" ] || store "$name"
 	end_of "$PID"
 	compare "$name" "$STATUS" "went on to the right end" "$LOCAL/$name/dump.2.log"

@@ -10,24 +10,29 @@
 /* in shared[]: that all is as it is to be; which of XCKPT_PROCESS_* it got */
 enum { READY = 5, ASKED = 7 };
 
-/* of @pid's note, as it is now */
-static uint32_t flags_of(pid_t pid)
+/* of @pid, as it is now */
+static struct xckpt_note_process note_of(pid_t pid)
 {
 	const struct xckpt_note_process *process;
+	struct xckpt_note_process copy;
 	struct xckpt_freeze f;
 	int fd = session();
-	uint32_t flags;
 	size_t size;
 
 	ASSERT(!freeze(fd, pid, &f));
 	core_load(core_of(fd, pid, 0));
 	process = note(XCKPT_NT_PROCESS, 0, &size);
 	ASSERT(process);
-	flags = process->flags;
+	copy = *process;
 	ASSERT(!thaw(fd));
 	close(core.fd);
 	close(fd);
-	return flags;
+	return copy;
+}
+
+static uint32_t flags_of(pid_t pid)
+{
+	return note_of(pid).flags;
 }
 
 static long ask_processor(uint32_t what)
@@ -165,6 +170,43 @@ static void with_threads(void)
 	in_thread(pausing_thread, 0);
 	shared[READY] = 1;
 	napping_thread(NULL);
+}
+
+/* Its first thread has ended: that one knows of no stop. */
+static void without_leader(void)
+{
+	in_thread(napping_thread, 0);
+	syscall(SYS_exit, 0);
+}
+
+TEST(a_stop_of_job_control)
+{
+	static const int signals[] = { SIGSTOP, SIGTSTP, SIGTTIN };
+	struct xckpt_note_process told;
+	int status;
+	pid_t pid;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		share_counters();
+		pid = target(i == 1 ? without_leader : with_threads);
+		setpgid(pid, 0); /* which its parent can let go on */
+		if (i == 1)
+			EXPECT(reaches_state(pid, 'Z'));
+		kill(pid, signals[i]);
+		EXPECT(!waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WSTOPPED | WNOWAIT));
+		told = note_of(pid);
+		EXPECT(told.flags & XCKPT_PROCESS_STOPPED &&
+		       !(told.flags & XCKPT_PROCESS_STOP_TOLD) &&
+		       told.stop_signal == (uint32_t)signals[i]);
+		EXPECT(waitpid(pid, &status, WUNTRACED) == pid);
+		told = note_of(pid);
+		EXPECT(told.flags & XCKPT_PROCESS_STOP_TOLD &&
+		       told.stop_signal == (uint32_t)signals[i]);
+		kill(pid, SIGCONT);
+		told = note_of(pid);
+		EXPECT(!(told.flags & (XCKPT_PROCESS_STOPPED | XCKPT_PROCESS_STOP_TOLD)) &&
+		       !told.stop_signal);
+	}
 }
 
 TEST(memory_of_another_process)

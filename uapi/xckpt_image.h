@@ -92,6 +92,8 @@ enum xckpt_note_type {
 #define XCKPT_PROCESS_OWN_NET		(1u << 15)
 #define XCKPT_PROCESS_OWN_USER		(1u << 16)
 #define XCKPT_PROCESS_OWN_PID		(1u << 17)
+/* beside XCKPT_PROCESS_STOPPED: its parent has waited for that (waitid(2), WSTOPPED) */
+#define XCKPT_PROCESS_STOP_TOLD		(1u << 18)
 
 struct xckpt_timer_value {
 	__u64 interval_ns;	/* 0: does not repeat */
@@ -132,7 +134,7 @@ struct xckpt_note_process {
 	__u32 root_off;
 	__u32 nr_groups;	/* supplementary groups: */
 	__u32 groups_off;	/* an array of __u32 there */
-	__u32 __reserved;
+	__u32 stop_signal;	/* with XCKPT_PROCESS_STOPPED: by which; 0: not told */
 };
 
 /* XCKPT_NT_MM: the layout that brk(2) and /proc show; addresses. */

@@ -59,44 +59,6 @@ static void test_new_thread(void)
 	plan_free(plan);
 }
 
-static void test_stopped(void)
-{
-	const struct plan_op *stop;
-	struct plan *plan;
-	int i;
-
-	uint8_t pending[XCKPT_SIGINFO_SIZE] = { 19 };
-
-	for (i = 0; i < 6; i++) {
-		synth_init(&s, i == 2 ? ENGINE_QEMU : ENGINE_NATIVE);
-		synth_program(&s);
-		synth_thread(&s, 43);
-		if (i == 1)
-			s.threads[1].info.state = XCKPT_TASK_STOPPED;
-		else if (i == 2)
-			s.p.info.flags = XCKPT_PROCESS_STOPPED;
-		else if (i == 3)
-			s.threads[1].info.state = XCKPT_TASK_ASLEEP;
-		else if (i == 4)
-			s.p.pending = pending, s.p.nr_pending = 1;
-		else if (i == 5)
-			s.threads[1].pending = pending, s.threads[1].nr_pending = 1;
-		plan = plan_make(&s.img, &s.engine, &s.host);
-		stop = find_call(plan, NR_TGKILL, 42);
-		if (!i || i == 3)
-			ok(!stop, i ? "and so does one that slept" : "a program that ran goes on");
-		else
-			ok(stop && stop->arg[1] == 42 && stop->arg[2] == 19 &&
-				   stop[1].kind == OP_GO,
-			   "a stopped one stops before any thread goes");
-		if (i >= 4)
-			ok(!find_call(plan, NR_RT_SIGQUEUEINFO, 42) &&
-				   !find_call(plan, NR_RT_TGSIGQUEUEINFO, 42),
-			   "and not by a pending SIGSTOP, which nothing would block");
-		plan_free(plan);
-	}
-}
-
 /* What a capset() sets: effective, permitted, inheritable. */
 static bool sets(const struct plan *plan, const struct plan_op *op, uint64_t e, uint64_t p,
 		 uint64_t i)
@@ -260,7 +222,6 @@ int main(void)
 {
 	test_threads();
 	test_new_thread();
-	test_stopped();
 	test_groups();
 	test_capabilities();
 	test_odd_ids();

@@ -66,7 +66,7 @@ static int take_process(struct notes *n, const struct note *note)
 	struct xckpt_note_process *info = &n->p->info;
 
 	if (take_struct(n, note, info, sizeof(*info),
-			END_OF(struct xckpt_note_process, __reserved)) ||
+			END_OF(struct xckpt_note_process, stop_signal)) ||
 	    take_string(n, note, info->exe_off, &n->p->exe) ||
 	    take_string(n, note, info->cwd_off, &n->p->cwd) ||
 	    take_string(n, note, info->root_off, &n->p->root) ||

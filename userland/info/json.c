@@ -203,6 +203,7 @@ static json_t *pending(const struct image_process *p)
 
 static json_t *process(const struct image_process *p)
 {
+	char name[32];
 	json_t *o =
 		json_pack("{s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:i, s:i}", "pid", p->info.pid,
 			  "ppid", p->info.ppid, "pgid", p->info.pgid, "sid", p->info.sid, "comm",
@@ -211,6 +212,13 @@ static json_t *process(const struct image_process *p)
 
 	if (p->mounts)
 		json_object_set_new(o, "mounts", json_integer(p->mounts));
+	if (p->info.stop_signal) {
+		json_object_set_new(
+			o, "stopped_by",
+			json_string(signal_name((int)p->info.stop_signal, name, sizeof(name))));
+		json_object_set_new(o, "parent_told",
+				    json_boolean(p->info.flags & XCKPT_PROCESS_STOP_TOLD));
+	}
 	json_object_set_new(o, "threads", threads(p));
 	json_object_set_new(o, "memory", memory(p));
 	json_object_set_new(o, "mappings", mappings(p));

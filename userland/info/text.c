@@ -253,6 +253,16 @@ static void print_undo(const struct image_process *p)
 		    p->undo[i].number, p->undo[i].id);
 }
 
+static void print_stop(const struct image_process *p)
+{
+	char name[32];
+
+	if (p->info.stop_signal)
+		say("  stopped      by %s%s\n",
+		    signal_name((int)p->info.stop_signal, name, sizeof(name)),
+		    p->info.flags & XCKPT_PROCESS_STOP_TOLD ? "" : ", not yet told its parent");
+}
+
 static void print_process(const struct image *img, const struct image_process *p)
 {
 	say("process %d (%s), parent %d, group %d, session %d\n", p->info.pid, p->info.comm,
@@ -262,6 +272,7 @@ static void print_process(const struct image *img, const struct image_process *p
 	if (p->mounts)
 		say("  mounts       other than xckpt-dump's (%d)\n", p->mounts);
 	say("  user         %u, group %u\n", p->info.euid, p->info.egid);
+	print_stop(p);
 	print_threads(p);
 	print_memory(p);
 	print_held(img, p);
