@@ -391,6 +391,7 @@ void plan_keys(struct process_plan *plan);
 void plan_key_of(struct process_plan *plan, const struct segment *s, const char *name);
 bool plan_is_skipped(const struct process_plan *plan, const struct segment *s); /* not mapped */
 /* Where the room for the stack @s to grow begins; @floor is the end of what lies below. */
+uint64_t plan_stack_room(const struct process_plan *plan);
 uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s,
 			   uint64_t floor);
 /* plan_mapped.c: is a mapping of a file from the core, or of the file itself? */
@@ -448,7 +449,10 @@ bool plan_is_left(const struct process_plan *plan, const struct segment *s);
 bool plan_hole(struct process_plan *plan); /* plan_hole.c: choose ->hole, ->restart */
 
 /* mapped below the first thread's stack */
+/* bytes below the top of the first stack: by default, at most, without a limit */
 #define STACK_RESERVE (8ull << 20)
+#define STACK_MOST (1ull << 30)
+#define STACK_UNLIMITED (64ull << 20)
 
 #define PAGE_DOWN(x) ((x) & ~(uint64_t)(IMAGE_PAGE_SIZE - 1))
 #define PAGE_UP(x) PAGE_DOWN((x) + IMAGE_PAGE_SIZE - 1)

@@ -9,6 +9,7 @@ static bool is_free(const struct process_plan *plan, uint64_t start, uint64_t en
 {
 	const struct image_process *p = plan->process;
 	const struct xckpt_note_mm *mm = &p->mm;
+	uint64_t room = plan_stack_room(plan) + STACK_RESERVE;
 	size_t i;
 
 	/* room for the heap to grow, and the restart ELF below it */
@@ -21,7 +22,7 @@ static bool is_free(const struct process_plan *plan, uint64_t start, uint64_t en
 		if (plan_is_left(plan, s))
 			continue;
 		if (s->vma.flags & XCKPT_VMA_STACK)
-			low -= low > 2 * STACK_RESERVE ? 2 * STACK_RESERVE : low;
+			low -= low > room ? room : low;
 		if (is_sysv_memory(s))
 			plan_attached_range(plan, s, &low, &high);
 		if (start < high && end > low)

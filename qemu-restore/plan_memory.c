@@ -245,11 +245,22 @@ static void map_the_file(const struct mapping *m)
 	map_file(m, 0, thin);
 }
 
-uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s, uint64_t floor)
+/* A QEMU gives no more later: who was given a higher limit than usual is to have it. */
+uint64_t plan_stack_room(const struct process_plan *plan)
 {
 	uint64_t limit = plan->process->info.rlimit[RLIMIT_STACK_X86].cur;
-	uint64_t reserve = limit && limit < STACK_RESERVE ? PAGE_DOWN(limit) : STACK_RESERVE;
-	uint64_t lowest = s->end > reserve ? s->end - reserve : 0;
+
+	if (limit && limit < STACK_RESERVE)
+		return PAGE_DOWN(limit);
+	if (plan->engine->kind == ENGINE_NATIVE || limit < STACK_RESERVE)
+		return STACK_RESERVE;
+	return limit <= STACK_MOST ? PAGE_DOWN(limit) : STACK_UNLIMITED;
+}
+
+uint64_t plan_stack_bottom(const struct process_plan *plan, const struct segment *s, uint64_t floor)
+{
+	uint64_t room = plan_stack_room(plan);
+	uint64_t lowest = s->end > room ? s->end - room : 0;
 
 	if (lowest < floor + STACK_GAP)
 		lowest = floor + STACK_GAP;
@@ -283,7 +294,7 @@ static void reserve_stack(const struct mapping *m, uint64_t floor)
 	uint64_t lowest = plan_stack_bottom(m->plan, m->s, floor);
 
 	if (m->plan->engine->kind == ENGINE_QEMU &&
-	    m->plan->process->info.rlimit[RLIMIT_STACK_X86].cur > STACK_RESERVE)
+	    PAGE_DOWN(m->plan->process->info.rlimit[RLIMIT_STACK_X86].cur) > m->s->end - lowest)
 		plan_warning(m->plan->group,
 			     "pid %d: under %s its first stack can grow to %llu KiB only", m->tid,
 			     m->plan->engine->name, (unsigned long long)(m->s->end - lowest) >> 10);

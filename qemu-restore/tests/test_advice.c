@@ -206,7 +206,13 @@ static void test_warnings(void)
 		   has_issue(plan, "a network (namespace)") && has_issue(plan, "a pid namespace") &&
 		   plan->issues[0].warning,
 	   "namespaces that are not brought back");
-	ok(has_issue(plan, "first stack can grow to 8192 KiB only"), "a stack that cannot grow");
+	ok(!has_issue(plan, "first stack can grow") &&
+		   find_call(plan, NR_MMAP, 0x7ffffffff000 - (64 << 20)),
+	   "a stack that may be larger than most are has room for that");
+	plan_free(plan);
+	s.p.info.rlimit[3].cur = ~0ull;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(has_issue(plan, "first stack can grow to 65536 KiB only"), "but not for any size");
 	plan_free(plan);
 }
 
