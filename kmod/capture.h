@@ -63,7 +63,11 @@ void capture_undo(struct capture *capture);
 void capture_pending(struct notes *notes, struct task_struct *task, bool shared);
 void capture_thread(struct capture *capture, struct task_struct *task, u32 state, bool cut);
 int capture_layout(struct capture *capture); /* capture_mm.c; mmap_lock is taken there */
-bool vma_is_vdso(struct vm_area_struct *vma); /* the kernel's own; under mmap_lock */
+/* capture_vma.c, under mmap_lock: what @vma is; and what of it goes into the core, or -errno */
+void capture_vma(struct mapping *mapping, struct vm_area_struct *vma);
+int capture_contents(struct capture *capture, struct vm_area_struct *vma,
+		     const struct xckpt_vma *info, struct segment *segment);
+bool vma_is_vdso(struct vm_area_struct *vma); /* the kernel's own */
 /* capture_copies.c: copy what a clone would lose; may find that it has to be done without. */
 int capture_copies(struct capture *capture, const struct mapping *mappings);
 void capture_files(struct capture *capture);

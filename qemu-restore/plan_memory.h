@@ -33,6 +33,9 @@ void mapping_read(const struct mapping *m, int fd, uint64_t addr, uint64_t len, 
 /* From @from to its end, where it has @now: what it is to have. */
 void mapping_protect(const struct mapping *m, uint64_t from, uint64_t now);
 
+/* plan_stack.c: flags of memory that grows downwards; room below a stack, above @floor */
+uint64_t mapping_growth(const struct mapping *m);
+void mapping_reserve_stack(const struct mapping *m, uint64_t floor);
 void plan_map_vdso(const struct mapping *m); /* plan_vdso.c */
 
 #endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* SNAPSHOT of memory that is not cloned, because it cannot or shall not. Root, module loaded. */
+#include <linux/userfaultfd.h>
+#include <sys/resource.h>
+
+#include "area.h"
+
+TEST(a_snapshot_without_a_clone)
+{
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid = snapped(fd, XCKPT_SNAPSHOT_FROZEN, &s);
+
+	EXPECT(s.out_nr_processes == 1 && s.out_nr_uncloned == 1);
+	EXPECT(s.out_uncloned == XCKPT_UNCLONED_ASKED && s.out_uncloned_pid == pid);
+	EXPECT(area_holds(1));
+	ASSERT(!thaw(fd));
+	expect_stale(core.fd);
+}
+
+/* Its area gets a userfaultfd whose handler would be told of a fork. */
+static void fills_with_uffd(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_EVENT_FORK };
+	struct uffdio_register reg = { .range = { (uintptr_t)area, AREA },
+				       .mode = UFFDIO_REGISTER_MODE_WP };
+	int uffd;
+
+	memset(area, 0, AREA);
+	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg))
+		_exit(97);
+	fills();
+}
+
+TEST(a_target_with_a_userfaultfd)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid;
+
+	share_counters();
+	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid = target(fills_with_uffd);
+	if (waitpid(pid, NULL, WNOHANG) == pid)
+		SKIP("no userfaultfd that tells of forks");
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(!snapshot(fd, 0, &s));
+	EXPECT(s.out_nr_uncloned == 1 && s.out_uncloned == XCKPT_UNCLONED_UFFD);
+	EXPECT(s.out_uncloned_pid == pid);
+	core_load(core_of(fd, pid, 0));
+	EXPECT(area_holds(1));
+	ASSERT(!thaw(fd));
+	expect_stale(core.fd);
+	EXPECT(moves(1, 1));
+}
+
+/* A user that may start no more processes: its limit is not for us. */
+static void fills_as_nobody(void)
+{
+	const struct rlimit one = { 1, 1 };
+
+	if (setrlimit(RLIMIT_NPROC, &one) || setgid(65534) || setuid(65534))
+		_exit(97);
+	/* no thread could be made either */
+	for (size_t i = 0; i < AREA / 8; i++)
+		area[i] = 1;
+	count_forever(0);
+}
+
+TEST(a_target_that_may_not_fork)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid;
+
+	share_counters();
+	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid = target(fills_as_nobody);
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(!snapshot(fd, 0, &s));
+	core_load(core_of(fd, pid, 0));
+	EXPECT(area_holds(1));
+	EXPECT(!s.out_nr_uncloned);
+	ASSERT(!thaw(fd));
+	EXPECT(moves(0, 1));
+	EXPECT(s.out_nr_uncloned || area_holds(1));
+}
