@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * bench_crowd threads|tree N [OBJECTS]   N threads of one process, or N processes: of
- * 100 one runs (at least one of all), the others sleep as those of real programs do.
+ * bench_crowd threads|asleep|tree N [OBJECTS]   N threads of one process, or N processes:
+ * of 100 one runs (at least one of all, but with asleep none), the others sleep as those
+ * of real programs do.
  * All processes have OBJECTS files and pieces of memory together.
  * Prints a line when all are where they stay.
  */
@@ -152,7 +153,7 @@ int main(int argc, char **argv)
 	long n = argc >= 3 ? atol(argv[2]) : 0, objects = argc == 4 ? atol(argv[3]) : 0;
 
 	if (n < 1 || argc > 4)
-		errx(2, "usage: bench_crowd threads|tree N [OBJECTS]");
+		errx(2, "usage: bench_crowd threads|asleep|tree N [OBJECTS]");
 	if (pipe(quiet_pipe))
 		err(1, "cannot make a pipe");
 	epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -168,5 +169,5 @@ int main(int argc, char **argv)
 	nap_ms(500 + n);
 	puts("ready");
 	fflush(stdout);
-	live(0);
+	live(!strcmp(argv[1], "asleep"));
 }

@@ -26,6 +26,9 @@ def collect(rows):
     return figures
 
 
+CROWDS = {"threads": "threads", "asleep": "threads, all asleep", "tree": "processes"}
+
+
 def judge(figures, sizes, crowds, tool):
     """What is held against a limit, or none: only to compare."""
     def pause(kind, other):
@@ -72,7 +75,7 @@ def markdown(figures, machine, sizes, crowds, tools, runs):
              f"Verdicts are on medians, pauses as measured, of {tool}.\n\n")
     text += verdicts(judge(figures, sizes, crowds, tool))
     text += "## Freeze latency\n\n" + table(["victim", *methods], [
-        [f"{n} {'processes' if v == 'tree' else 'threads'}",
+        [f"{n} {CROWDS[v]}",
          *(figures.cell(("latency", v, n, m)) for m in methods)] for v, n in crowds])
     text += ("## Pause\n\nThe longest time that a thread of the target did not run, around the "
              "freeze. Beside it how long a gap the\nsame thread sees with nothing going on (idle): "

@@ -3,12 +3,13 @@
 #
 # latency.sh [RUNS]   in a VM with the module: how long it takes until programs of
 # several sizes stand still, by each way to freeze them. Lines of JSON. LATENCY_THREADS,
-# LATENCY_PROCESSES: how many of each.
+# LATENCY_ASLEEP, of which none runs, LATENCY_PROCESSES: how many of each.
 
 . "$(dirname "$0")/../lib.sh"
 
 RUNS=${1:-5}
 SIZES=${LATENCY_THREADS-1 10 100 1000}
+SLEEPERS=${LATENCY_ASLEEP-1 10}
 TREES=${LATENCY_PROCESSES-100}
 CGROUP=/sys/fs/cgroup/xckpt-bench
 
@@ -21,4 +22,5 @@ measure() {
 load_module
 mkdir -p "$CGROUP"
 for n in $SIZES; do measure threads "$n"; done
+for n in $SLEEPERS; do measure asleep "$n"; done
 for n in $TREES; do measure tree "$n"; done
