@@ -5,6 +5,7 @@
 #include <linux/string.h>
 
 #include "capture.h"
+#include "compat/mm.h"
 
 static u32 thread_flags(struct task_struct *task)
 {
@@ -31,6 +32,9 @@ u32 capture_cpu_flags(struct capture *capture)
 	if (READ_ONCE(capture->mm->context.ldt))
 		flags |= XCKPT_PROCESS_SEGMENTS;
 #endif
+	/* pages with breakpoints in them are its own, and are captured as they are */
+	if (compat_mm_flag(capture->mm, MMF_HAS_UPROBES))
+		flags |= XCKPT_PROCESS_UPROBES;
 	rcu_read_lock();
 	for_each_thread(capture->leader, task)
 		flags |= thread_flags(task);

@@ -102,6 +102,31 @@ void files_forget(struct group *group)
 	group->nr_files = 0;
 }
 
+static int is_file(const void *wanted, struct file *file, unsigned int fd)
+{
+	return file == wanted;
+}
+
+struct task_struct *files_holder(struct group *group)
+{
+	const struct files_struct *last = NULL;
+	struct member *member;
+	bool found = false;
+
+	/* the list cannot change: the group is frozen, and the session locked */
+	list_for_each_entry(member, &group->members, node) {
+		task_lock(member->task);
+		if (member->task->files && member->task->files != last)
+			found = iterate_fd(member->task->files, 0, is_file, group->session_file);
+		last = member->task->files;
+		task_unlock(member->task);
+		if (found)
+			return member->task;
+		cond_resched();
+	}
+	return NULL;
+}
+
 static bool has_locks(const struct inode *inode)
 {
 	struct file_lock_context *locks = locks_inode_context(inode);

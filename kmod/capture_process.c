@@ -91,10 +91,13 @@ static void fill_ids(struct xckpt_note_process *note, struct task_struct *leader
 			note->flags |= XCKPT_PROCESS_IO_URING;
 #endif
 	}
+	/* killed meanwhile, its leader may be gone */
+	if (pid_alive(leader)) {
+		note->exit_signal = leader->group_leader->exit_signal;
+		get_task_comm(note->comm, leader->group_leader);
+	}
 	rcu_read_unlock();
-	note->exit_signal = leader->group_leader->exit_signal;
 	note->personality = leader->personality;
-	get_task_comm(note->comm, leader->group_leader);
 }
 
 /* Where the process stands in the file system; each path is a string of its own. */

@@ -36,6 +36,25 @@ static void show_interrupted(struct elf_prstatus *status, struct task_struct *ta
 		regs->ax = restart_result(task_pt_regs(task));
 }
 
+/*
+ * Stopped by its tracer where the kernel has done nothing yet for its call: that is to be
+ * made when it goes on. At other events within a call its result is still to come.
+ */
+static bool is_before_call(struct task_struct *task)
+{
+	const struct pt_regs *regs = task_pt_regs(task);
+	unsigned long flags;
+	int event = -1;
+
+	if (!task_is_traced(task) || (long)regs->orig_ax < 0 || (long)regs->ax != -ENOSYS ||
+	    !compat_lock_sighand(task, &flags))
+		return false;
+	if (task->last_siginfo)
+		event = task->last_siginfo->si_code >> 8;
+	spin_unlock_irqrestore(&task->sighand->siglock, flags);
+	return !event || event == PTRACE_EVENT_SECCOMP;
+}
+
 static void add_prstatus(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
 			 const struct user_regset_view *view, bool asleep)
 {
@@ -51,7 +70,7 @@ static void add_prstatus(struct notes *notes, struct task_struct *task, struct p
 	status.common.pr_sigpend = task->pending.signal.sig[0];
 	status.common.pr_sighold = restart_sigmask(task, asleep, &saved);
 	regset_get(task, &view->regsets[0], sizeof(status.pr_reg), &status.pr_reg);
-	if (asleep)
+	if (asleep || is_before_call(task))
 		show_interrupted(&status, task);
 	status.pr_fpvalid = 1;
 	notes_put(notes, "CORE", NT_PRSTATUS, &status, sizeof(status));

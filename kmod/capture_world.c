@@ -52,9 +52,9 @@ static u32 own_namespaces(struct task_struct *leader, struct pid_namespace *pids
 	rcu_read_lock();
 	if (__task_cred(leader)->user_ns != current_user_ns())
 		flags |= XCKPT_PROCESS_OWN_USER;
-	rcu_read_unlock();
 	if (task_active_pid_ns(leader) != pids)
 		flags |= XCKPT_PROCESS_OWN_PID;
+	rcu_read_unlock();
 	return flags;
 }
 

@@ -21,7 +21,7 @@ struct core *core_alloc(struct group *group, struct task_struct *leader)
 	kref_get(&group->ref);
 	core->group = group;
 	core->epoch = group->epoch;
-	core->process = get_pid(task_tgid(leader));
+	core->process = get_task_pid(leader, PIDTYPE_TGID);
 	core->pid = pid_nr(core->process);
 	core->nr_threads = leader->signal->nr_threads;
 	return core;

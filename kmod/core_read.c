@@ -69,7 +69,7 @@ struct stretch stretch_at(const struct core *core, loff_t pos)
 	return stretch;
 }
 
-/* Copy up to @count bytes at @addr; a page that cannot be had reads as zero. */
+/* Copy up to @count bytes at @addr; 0 when they cannot be had. */
 static size_t read_pages(struct mm_struct *mm, unsigned long addr, size_t count,
 			 struct page **pages, struct iov_iter *to)
 {
@@ -84,7 +84,9 @@ static size_t read_pages(struct mm_struct *mm, unsigned long addr, size_t count,
 	if (locked)
 		mmap_read_unlock(mm);
 	if (got <= 0)
-		return iov_iter_zero(min(count, PAGE_SIZE - offset), to);
+		return extents_behind_file(mm, addr)
+			       ? iov_iter_zero(min(count, PAGE_SIZE - offset), to)
+			       : 0;
 
 	for (i = 0; i < got; i++) {
 		size = min(count - done, PAGE_SIZE - offset);

@@ -62,6 +62,8 @@ static int do_freeze(struct session *session, union argument *arg)
 	if (!group)
 		return -ENOMEM;
 	group->session = session->nr;
+	if (file_count(session->file) > 1)
+		group->session_file = session->file;
 	ret = target_set(group, &arg->freeze, &refusal);
 	if (!ret)
 		ret = group_freeze(group, &arg->freeze, &refusal);
@@ -257,6 +259,7 @@ static int device_open(struct inode *inode, struct file *file)
 	}
 	mutex_init(&session->lock);
 	session->nr = atomic_inc_return(&nr_sessions);
+	session->file = file;
 	file->private_data = session;
 	return nonseekable_open(inode, file);
 }

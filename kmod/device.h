@@ -11,6 +11,7 @@ struct snapshot;
 /* One open file of /dev/xckpt. */
 struct session {
 	u32 nr; /* of all since the module was loaded */
+	struct file *file; /* which owns this */
 	struct mutex lock; /* one command at a time; guards what follows */
 	struct group *group; /* what is frozen, or NULL */
 	struct file *opened; /* by the command that runs, not yet the caller's */

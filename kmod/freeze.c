@@ -150,10 +150,10 @@ static bool group_settle(struct group *group, bool all)
 	spin_lock(&members_lock);
 	list_for_each_entry(member, &group->members, node)
 		settle_resting(member);
-	do { /* a vfork child may itself wait in vfork() */
+	do { /* a vfork child may itself wait in vfork(), and mostly is behind its parent here */
 		again = false;
-		list_for_each_entry(member, &group->members, node)
-			again |= settle_vfork(member);
+		list_for_each_entry_reverse(member, &group->members, node) again |=
+			settle_vfork(member);
 	} while (again && group->nr_pending);
 	if (all && !group->nr_pending) {
 		group->epoch++;
@@ -236,6 +236,24 @@ static int group_look(struct group *group, struct refusal *refusal)
 	return added || lost != newborns_lost();
 }
 
+/*
+ * A processor keeps the floating-point registers of a thread until that has left it,
+ * which who parks does at once, after it told that.
+ */
+static void group_leave(struct group *group)
+{
+	struct member *member;
+
+	/* nothing is removed before the thaw */
+	list_for_each_entry_rcu(member, &group->members, node, true) {
+		while (READ_ONCE(member->state) == MEMBER_PARKED &&
+		       smp_load_acquire(&member->task->on_cpu)) {
+			cpu_relax();
+			cond_resched();
+		}
+	}
+}
+
 static int group_gather(struct group *group, unsigned long deadline, bool again,
 			struct refusal *refusal)
 {
@@ -249,8 +267,10 @@ static int group_gather(struct group *group, unsigned long deadline, bool again,
 			more = group_look(group, refusal);
 		if (more < 0)
 			return more;
-		if (group_settle(group, !more))
+		if (group_settle(group, !more)) {
+			group_leave(group);
 			return 0;
+		}
 		if (time_after(jiffies, deadline))
 			break;
 		ret = group_wait(group, again);
@@ -321,6 +341,16 @@ static int group_stop(struct group *group, bool again, struct refusal *refusal)
 	return ret;
 }
 
+/* May the caller look into all of it, and is what it holds the group by its own? */
+static int group_check(struct group *group, struct refusal *refusal)
+{
+	struct task_struct *holder = group->session_file ? files_holder(group) : NULL;
+
+	if (holder)
+		return refuse(refusal, -EDEADLK, XCKPT_REASON_SELF, holder);
+	return task_check_access(group, refusal);
+}
+
 /*
  * Freeze all of @group's target or nothing of it. @group was just allocated and
  * its target set; on an error it has been thawed again.
@@ -344,7 +374,7 @@ int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *
 		if (!arg->out_nr_threads)
 			ret = refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
 		else
-			ret = task_check_access(group, refusal);
+			ret = group_check(group, refusal);
 		if (!ret && trace_freeze_thread_enabled())
 			group_trace(group);
 	}
@@ -376,7 +406,16 @@ int group_refreeze(struct group *group, enum xckpt_mode mode, struct refusal *re
 		}
 	}
 	ret = group_stop(group, true, refusal);
-	return ret ?: task_check_access(group, refusal);
+	if (ret)
+		return ret;
+	target_find_ns(group); /* there may be new ones */
+	ret = group_check(group, refusal);
+	if (ret) {
+		spin_lock(&members_lock);
+		group->frozen = false;
+		spin_unlock(&members_lock);
+	}
+	return ret;
 }
 
 unsigned int group_disturbed(struct group *group)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a thread does that is to be frozen: the work that it runs on its way to user mode. */
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <linux/uprobes.h>
 #include <linux/wait_bit.h>
 #include <asm/unistd.h>
 #include <asm/vdso.h>
@@ -56,6 +58,16 @@ static bool in_vdso(struct pt_regs *regs)
 	return ret;
 }
 
+/* On a copy of an instruction, where a breakpoint of the kernel's took its place. */
+static bool in_uprobe(void)
+{
+#ifdef CONFIG_UPROBES
+	return current->utask && current->utask->active_uprobe;
+#else
+	return false;
+#endif
+}
+
 /* Processor time within which a new thread of a C library has called rseq(2). */
 #define NEWBORN_NS (20 * NSEC_PER_MSEC)
 
@@ -90,13 +102,10 @@ static enum member_state park_decide(struct member *member, bool retry)
 {
 	struct group *group = member->group;
 
+	group->nr_disturbed += group->holding && group->frozen;
 	if ((current->flags & PF_EXITING) || !group->holding)
 		return MEMBER_GONE;
-	if (group->frozen)
-		group->nr_disturbed++;
-	else if (retry)
-		return MEMBER_RETRY;
-	return MEMBER_PARKED;
+	return retry && !group->frozen ? MEMBER_RETRY : MEMBER_PARKED;
 }
 
 static void park_sleep(struct group *group)
@@ -152,9 +161,12 @@ static void park(struct callback_head *work)
 
 	if (park_last(work))
 		return;
+	member->cut = false; /* an earlier try is over */
 	if (!(current->flags & PF_EXITING)) {
-		retry = in_vdso(regs) || is_newborn(regs);
-		restart_interrupted(regs);
+		retry = in_vdso(regs) || is_newborn(regs) || in_uprobe();
+		/* else nothing of ours interrupted it, and nobody would look at the result */
+		if (member->woken)
+			restart_interrupted(regs);
 		member->cut = transfer_cut(&transfer, regs, member->slept);
 	}
 	spin_lock(&members_lock);
@@ -170,8 +182,12 @@ static void park(struct callback_head *work)
 	/* after RETRY the freezer posts it again, or thaws: it keeps the work's reference */
 	if (state == MEMBER_PARKED && park_held(member))
 		restart_charge(regs, ktime_get_ns() - member->parked_ns);
-	if (state != MEMBER_RETRY && member->cut && !fatal_signal_pending(current))
+	if (state != MEMBER_RETRY && member->cut && !fatal_signal_pending(current)) {
+		/* that may take as long as it likes: rmmod fails meanwhile, and does not wait */
+		__module_get(THIS_MODULE);
 		transfer_finish(&transfer, regs);
+		module_put(THIS_MODULE);
+	}
 	transfer_end(&transfer);
 	if (state != MEMBER_RETRY)
 		work_done(member);

@@ -4,6 +4,7 @@
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/falloc.h> /* which needs the types of that one */
 #include <linux/kallsyms.h>
 #include <linux/major.h>
 #include <linux/math64.h>
@@ -18,6 +19,7 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <uapi/linux/futex.h>
+#include <asm/ioctls.h>
 #include <net/sock.h>
 #include <asm/thread_info.h>
 #include <asm/unistd.h>
@@ -78,6 +80,34 @@ static bool ended_half_way(const struct pt_regs *regs)
 	return false;
 }
 
+static bool is_socket(unsigned int fd)
+{
+	struct file *file = fget(fd);
+	bool ret = file && sock_from_file(file);
+
+	if (file)
+		fput(file);
+	return ret;
+}
+
+/* recvmmsg(2) keeps why it gave less than all for the next call, which is not to hear of us. */
+static void forget_error(const struct pt_regs *regs)
+{
+	struct socket *sock;
+	struct file *file;
+
+	if (regs->orig_ax != __NR_recvmmsg || (long)regs->ax <= 0 || task_sigpending(current))
+		return;
+	file = fget(regs->di);
+	sock = file ? sock_from_file(file) : NULL;
+	if (sock && sock->sk) {
+		cmpxchg(&sock->sk->sk_err, ERESTARTSYS, 0);
+		cmpxchg(&sock->sk->sk_err, EINTR, 0);
+	}
+	if (file)
+		fput(file);
+}
+
 /* As the kernel does it, which has looked at the result already if nothing woke the thread. */
 static void make_again(struct pt_regs *regs)
 {
@@ -98,14 +128,24 @@ void restart_interrupted(struct pt_regs *regs)
 		return;
 	if (ended_half_way(regs))
 		make_again(regs);
+	forget_error(regs);
 	if (regs->ax != (unsigned long)-EINTR)
 		return;
 	switch (regs->orig_ax) {
+	case __NR_write:
+	case __NR_writev:
+		if (!is_socket(regs->di))
+			break;
+		fallthrough;
 	case __NR_read:
+	case __NR_readv:
 	case __NR_recvfrom:
 	case __NR_recvmsg:
+	case __NR_recvmmsg:
 	case __NR_sendto:
 	case __NR_sendmsg:
+	case __NR_sendmmsg:
+	case __NR_connect: /* it goes on by itself, and a second call waits for that */
 	case __NR_accept:
 	case __NR_accept4:
 	case __NR_semop:
@@ -125,6 +165,14 @@ void restart_interrupted(struct pt_regs *regs)
 	case __NR_pselect6:
 	case __NR_ppoll:
 		regs->ax = -ERESTARTNOHAND;
+		break;
+	case __NR_fallocate: /* what has been done is done again, or was undone */
+		if (!(regs->si & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)))
+			regs->ax = -ERESTARTNOHAND;
+		break;
+	case __NR_ioctl: /* tcdrain(3) */
+		if (regs->si == TCSBRK && regs->dx)
+			regs->ax = -ERESTARTNOHAND;
 	}
 }
 

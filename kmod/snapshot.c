@@ -10,6 +10,7 @@
 
 #include "capture.h"
 #include "clone.h"
+#include "compat/task.h"
 #include "freeze.h"
 #include "snapshot.h"
 #include "task.h"
@@ -97,6 +98,26 @@ static struct shots *shots_alloc(struct group *group)
 	return shots ?: ERR_PTR(-ENOMEM);
 }
 
+/*
+ * Who reads asynchronously past the page cache may have pages that a device writes to:
+ * where they are not pinned (Linux 6.1, NFS), those would become the clone's, as fork()
+ * makes them the child's or the parent's, whoever writes last.
+ */
+static bool is_written_by_devices(struct task_struct *leader, struct mm_struct *mm)
+{
+	struct task_struct *task;
+	bool found = false;
+
+#ifdef CONFIG_AIO
+	found = rcu_access_pointer(mm->ioctx_table);
+#endif
+	rcu_read_lock();
+	for_each_thread(leader, task)
+		found |= compat_uses_io_uring(task);
+	rcu_read_unlock();
+	return found;
+}
+
 /* The memory's layout and copies, and the clone under way. */
 static int shot_begin(struct shot *shot, struct group *group, u32 flags, struct xarray *stores)
 {
@@ -111,6 +132,8 @@ static int shot_begin(struct shot *shot, struct group *group, u32 flags, struct 
 	shot->capture = capture;
 	if (!stores)
 		capture->core->uncloned = XCKPT_UNCLONED_ASKED;
+	else if (is_written_by_devices(shot->leader, capture->mm))
+		capture->core->uncloned = XCKPT_UNCLONED_DEVICE;
 	ret = capture_memory(capture);
 	if (ret || capture->core->uncloned)
 		return ret;

@@ -79,10 +79,11 @@ int store_shmem(struct store *store, struct address_space *mapping, pgoff_t firs
 			if (xa_load(&store->pages, index))
 				continue;
 			page = shmem_read_mapping_page(mapping, index);
-			if (IS_ERR(page))
-				continue; /* broken, or punched out from outside: a hole */
-			ret = store_page(store, index, page);
-			put_page(page);
+			if (page == ERR_PTR(-EINVAL))
+				continue; /* truncated from outside: a hole */
+			ret = IS_ERR(page) ? PTR_ERR(page) : store_page(store, index, page);
+			if (!IS_ERR(page))
+				put_page(page);
 			if (fatal_signal_pending(current))
 				ret = -EINTR;
 			cond_resched();
@@ -104,10 +105,8 @@ static int store_batch(struct store *store, struct mm_struct *mm, pgoff_t index,
 	got = compat_get_pages(mm, start, nr, pages, &locked);
 	if (locked)
 		mmap_read_unlock(mm);
-	if (got == -ENOMEM || got == -EINTR)
-		return got;
 	if (got <= 0)
-		return 1; /* beyond the end of its file: a hole */
+		return extents_behind_file(mm, start) ? 1 : got ?: -EFAULT; /* 1: a hole */
 	for (i = 0; i < got; i++) {
 		if (!ret)
 			ret = store_page(store, index + i, pages[i]);

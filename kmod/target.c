@@ -200,6 +200,9 @@ void target_find_ns(struct group *group)
 			ns = ns->parent;
 	}
 	/* every pid in a namespace holds it, so it lives while RCU holds the pid */
-	group->ns = get_pid_ns(ns ?: &init_pid_ns);
+	ns = get_pid_ns(ns ?: &init_pid_ns);
 	rcu_read_unlock();
+	if (group->ns)
+		put_pid_ns(group->ns);
+	group->ns = ns;
 }

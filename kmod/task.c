@@ -7,6 +7,7 @@
 #include <linux/regset.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
 #include <linux/tracepoint.h>
@@ -126,6 +127,12 @@ static void member_insert(struct member *member, struct group *group, struct tas
 	group->nr_pending++;
 }
 
+/* Into a pipe, maybe, where a notification would cut it short; it ends by itself. */
+static bool dumps_core(struct task_struct *task)
+{
+	return READ_ONCE(task->flags) & PF_DUMPCORE;
+}
+
 /*
  * Make @task a member if it is wanted. Returns 1 if it is new there, 0 if not, or
  * -errno. Called under RCU: may not sleep.
@@ -150,7 +157,7 @@ static int member_add(struct group *group, struct task_struct *parent, struct ta
 		return ret;
 	}
 	member->soft = !parent && freeze_may_sleep(group, task);
-	park_post(member, !parent && !member->soft && !task_stopped(task));
+	park_post(member, !parent && !member->soft && !task_stopped(task) && !dumps_core(task));
 	return 1;
 }
 
@@ -239,6 +246,18 @@ static bool same_access(struct task_struct *task, struct task_struct *other)
 	       rcu_access_pointer(task->real_cred) == rcu_access_pointer(other->real_cred);
 }
 
+/* 64-bit code; its registers are on its stack. Who has none any more was killed. */
+static bool is_native(struct task_struct *task)
+{
+	bool ret;
+
+	if (!try_get_task_stack(task))
+		return true;
+	ret = task_user_regset_view(task)->e_machine == EM_X86_64;
+	kernel_call(put_task_stack)(task);
+	return ret;
+}
+
 int task_check_access(struct group *group, struct refusal *refusal)
 {
 	struct task_struct *task, *allowed = NULL;
@@ -256,7 +275,7 @@ int task_check_access(struct group *group, struct refusal *refusal)
 		    !kernel_call(ptrace_may_access)(task, PTRACE_MODE_ATTACH_REALCREDS))
 			return refuse(refusal, -EPERM, XCKPT_REASON_DENIED, task);
 		allowed = task;
-		if (task_user_regset_view(task)->e_machine != EM_X86_64)
+		if (!is_native(task))
 			return refuse(refusal, -EOPNOTSUPP, XCKPT_REASON_COMPAT, task);
 	}
 	return 0;

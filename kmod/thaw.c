@@ -5,13 +5,19 @@
 #include "freeze.h"
 #include "trace.h"
 
+/* To each process; to one of which threads are far apart in the list more than once. */
 static void group_signal(struct group *group, int sig)
 {
+	const struct signal_struct *last = NULL;
 	struct member *member;
 
 	list_for_each_entry(member, &group->members, node) {
-		if (thread_group_leader(member->task) || member->task->group_leader->exit_state)
-			kill_pid(task_tgid(member->task), sig, 1);
+		if (member->task->signal == last)
+			continue;
+		last = member->task->signal;
+		rcu_read_lock();
+		kill_pid(task_tgid(member->task), sig, 1);
+		rcu_read_unlock();
 	}
 }
 

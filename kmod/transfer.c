@@ -88,6 +88,9 @@ static ssize_t move_by_socket(struct transfer *t, struct socket *sock)
 	struct msghdr msg = { .msg_iter = t->iter, .msg_flags = t->flags };
 	ssize_t ret;
 
+	/* one call: of what is moved already it would tell once, and not by a signal */
+	if (!t->receive)
+		msg.msg_flags = (t->flags & ~MSG_ZEROCOPY) | MSG_NOSIGNAL;
 	ret = t->receive ? sock_recvmsg(sock, &msg, t->flags) : sock_sendmsg(sock, &msg);
 	if (ret > 0)
 		iov_iter_advance(&t->iter, ret);

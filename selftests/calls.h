@@ -17,6 +17,7 @@
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include "session.h"
@@ -114,6 +115,36 @@ static inline long in_recv_with_timeout(void)
 	char c;
 
 	return recv(quiet_socket(call_time.tv_sec), &c, 1, 0);
+}
+
+static inline long in_readv_with_timeout(void)
+{
+	char c;
+	struct iovec iov = { &c, 1 };
+
+	return readv(quiet_socket(call_time.tv_sec), &iov, 1);
+}
+
+static inline long in_recvmmsg_with_timeout(void)
+{
+	char c;
+	struct iovec iov = { &c, 1 };
+	struct mmsghdr message = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
+
+	return recvmmsg(quiet_socket(call_time.tv_sec), &message, 1, 0, NULL);
+}
+
+static inline long in_write_with_timeout(void)
+{
+	static const char page[4096];
+	struct timeval tv = { .tv_sec = call_time.tv_sec };
+	int fd = quiet_socket(0);
+
+	while (send(fd, page, sizeof(page), MSG_DONTWAIT) > 0)
+		;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)))
+		return -1;
+	return write(fd, page, sizeof(page));
 }
 
 static inline long in_io_getevents(void)
@@ -274,6 +305,9 @@ static const struct call {
 	CALL(accept_with_timeout, STARTS_OVER),
 	CALL(recv, NONE),
 	CALL(recv_with_timeout, STARTS_OVER),
+	CALL(readv_with_timeout, STARTS_OVER),
+	CALL(recvmmsg_with_timeout, STARTS_OVER),
+	CALL(write_with_timeout, STARTS_OVER),
 	CALL(io_getevents, STARTS_OVER),
 	CALL(nanosleep, STAYS),
 	CALL(clock_nanosleep, STAYS),

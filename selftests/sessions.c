@@ -182,6 +182,32 @@ TEST(a_session_that_nobody_received)
 	EXPECT(moves(0, 1) && moves(1, 1));
 }
 
+/* It would keep its own freeze alive: no death of a holder ever ended it. */
+TEST(a_target_that_holds_the_session)
+{
+	int fd = session(), go[2];
+	struct xckpt_freeze f;
+	pid_t pid;
+	char c;
+
+	share_counters();
+	ASSERT(!pipe(go));
+	pid = fork();
+	if (!pid) {
+		shared[0]++;
+		if (read(go[0], &c, 1) == 1)
+			close(fd);
+		napping_thread(NULL);
+	}
+	EXPECT(reaches(0, 1));
+	EXPECT(freeze(fd, pid, &f) == -1 && errno == EDEADLK);
+	EXPECT(f.out_reason == XCKPT_REASON_SELF && f.out_pid == pid);
+	ASSERT(write(go[1], "c", 1) == 1);
+	EXPECT(moves(0, 3));
+	ASSERT(!freeze(fd, pid, &f));
+	EXPECT(stands_still(1));
+}
+
 TEST(one_of_two_holders_may_thaw)
 {
 	struct xckpt_freeze f;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* SNAPSHOT of memory that is not cloned, because it cannot or shall not. Root, module loaded. */
+#include <linux/aio_abi.h>
 #include <linux/userfaultfd.h>
 #include <sys/resource.h>
 
@@ -54,6 +55,34 @@ TEST(a_target_with_a_userfaultfd)
 	ASSERT(!thaw(fd));
 	expect_stale(core.fd);
 	EXPECT(moves(1, 1));
+}
+
+/* The kernel does not tell whether a device writes to its memory just now. */
+static void fills_with_aio(void)
+{
+	aio_context_t context = 0;
+
+	if (syscall(SYS_io_setup, 1, &context))
+		_exit(97);
+	fills();
+}
+
+TEST(a_target_with_asynchronous_io)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid;
+
+	map_area();
+	pid = target(fills_with_aio);
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(!snapshot(fd, 0, &s));
+	EXPECT(s.out_nr_uncloned == 1 && s.out_uncloned == XCKPT_UNCLONED_DEVICE);
+	core_load(core_of(fd, pid, 0));
+	EXPECT(area_holds(1));
+	ASSERT(!thaw(fd));
+	expect_stale(core.fd);
 }
 
 /* A user that may start no more processes: its limit is not for us. */

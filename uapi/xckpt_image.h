@@ -94,6 +94,7 @@ enum xckpt_note_type {
 #define XCKPT_PROCESS_OWN_PID		(1u << 17)
 /* beside XCKPT_PROCESS_STOPPED: its parent has waited for that (waitid(2), WSTOPPED) */
 #define XCKPT_PROCESS_STOP_TOLD		(1u << 18)
+#define XCKPT_PROCESS_UPROBES		(1u << 19)	/* breakpoints of uprobes in its code */
 
 struct xckpt_timer_value {
 	__u64 interval_ns;	/* 0: does not repeat */

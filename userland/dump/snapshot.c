@@ -145,6 +145,7 @@ const char *snapshot_remark(const struct dump *d, char *buf)
 		[XCKPT_UNCLONED_NONE] = "its memory could not be cloned",
 		[XCKPT_UNCLONED_UFFD] = "it uses userfaultfd",
 		[XCKPT_UNCLONED_MEMORY] = "there was no memory for a clone of it",
+		[XCKPT_UNCLONED_DEVICE] = "it uses asynchronous I/O",
 		[XCKPT_UNCLONED_LIMIT] = "the system had no room for another process",
 	};
 	const struct xckpt_snapshot *s = &d->snapshot;

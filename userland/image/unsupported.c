@@ -35,6 +35,9 @@ static const struct {
 	  "instructions that it has made fail (PR_SET_TSC, ARCH_SET_CPUID) " NOT_YET },
 	{ XCKPT_PROCESS_DISPATCH,
 	  "system calls that it has given to itself (PR_SET_SYSCALL_USER_DISPATCH) " NOT_YET },
+	{ XCKPT_PROCESS_UPROBES,
+	  "breakpoints in its code, as perf and bpftrace put them there (uprobes), cannot be taken "
+	  "out of an image: dump it when nobody traces it so, it" },
 	{ XCKPT_PROCESS_ODD_FILES,
 	  "descriptors that are shared with another process, or not by all threads "
 	  "(CLONE_FILES), " NOT_YET },
