@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a core tells of a process by flags, each of them by itself. Root, module loaded. */
 #include <asm/ldt.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/io.h>
 #include <sys/prctl.h>
 
@@ -268,4 +270,65 @@ TEST(protection_keys)
 	ASSERT(!thaw(fd));
 	close(core.fd);
 	close(fd);
+}
+
+#define TRACING "/sys/kernel/tracing/"
+
+static __attribute__((noinline)) void probed(void)
+{
+	asm volatile("" ::: "memory");
+}
+
+static void calls_probed(void)
+{
+	for (;;) {
+		probed();
+		shared[0]++;
+		nap_ms(1);
+	}
+}
+
+/* Where in the file of this program it lies. */
+static unsigned long offset_of(void (*fn)(void))
+{
+	unsigned long start, end, offset, at = (unsigned long)fn, found = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 && at >= start &&
+		    at < end)
+			found = at - start + offset;
+	fclose(maps);
+	return found;
+}
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_APPEND), ret;
+
+	ret = fd < 0 || write(fd, text, strlen(text)) < 0;
+	close(fd);
+	return ret;
+}
+
+TEST(breakpoints_of_uprobes)
+{
+	char self[256] = "", event[400];
+	pid_t pid;
+
+	ASSERT(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	snprintf(event, sizeof(event), "p:xckpt_test/probed %s:0x%lx", self, offset_of(probed));
+	share_counters();
+	pid = target(calls_probed);
+	EXPECT(!(flags_of(pid) & XCKPT_PROCESS_UPROBES));
+	if (write_text(TRACING "uprobe_events", event))
+		SKIP("this kernel has no uprobes");
+	EXPECT(!write_text(TRACING "events/xckpt_test/probed/enable", "1"));
+	EXPECT(moves(0, 2));
+	EXPECT(flags_of(pid) & XCKPT_PROCESS_UPROBES);
+	EXPECT(moves(0, 2));
+	EXPECT(!write_text(TRACING "events/xckpt_test/probed/enable", "0"));
+	EXPECT(!write_text(TRACING "uprobe_events", "-:xckpt_test/probed"));
+	EXPECT(moves(0, 2));
 }
