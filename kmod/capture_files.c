@@ -75,7 +75,8 @@ static int collect_fds(struct task_struct *task, struct open_fds *open)
 
 /*
  * The number of a description within the group. The group keeps a reference to
- * each, so that no other file can get the same address while it is frozen.
+ * each, so that no other file can get the same address while it is frozen; but
+ * not to the session's, which a member may have open and must be able to end.
  */
 static u32 file_id(struct group *group, struct file *file)
 {
@@ -86,7 +87,8 @@ static u32 file_id(struct group *group, struct file *file)
 	id = xa_mk_value(group->nr_files + 1);
 	if (xa_is_err(xa_store(&group->files, (unsigned long)file, id, GFP_KERNEL_ACCOUNT)))
 		return 0;
-	get_file(file);
+	if (file != group->session_file)
+		get_file(file);
 	return ++group->nr_files;
 }
 
@@ -96,35 +98,12 @@ void files_forget(struct group *group)
 	unsigned long file;
 	void *id;
 
-	xa_for_each(&group->files, file, id)
-		fput((struct file *)file);
+	xa_for_each(&group->files, file, id) {
+		if ((struct file *)file != group->session_file)
+			fput((struct file *)file);
+	}
 	xa_destroy(&group->files);
 	group->nr_files = 0;
-}
-
-static int is_file(const void *wanted, struct file *file, unsigned int fd)
-{
-	return file == wanted;
-}
-
-struct task_struct *files_holder(struct group *group)
-{
-	const struct files_struct *last = NULL;
-	struct member *member;
-	bool found = false;
-
-	/* the list cannot change: the group is frozen, and the session locked */
-	list_for_each_entry(member, &group->members, node) {
-		task_lock(member->task);
-		if (member->task->files && member->task->files != last)
-			found = iterate_fd(member->task->files, 0, is_file, group->session_file);
-		last = member->task->files;
-		task_unlock(member->task);
-		if (found)
-			return member->task;
-		cond_resched();
-	}
-	return NULL;
 }
 
 static bool has_locks(const struct inode *inode)

@@ -62,8 +62,7 @@ static int do_freeze(struct session *session, union argument *arg)
 	if (!group)
 		return -ENOMEM;
 	group->session = session->nr;
-	if (file_count(session->file) > 1)
-		group->session_file = session->file;
+	group->session_file = session->file;
 	ret = target_set(group, &arg->freeze, &refusal);
 	if (!ret)
 		ret = group_freeze(group, &arg->freeze, &refusal);

@@ -341,16 +341,6 @@ static int group_stop(struct group *group, bool again, struct refusal *refusal)
 	return ret;
 }
 
-/* May the caller look into all of it, and is what it holds the group by its own? */
-static int group_check(struct group *group, struct refusal *refusal)
-{
-	struct task_struct *holder = group->session_file ? files_holder(group) : NULL;
-
-	if (holder)
-		return refuse(refusal, -EDEADLK, XCKPT_REASON_SELF, holder);
-	return task_check_access(group, refusal);
-}
-
 /*
  * Freeze all of @group's target or nothing of it. @group was just allocated and
  * its target set; on an error it has been thawed again.
@@ -374,7 +364,7 @@ int group_freeze(struct group *group, struct xckpt_freeze *arg, struct refusal *
 		if (!arg->out_nr_threads)
 			ret = refuse(refusal, -ESRCH, XCKPT_REASON_GONE, NULL);
 		else
-			ret = group_check(group, refusal);
+			ret = task_check_access(group, refusal);
 		if (!ret && trace_freeze_thread_enabled())
 			group_trace(group);
 	}
@@ -409,7 +399,7 @@ int group_refreeze(struct group *group, enum xckpt_mode mode, struct refusal *re
 	if (ret)
 		return ret;
 	target_find_ns(group); /* there may be new ones */
-	ret = group_check(group, refusal);
+	ret = task_check_access(group, refusal);
 	if (ret) {
 		spin_lock(&members_lock);
 		group->frozen = false;

@@ -60,7 +60,7 @@ struct group {
 	struct list_head members;
 	bool holding; /* members shall park */
 	u32 session; /* the number of the one that holds it, for trace events */
-	const struct file *session_file; /* where others have it open, too; to compare only */
+	const struct file *session_file; /* it owns the group; to compare only */
 	unsigned int nr_members;
 	unsigned int nr_pending; /* of them PENDING or RETRY */
 	unsigned int nr_retry;
@@ -89,8 +89,6 @@ void member_put(struct member *member);
 
 /* Drop the references that FILE notes took (capture_files.c). */
 void files_forget(struct group *group);
-/* A member that has the session's file open itself, or NULL: no exit would thaw it. */
-struct task_struct *files_holder(struct group *group);
 /* Of them, those with more to them than their path can give back. */
 unsigned int files_count_stateful(struct group *group);
 

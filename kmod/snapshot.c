@@ -10,6 +10,7 @@
 
 #include "capture.h"
 #include "clone.h"
+#include "compat/mm.h"
 #include "compat/task.h"
 #include "freeze.h"
 #include "snapshot.h"
@@ -99,15 +100,17 @@ static struct shots *shots_alloc(struct group *group)
 }
 
 /*
- * Who reads asynchronously past the page cache may have pages that a device writes to:
- * where they are not pinned (Linux 6.1, NFS), those would become the clone's, as fork()
- * makes them the child's or the parent's, whoever writes last.
+ * Who reads asynchronously past the page cache may have pages that a device writes to.
+ * They are pinned meanwhile, which makes a clone copy them at once; but before Linux 6.5
+ * they were not, and would become the clone's when the process writes to them.
  */
 static bool is_written_by_devices(struct task_struct *leader, struct mm_struct *mm)
 {
 	struct task_struct *task;
 	bool found = false;
 
+	if (COMPAT_PINS_FOR_DEVICES)
+		return false;
 #ifdef CONFIG_AIO
 	found = rcu_access_pointer(mm->ioctx_table);
 #endif

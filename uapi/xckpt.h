@@ -100,7 +100,7 @@ enum xckpt_reason {
 	XCKPT_REASON_DENIED,	/* EPERM: the caller may not trace out_pid */
 	XCKPT_REASON_KTHREAD,	/* EINVAL: out_pid is a kernel thread */
 	XCKPT_REASON_INIT,	/* EINVAL: out_pid is the system's init */
-	XCKPT_REASON_SELF,	/* EDEADLK: the caller is in the group, or its session is open there */
+	XCKPT_REASON_SELF,	/* EDEADLK: the caller is in the group */
 	XCKPT_REASON_BUSY,	/* EBUSY: out_pid is frozen by another session */
 	XCKPT_REASON_COMPAT,	/* EOPNOTSUPP: out_pid runs 32-bit or x32 code */
 };
@@ -237,7 +237,7 @@ enum xckpt_uncloned {
 	XCKPT_UNCLONED_UFFD,	/* userfaultfd: a clone would wait for its handler */
 	XCKPT_UNCLONED_MEMORY,	/* no memory for the clone or the copied pages */
 	XCKPT_UNCLONED_LIMIT,	/* no more processes in the system (pid_max, threads-max) */
-	XCKPT_UNCLONED_DEVICE,	/* asynchronous I/O (io_setup(2), io_uring): devices may write to it */
+	XCKPT_UNCLONED_DEVICE,	/* asynchronous I/O (io_setup(2), io_uring), before Linux 6.5 */
 };
 
 /*

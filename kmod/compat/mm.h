@@ -108,6 +108,9 @@ static inline unsigned int compat_cache_shift(struct address_space *mapping)
 	return PAGE_SHIFT;
 }
 
+/* Direct I/O pins the pages that it reads to (iov_iter_extract_pages()). */
+#define COMPAT_PINS_FOR_DEVICES (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0))
+
 /* Since 6.5 a walk says which lock it relies on. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #define COMPAT_WALK_LOCK .walk_lock = PGWALK_RDLOCK
