@@ -282,11 +282,16 @@ static void plan_attributes(struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	int tid = info->pid;
+	struct plan_op *op;
 
-	if (plan->process->mm.flags & XCKPT_MM_THP_DISABLED)
-		plan_syscall(plan, tid, NR_PRCTL, PR_SET_THP_DISABLE, 1, 0, 0)->optional = true;
+	if (plan->process->mm.flags & XCKPT_MM_THP_DISABLED) {
+		op = plan_syscall(plan, tid, NR_PRCTL, PR_SET_THP_DISABLE, 1, 0, 0);
+		op->optional = true;
+		op->object = "memory that asked for no huge pages";
+	}
 	/* none at all is said as well: the launcher may have chosen one for the engine */
-	plan_syscall(plan, tid, NR_PERSONALITY, info->personality, 0, 0, 0)->optional = true;
+	op = plan_syscall(plan, tid, NR_PERSONALITY, info->personality, 0, 0, 0);
+	op->optional = true;
 }
 
 void plan_process(struct process_plan *plan)
