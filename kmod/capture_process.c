@@ -59,8 +59,11 @@ static void fill_signal(struct xckpt_note_process *note, struct task_struct *lea
 		note->flags |= XCKPT_PROCESS_TTY;
 	if (signal->flags & SIGNAL_STOP_STOPPED) {
 		note->flags |= XCKPT_PROCESS_STOPPED;
-		for_each_thread(leader, task) /* one that has ended does not know */
-			note->stop_signal |= task->jobctl & JOBCTL_STOP_SIGMASK;
+		for_each_thread(leader, task) {
+			/* one that has ended knows of an earlier stop at most */
+			if (!(task->flags & PF_EXITING))
+				note->stop_signal = task->jobctl & JOBCTL_STOP_SIGMASK;
+		}
 		/* who waits takes it away */
 		if (!signal->group_exit_code)
 			note->flags |= XCKPT_PROCESS_STOP_TOLD;

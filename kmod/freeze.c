@@ -152,8 +152,8 @@ static bool group_settle(struct group *group, bool all)
 		settle_resting(member);
 	do { /* a vfork child may itself wait in vfork(), and mostly is behind its parent here */
 		again = false;
-		list_for_each_entry_reverse(member, &group->members, node) again |=
-			settle_vfork(member);
+		list_for_each_entry_reverse(member, &group->members, node)
+			again |= settle_vfork(member);
 	} while (again && group->nr_pending);
 	if (all && !group->nr_pending) {
 		group->epoch++;
