@@ -324,6 +324,9 @@ bool restart_starts_again(struct task_struct *task, bool relative)
 		return !(regs->r10 & MSG_WAITALL) && read_starts_again(task, regs->di);
 	case __NR_recvmsg:
 		return !(regs->dx & MSG_WAITALL) && read_starts_again(task, regs->di);
+	case __NR_recvmmsg: /* of several it may have some */
+		return regs->dx == 1 && !(regs->r10 & MSG_WAITALL) &&
+		       read_starts_again(task, regs->di);
 	case __NR_fcntl:
 		return regs->si == F_SETLKW || regs->si == F_OFD_SETLKW;
 	case __NR_futex:

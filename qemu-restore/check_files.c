@@ -276,8 +276,7 @@ int check_fdinfo(struct check *c, const struct process_fd *fd, const struct plan
 	if (check_number(c, object, "%#llo", flags & compared,
 			 (uint64_t)oflags_to_host(f->flags) & compared))
 		return -1;
-	if (is_replaced(maker) || is_lost_directory(f) ||
-	    (f->kind != FILE_REGULAR && f->kind != FILE_DIRECTORY && f->kind != FILE_MEMFD))
+	if (is_replaced(maker) || is_lost_directory(f) || !file_seeks(f))
 		return 0;
 	snprintf(object, sizeof(object), "the position of fd %d", fd->fd);
 	return check_number(c, object, "%llu", pos, f->pos);

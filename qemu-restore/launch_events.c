@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Anonymous inodes, and what is held on files: locks, leases, who gets their signals. */
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <linux/ioctl.h>
 #include <signal.h>
@@ -62,6 +63,9 @@ static int set_timer(int fd, const struct plan_op *op)
 	}
 	if (timerfd_settime(fd, flags, &its, NULL))
 		return -1;
+	/* the one that is made up is not to come on top of the others */
+	if (flags != (int)op->nr || its.it_value.tv_nsec == 1)
+		poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 1000);
 	return expirations ? ioctl(fd, TFD_IOC_SET_TICKS, &expirations) : 0;
 }
 

@@ -73,12 +73,27 @@ int slot_open(const struct slots *slots, const char *path, int flags, mode_t mod
 	return openat(slots->root, path[slashes] ? path + slashes : ".", flags, mode);
 }
 
+/* A FIFO may stand there now, at which one would wait. A lease is worth waiting for. */
+static int open_regular(const struct slots *slots, const char *path, int flags)
+{
+	int fd = slot_open(slots, path, flags | O_NONBLOCK, 0);
+
+	if (fd < 0 && errno == EWOULDBLOCK)
+		return slot_open(slots, path, flags, 0);
+	if (fd >= 0 && !(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	return fd;
+}
+
 static int open_path(struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
 	int pid = (int)op->value, flags = oflags_to_host(op->arg[1]) | O_NOCTTY | O_CLOEXEC;
 	int fd, ret = -1;
 
-	if (op->arg[3] != CHECK_CREATE) /* else the user has named it */
+	if (op->arg[3] == CHECK_REGULAR || op->arg[3] == CHECK_SAME ||
+	    op->arg[3] == CHECK_UNCHANGED)
+		fd = open_regular(slots, op->path, flags);
+	else if (op->arg[3] != CHECK_CREATE) /* else the user has named it */
 		fd = slot_open(slots, op->path, flags, 0);
 	else
 		fd = open(op->path, flags | (flags & O_ACCMODE ? O_CREAT : 0), 0666);

@@ -93,6 +93,7 @@ static void fill_process(struct process_plan *plan)
 
 	plan_check(plan);
 	plan_place(plan);
+	plan_no_huge_pages(plan);
 	plan_keys(plan);
 	plan_memory(plan);
 	if (!plan->call)

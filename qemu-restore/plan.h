@@ -289,6 +289,7 @@ void plan_descriptors(struct process_plan *plan); /* plan_process.c: choose ->fd
 void plan_check(struct process_plan *plan);
 void plan_place(struct process_plan *plan);
 void plan_vforks(struct process_plan *plan); /* plan_thread.c: with the plans of the children */
+void plan_no_huge_pages(struct process_plan *plan); /* before there is any memory */
 void plan_process(struct process_plan *plan);
 void plan_limits(struct process_plan *plan);
 void plan_root(struct process_plan *plan);

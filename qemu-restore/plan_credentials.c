@@ -229,9 +229,9 @@ static void tell_lost_privileges(struct process_plan *plan, const struct image_t
 void plan_dumpable(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
-	const struct credentials c = image_credentials(p, &p->threads[0]);
 
-	if (p->info.dumpable < 2 && (has_other_ids(plan->host, &c) || !p->info.dumpable))
+	/* any change of a thread's ids may have taken it away */
+	if (p->info.dumpable < 2)
 		plan_syscall(plan, p->info.pid, NR_PRCTL, PR_SET_DUMPABLE, p->info.dumpable, 0, 0)
 			->optional = true;
 }

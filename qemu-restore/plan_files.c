@@ -122,7 +122,7 @@ static void plan_open(struct plan *plan, struct description *d, const char *path
 	if (path) {
 		op->arg[3] = CHECK_CREATE;
 	} else {
-		op->arg[2] = f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? f->pos : 0;
+		op->arg[2] = file_seeks(f) ? f->pos : 0;
 		op->arg[3] = check_of(plan, f);
 		op->arg[4] = op->arg[3] == CHECK_SAME ? f->size : 0;
 		op->arg[5] = op->arg[3] == CHECK_SAME ? (uint64_t)f->mtime_ns : f->rdev;

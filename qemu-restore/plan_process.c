@@ -278,17 +278,23 @@ static void plan_barriers(struct process_plan *plan)
 	}
 }
 
+void plan_no_huge_pages(struct process_plan *plan)
+{
+	struct plan_op *op;
+
+	if (!(plan->process->mm.flags & XCKPT_MM_THP_DISABLED))
+		return;
+	op = plan_syscall(plan, plan->process->info.pid, NR_PRCTL, PR_SET_THP_DISABLE, 1, 0, 0);
+	op->optional = true;
+	op->object = "memory that asked for no huge pages";
+}
+
 static void plan_attributes(struct process_plan *plan)
 {
 	const struct xckpt_note_process *info = &plan->process->info;
 	int tid = info->pid;
 	struct plan_op *op;
 
-	if (plan->process->mm.flags & XCKPT_MM_THP_DISABLED) {
-		op = plan_syscall(plan, tid, NR_PRCTL, PR_SET_THP_DISABLE, 1, 0, 0);
-		op->optional = true;
-		op->object = "memory that asked for no huge pages";
-	}
 	/* none at all is said as well: the launcher may have chosen one for the engine */
 	op = plan_syscall(plan, tid, NR_PERSONALITY, info->personality, 0, 0, 0);
 	op->optional = true;

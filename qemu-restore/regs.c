@@ -14,6 +14,9 @@
 
 #define NR_RESTART_SYSCALL 219
 
+#define X86_EINTR 4
+#define X86_SA_RESTART 0x10000000u
+
 #define USER_CS 0x33
 #define USER_SS 0x2b
 #define USER_EFLAGS 0x250cd5ull /* what a program may set: ID, AC, RF, OF, DF, SF ... CF */
@@ -65,6 +68,50 @@ static bool at_syscall(const struct image_process *p, uint64_t rip)
 	return !read_program(p, rip, code, sizeof(code)) && code[0] == 0x0f && code[1] == 0x05;
 }
 
+static int first_handled(const struct image_process *p, const struct image_thread *t,
+			 const uint8_t *pending, size_t n)
+{
+	int first = 0;
+	int32_t sig;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		memcpy(&sig, pending + i * XCKPT_SIGINFO_SIZE, sizeof(sig));
+		if (sig >= 1 && sig <= 64 && !(t->info.sigmask >> (sig - 1) & 1) &&
+		    p->sigaction[sig - 1].handler > 1 && (!first || sig < first))
+			first = sig;
+	}
+	return first;
+}
+
+/* Is @t the only one that would take @sig, pending for the process? */
+static bool takes_alone(const struct image_process *p, const struct image_thread *t, int sig)
+{
+	size_t i;
+
+	for (i = 0; i < p->nr_threads; i++)
+		if (&p->threads[i] != t && !(p->threads[i].info.sigmask >> (sig - 1) & 1))
+			return false;
+	return true;
+}
+
+/*
+ * A call is made again unless a handler runs first: then it ends with EINTR, but where
+ * that asks for the contrary. The signal came while the thread was frozen.
+ */
+static bool ends_by_signal(const struct image_process *p, const struct image_thread *t, int error)
+{
+	int sig = first_handled(p, t, t->pending, t->nr_pending);
+
+	if (!sig) {
+		sig = first_handled(p, t, p->pending, p->nr_pending);
+		if (!sig || !takes_alone(p, t, sig))
+			return false;
+	}
+	return error != ERESTARTNOINTR &&
+	       (error != ERESTARTSYS || !(p->sigaction[sig - 1].flags & X86_SA_RESTART));
+}
+
 enum regs_problem regs_restart(const struct image_process *p, const struct image_thread *t,
 			       struct x86_regs *regs, bool *restarted)
 {
@@ -76,6 +123,11 @@ enum regs_problem regs_restart(const struct image_process *p, const struct image
 		return REGS_GOOD;
 	}
 	if (regs->rax == NR_RESTART_SYSCALL && at_syscall(p, regs->rip)) {
+		if (ends_by_signal(p, t, ERESTART_RESTARTBLOCK)) {
+			regs->rax = (uint64_t)-X86_EINTR;
+			regs->rip += 2;
+			return REGS_GOOD;
+		}
 		regs->rax = call_nr(t, regs->rax);
 		*restarted = true;
 		return REGS_GOOD;
@@ -95,6 +147,10 @@ enum regs_problem regs_restart(const struct image_process *p, const struct image
 		return REGS_NO_CODE;
 	if (code[0] != 0x0f || code[1] != 0x05)
 		return REGS_NOT_SYSCALL;
+	if (ends_by_signal(p, t, (int)-(int64_t)regs->rax)) {
+		regs->rax = (uint64_t)-X86_EINTR;
+		return REGS_GOOD;
+	}
 	regs->rax = call_nr(t, regs->orig_rax);
 	regs->rip -= 2;
 	*restarted = true;

@@ -285,7 +285,12 @@ static inline long in_sigsuspend(void)
 }
 
 /* What becomes of a time-out when a freeze wakes the call, which is made again. */
-enum timeout { TIMEOUT_NONE, TIMEOUT_STARTS_OVER, TIMEOUT_STAYS };
+enum timeout {
+	TIMEOUT_NONE,
+	TIMEOUT_STARTS_OVER,
+	TIMEOUT_ALWAYS_STARTS_OVER, /* it may have done a part: no mode leaves it asleep */
+	TIMEOUT_STAYS
+};
 
 static const struct call {
 	const char *name;
@@ -307,7 +312,7 @@ static const struct call {
 	CALL(recv_with_timeout, STARTS_OVER),
 	CALL(readv_with_timeout, STARTS_OVER),
 	CALL(recvmmsg_with_timeout, STARTS_OVER),
-	CALL(write_with_timeout, STARTS_OVER),
+	CALL(write_with_timeout, ALWAYS_STARTS_OVER),
 	CALL(io_getevents, STARTS_OVER),
 	CALL(nanosleep, STAYS),
 	CALL(clock_nanosleep, STAYS),

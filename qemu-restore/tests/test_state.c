@@ -90,6 +90,59 @@ static void test_restart(void)
 	ok(regs_restart(&s.p, t, &regs, &restarted) == REGS_NO_CODE, "only where there is code");
 }
 
+static void test_restart_signal(void)
+{
+	uint8_t pending[XCKPT_SIGINFO_SIZE] = { 10 };
+	static const struct {
+		int error;
+		bool shared, blocked, restart, other, again;
+		uint64_t handler;
+	} of[] = { { 514, false, false, false, false, false, 0x401000 },
+		   { 514, true, false, false, false, false, 0x401000 },
+		   { 516, false, false, true, false, false, 0x401000 },
+		   { 512, false, false, false, false, false, 0x401000 },
+		   { 512, false, false, true, false, true, 0x401000 },
+		   { 513, false, false, false, false, true, 0x401000 },
+		   { 514, false, true, false, false, true, 0x401000 },
+		   { 514, false, false, false, false, true, 1 },
+		   { 514, false, false, false, false, true, 0 },
+		   { 514, true, false, false, true, true, 0x401000 } };
+	struct image_thread *t;
+	struct x86_regs regs;
+	bool restarted;
+	size_t i;
+
+	for (i = 0; i < sizeof(of) / sizeof(*of); i++) {
+		synth_init(&s, ENGINE_QEMU);
+		synth_program(&s);
+		t = &s.threads[0];
+		if (of[i].other)
+			synth_thread(&s, 43); /* may take it as well */
+		s.p.sigaction[9].handler = of[i].handler;
+		s.p.sigaction[9].flags = of[i].restart ? 0x10000000 : 0;
+		t->info.sigmask = of[i].blocked ? 1 << 9 : 0;
+		if (of[i].shared)
+			s.p.pending = pending, s.p.nr_pending = 1;
+		else
+			t->pending = pending, t->nr_pending = 1;
+		regs = t->regs;
+		regs.rip = 0x401002;
+		regs.rax = -(int64_t)of[i].error;
+		regs.orig_rax = 34;
+		ok(!regs_restart(&s.p, t, &regs, &restarted) && restarted == of[i].again &&
+			   (restarted ? regs.rip == 0x401000 && regs.rax == 34
+				      : regs.rip == 0x401002 && regs.rax == (uint64_t)-4),
+		   "-%d with a signal: %s (%zu)", of[i].error, of[i].again ? "made again" : "EINTR",
+		   i);
+	}
+	regs.rip = 0x401000;
+	regs.rax = 219;
+	s.p.nr_threads = 1;
+	ok(!regs_restart(&s.p, t, &regs, &restarted) && !restarted && regs.rip == 0x401002 &&
+		   regs.rax == (uint64_t)-4,
+	   "nor does restart_syscall go on behind a handler");
+}
+
 static void test_rseq(void)
 {
 	uint64_t area[8] = { 0 }, seq[4] = { 0, 0x401100, 0x20, 0x401204 };
@@ -340,6 +393,7 @@ static void test_frame(void)
 int main(void)
 {
 	test_restart();
+	test_restart_signal();
 	test_rseq();
 	test_xstate();
 	test_xstate_told();

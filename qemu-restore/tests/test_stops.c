@@ -57,6 +57,8 @@ static void job(int sig, uint32_t flags)
 		processes[i].info.pid = processes[i].info.pgid = 42 + i;
 		processes[i].info.sid = 42;
 	}
+	for (i = 0; i < (int)s.p.nr_segments; i++)
+		s.segments[i].holder = &processes[0];
 	processes[0].sigaction[17 - 1] =
 		(struct xckpt_sigaction){ .handler = 0x401000, .flags = 4 };
 	processes[1].info.ppid = 42;

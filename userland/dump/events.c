@@ -253,15 +253,14 @@ static void add_elapsed(const struct dump *d, struct event_state *e)
 {
 	const struct xckpt_freeze *then = &d->freeze;
 	struct timespec now;
-	uint64_t start;
 
-	if (!e->value_ns || clock_gettime(e->clock, &now))
+	if (!e->value_ns || clock_gettime(CLOCK_REALTIME, &now))
 		return;
-	start = e->clock == CLOCK_REALTIME || e->clock == CLOCK_REALTIME_ALARM
-			? then->out_realtime_ns
-		: e->clock == CLOCK_MONOTONIC ? then->out_monotonic_ns
-					      : then->out_boottime_ns;
-	e->value_ns += (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - start;
+	if (e->clock == CLOCK_REALTIME || e->clock == CLOCK_REALTIME_ALARM)
+		e->value_ns += (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec -
+			       then->out_realtime_ns;
+	else /* by our own clock: the group may have a time namespace */
+		e->value_ns += now_ns() - d->froze_at_ns - then->out_latency_ns;
 }
 
 static int capture_event(struct dump *d, const struct holder *h, struct open_file *f)

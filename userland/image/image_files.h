@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "xckpt_image.h"
 
@@ -166,6 +167,13 @@ static inline bool is_nameless(const struct open_file *f)
 static inline bool is_lost_directory(const struct open_file *f)
 {
 	return f->kind == FILE_DIRECTORY && f->deleted;
+}
+
+/* What it is at a position of, another description of it can be, too. */
+static inline bool file_seeks(const struct open_file *f)
+{
+	return f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY || f->kind == FILE_MEMFD ||
+	       (f->kind == FILE_DEVICE && S_ISBLK(f->mode) && !(f->flags & X86_O_PATH));
 }
 
 /* It has a reading end, a writing end and what is between them. */

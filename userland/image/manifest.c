@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MANIFEST_MAX_SIZE ((off_t)256 << 20)
 /* of a state component's place in an XSAVE area */
 #define XSAVE_HEADER_END 576
 #define XSAVE_LIMIT (1 << 20)
@@ -349,7 +348,7 @@ static json_t *parse(int dir_fd, const char *action)
 	}
 	if (fd < 0 || fstat(fd, &st)) {
 		fail("%s: cannot open " MANIFEST_NAME ": %s", action, strerror(errno));
-	} else if (!S_ISREG(st.st_mode) || st.st_size > MANIFEST_MAX_SIZE) {
+	} else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > MANIFEST_MAX_SIZE) {
 		fail("%s: " MANIFEST_NAME " is not a regular file of a credible size", action);
 	} else {
 		text = read_text(fd, (size_t)st.st_size);

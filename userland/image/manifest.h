@@ -83,6 +83,7 @@ struct manifest {
 };
 
 /* The text with its own checksum, malloc'ed, or NULL after one line on stderr. */
+#define MANIFEST_MAX_SIZE ((size_t)256 << 20)
 char *manifest_format(const struct manifest *m, size_t *len);
 
 /*

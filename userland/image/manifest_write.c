@@ -174,5 +174,12 @@ char *manifest_format(const struct manifest *m, size_t *len)
 		return NULL;
 	}
 	*len = strlen(text);
+	if (*len > MANIFEST_MAX_SIZE) {
+		fail("cannot write the manifest: %zu bytes, and no reader takes more than %llu "
+		     "(the group has too many objects)",
+		     *len, (unsigned long long)MANIFEST_MAX_SIZE);
+		free(text);
+		return NULL;
+	}
 	return text;
 }

@@ -151,17 +151,20 @@ static int read_begin(__s32 pid)
 static int read_end(__s32 pid, __s64 ret)
 {
 	struct process_sums *process = process_known(pid);
-	__u64 now = bpf_ktime_get_ns(), *start;
+	__u64 now = bpf_ktime_get_ns(), *found, start;
 	__s32 tid = current_tid();
 
-	start = process ? bpf_map_lookup_elem(&readers, &tid) : NULL;
-	if (!start)
+	found = bpf_map_lookup_elem(&readers, &tid);
+	start = found ? *found : 0;
+	if (found)
+		bpf_map_delete_elem(&readers, &tid);
+	if (!found || !process)
 		return 0;
 	if (!process->first_ns)
-		process->first_ns = *start;
+		process->first_ns = start;
 	process->last_ns = now;
 	__sync_fetch_and_add(&process->reads, 1);
-	__sync_fetch_and_add(&process->read_ns, now - *start);
+	__sync_fetch_and_add(&process->read_ns, now - start);
 	if (ret > 0)
 		__sync_fetch_and_add(&process->bytes, ret);
 	return 0;
