@@ -68,6 +68,8 @@ void capture_vma(struct mapping *mapping, struct vm_area_struct *vma);
 int capture_contents(struct capture *capture, struct vm_area_struct *vma,
 		     const struct xckpt_vma *info, struct segment *segment);
 bool vma_is_vdso(struct vm_area_struct *vma); /* the kernel's own */
+/* A page that cannot be had: because its file ends before it, or is none with an end? */
+bool vma_is_behind_file(struct mm_struct *mm, unsigned long addr);
 /* capture_copies.c: copy what a clone would lose; may find that it has to be done without. */
 int capture_copies(struct capture *capture, const struct mapping *mappings);
 void capture_files(struct capture *capture);

@@ -204,3 +204,19 @@ int capture_contents(struct capture *capture, struct vm_area_struct *vma,
 	}
 	return ret;
 }
+
+bool vma_is_behind_file(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	bool ret = false;
+
+	if (mmap_read_lock_killable(mm))
+		return false;
+	vma = vma_lookup(mm, addr);
+	if (vma && vma->vm_file)
+		ret = !S_ISREG(file_inode(vma->vm_file)->i_mode) ||
+		      ((loff_t)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start) >=
+			      i_size_read(file_inode(vma->vm_file));
+	mmap_read_unlock(mm);
+	return ret;
+}

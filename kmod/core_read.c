@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
+#include "capture.h"
 #include "compat/mm.h"
 #include "core.h"
 #include "trace.h"
@@ -84,7 +85,7 @@ static size_t read_pages(struct mm_struct *mm, unsigned long addr, size_t count,
 	if (locked)
 		mmap_read_unlock(mm);
 	if (got <= 0)
-		return extents_behind_file(mm, addr)
+		return vma_is_behind_file(mm, addr)
 			       ? iov_iter_zero(min(count, PAGE_SIZE - offset), to)
 			       : 0;
 

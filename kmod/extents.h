@@ -34,7 +34,4 @@ int extents_cache(struct extents *extents, struct address_space *mapping, pgoff_
 /* Where at the latest contents between @start and @end end: a short look. 0 is an address. */
 int extents_last(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned long *last);
 
-/* A page that cannot be had: because its file ends before it, or is none with an end? */
-bool extents_behind_file(struct mm_struct *mm, unsigned long addr);
-
 #endif

@@ -10,6 +10,11 @@ int group_refreeze(struct group *group, enum xckpt_mode mode, struct refusal *re
 /* thaw.c; @flags: XCKPT_THAW_* */
 void group_thaw(struct group *group, unsigned int flags);
 
+/*
+ * settle.c: recognize the members that are still without having parked. When all are, and
+ * @all are known, the group is frozen from that moment on.
+ */
+bool group_settle(struct group *group, bool all);
 /* How many threads moved since the group was found frozen. */
 unsigned int group_disturbed(struct group *group);
 

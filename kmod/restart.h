@@ -8,6 +8,8 @@
 
 #include "xckpt_image.h"
 
+/* interrupt.c has what is done in the thread itself, restart.c what others ask of it. */
+
 /* In the thread that parks: let a call be made again that would show EINTR, or too little. */
 void restart_interrupted(struct pt_regs *regs);
 

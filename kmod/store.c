@@ -6,6 +6,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
+#include "capture.h"
 #include "compat/mm.h"
 #include "extents.h"
 #include "store.h"
@@ -106,7 +107,7 @@ static int store_batch(struct store *store, struct mm_struct *mm, pgoff_t index,
 	if (locked)
 		mmap_read_unlock(mm);
 	if (got <= 0)
-		return extents_behind_file(mm, start) ? 1 : got ?: -EFAULT; /* 1: a hole */
+		return vma_is_behind_file(mm, start) ? 1 : got ?: -EFAULT; /* 1: a hole */
 	for (i = 0; i < got; i++) {
 		if (!ret)
 			ret = store_page(store, index + i, pages[i]);

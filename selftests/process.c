@@ -174,13 +174,6 @@ static void with_threads(void)
 	napping_thread(NULL);
 }
 
-/* Its first thread has ended: that one knows of no stop. */
-static void without_leader(void)
-{
-	in_thread(napping_thread, 0);
-	syscall(SYS_exit, 0);
-}
-
 TEST(a_stop_of_job_control)
 {
 	static const int signals[] = { SIGSTOP, SIGTSTP, SIGTTIN };

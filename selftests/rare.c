@@ -11,8 +11,8 @@
 #define HEAP (256ul << 20)
 
 /*
- * A way in the vDSO to make any system call: "syscall", and then only what returns to
- * @back, which this says in words that are pushed before; NULL: there is none.
+ * A way in the vDSO to make any system call: "syscall", and then only what returns to what
+ * was pushed before, with @saved behind another word; NULL: there is none.
  */
 static const unsigned char *vdso_call(int *saved)
 {
@@ -151,13 +151,6 @@ TEST(calls_that_go_on_while_frozen)
 			EXPECT(!shared[CALL_RETURNS + n] || shared[CALL_RESULT + n] == EINTR);
 		kill(pid, SIGKILL);
 	}
-}
-
-/* With the first thread's end its process's leader is a zombie that nobody holds. */
-static void without_leader(void)
-{
-	in_thread(napping_thread, 0);
-	syscall(SYS_exit, 0);
 }
 
 TEST(killed_without_its_leader)

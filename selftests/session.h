@@ -223,6 +223,13 @@ static inline void three_threads(void)
 	count_forever(0);
 }
 
+/* Its first thread has ended: the process's leader is a zombie, which nobody holds. */
+static inline void without_leader(void)
+{
+	in_thread(napping_thread, 0);
+	syscall(SYS_exit, 0);
+}
+
 /* A child that runs @fn; it has shown that it runs when this returns. */
 static inline pid_t target(void (*fn)(void))
 {

@@ -42,8 +42,7 @@ TEST(a_target_with_a_userfaultfd)
 	int fd = session();
 	pid_t pid;
 
-	share_counters();
-	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map_area();
 	pid = target(fills_with_uffd);
 	if (waitpid(pid, NULL, WNOHANG) == pid)
 		SKIP("no userfaultfd that tells of forks");
@@ -119,8 +118,7 @@ TEST(a_target_that_may_not_fork)
 	int fd = session();
 	pid_t pid;
 
-	share_counters();
-	area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map_area();
 	pid = target(fills_as_nobody);
 	ASSERT(!freeze(fd, pid, &f));
 	ASSERT(!snapshot(fd, 0, &s));
