@@ -138,11 +138,11 @@ static int check_caps(struct check *c, const struct image_thread *t, const char 
 static uint64_t queued(const uint8_t *pending, size_t n)
 {
 	uint64_t set = 0;
-	int32_t sig;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		memcpy(&sig, pending + i * XCKPT_SIGINFO_SIZE, sizeof(sig));
+		int sig = image_signal(pending, i);
+
 		if (sig != X86_SIGSTOP) /* it has not stopped yet */
 			set |= signal_bit(sig);
 	}

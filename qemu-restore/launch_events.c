@@ -55,16 +55,17 @@ static int set_timer(int fd, const struct plan_op *op)
 	struct itimerspec its = { .it_value = timespec_of(op->arg[4]),
 				  .it_interval = timespec_of(op->arg[5]) };
 	uint64_t expirations = op->arg[2];
+	bool at_once = expirations && !op->arg[4] && op->arg[5];
 	int flags = (int)op->nr;
 
-	if (expirations && !op->arg[4] && op->arg[5]) {
+	if (at_once) {
 		its.it_value = timespec_of(1);
 		flags &= ~TFD_TIMER_ABSTIME;
 	}
 	if (timerfd_settime(fd, flags, &its, NULL))
 		return -1;
-	/* the one that is made up is not to come on top of the others */
-	if (flags != (int)op->nr || its.it_value.tv_nsec == 1)
+	/* the one that is made up is not to come on top of the others; milliseconds at most */
+	if (at_once)
 		poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 1000);
 	return expirations ? ioctl(fd, TFD_IOC_SET_TICKS, &expirations) : 0;
 }

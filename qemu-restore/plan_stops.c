@@ -3,8 +3,6 @@
  * Stops of job control: a process that stood stands again, by the same signal, and a
  * parent that has been told of it is not told once more.
  */
-#include <string.h>
-
 #include "plan.h"
 #include "xckpt.h"
 
@@ -19,14 +17,11 @@
 
 static bool has_pending_stop(const uint8_t *pending, size_t n)
 {
-	int32_t sig;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		memcpy(&sig, pending + i * XCKPT_SIGINFO_SIZE, sizeof(sig));
-		if (sig == X86_SIGSTOP)
+	for (i = 0; i < n; i++)
+		if (image_signal(pending, i) == X86_SIGSTOP)
 			return true;
-	}
 	return false;
 }
 
@@ -42,16 +37,6 @@ static bool was_stopped(const struct image_process *p)
 	return p->info.flags & XCKPT_PROCESS_STOPPED || has_pending_stop(p->pending, p->nr_pending);
 }
 
-static const struct image_process *parent_of(const struct image *img, const struct image_process *p)
-{
-	size_t i;
-
-	for (i = 0; i < img->nr_processes; i++)
-		if (img->processes[i].info.pid == p->info.ppid)
-			return &img->processes[i];
-	return NULL;
-}
-
 /*
  * Signals of a terminal do not stop a process group without a parent that could let it
  * go on: of the same session and another group. qemu-resume is of another session.
@@ -65,7 +50,7 @@ static bool is_group_orphaned(const struct image *img, const struct image_proces
 
 		if (q->info.pgid != p->info.pgid)
 			continue;
-		parent = parent_of(img, q);
+		parent = image_find_process(img, q->info.ppid);
 		if (parent && parent->info.pgid != q->info.pgid && parent->info.sid == q->info.sid)
 			return false;
 	}

@@ -71,12 +71,11 @@ static bool at_syscall(const struct image_process *p, uint64_t rip)
 static int first_handled(const struct image_process *p, const struct image_thread *t,
 			 const uint8_t *pending, size_t n)
 {
-	int first = 0;
-	int32_t sig;
+	int first = 0, sig;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		memcpy(&sig, pending + i * XCKPT_SIGINFO_SIZE, sizeof(sig));
+		sig = image_signal(pending, i);
 		if (sig >= 1 && sig <= 64 && !(t->info.sigmask >> (sig - 1) & 1) &&
 		    p->sigaction[sig - 1].handler > 1 && (!first || sig < first))
 			first = sig;

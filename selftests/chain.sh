@@ -83,5 +83,23 @@ chain() {
 	result "$((${last#* } > ${first#* } + 64))" 'no larger image' "$first, then $last"
 }
 
+# What is left of a timer does not depend on the clocks that a program was given.
+time_namespace() {
+	local wrong
+	cd "$DIR"
+	unshare --time --monotonic 2000000 --boottime 2000000 --fork --kill-child \
+		"$TESTS/events" 4000 >ticks </dev/null 2>"$DIR/err" 9<&- &
+	STARTED+=("$!")
+	wait_for 60 has_lines ticks 5 || die "no program in a time namespace: $(<"$DIR/err")"
+	xckpt-dump -q -p "$(pgrep -o -x events)" -o "$IMAGE.timer"
+	# its farthest one is due after 1000 s
+	wrong=$(python3 -c '
+import json, sys
+files = json.load(open(sys.argv[1]))["files"]
+left = [f["event"]["value_ns"] for f in files if "value_ns" in f.get("event", ())]
+print(*(v for v in left if not 0 <= v <= 10**12) if left else ["no timer"])' "$IMAGE.timer/group.json")
+	result "$([ -z "$wrong" ] && echo 0 || echo 1)" 'what timers have left in a time namespace' "$wrong"
+}
+
 load_module
-tap_main chain
+tap_main chain time_namespace

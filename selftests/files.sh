@@ -86,6 +86,10 @@ changed_files() {
 	cp data copy && mv copy data
 	refused 'one that was replaced' 'work/data has changed.* at another time'
 	as_it_was
+	rm data
+	mkfifo data
+	refused 'a FIFO in its place' 'work/data'
+	as_it_was
 	touch -d "@$(stat -c %Y data)" data
 	runs 'whole seconds of its time are enough' $'first\nsecond\nthird' $'began\nsecond'
 }

@@ -216,6 +216,22 @@ static void test_warnings(void)
 	plan_free(plan);
 }
 
+/* Memory that has got huge pages keeps them. */
+static void test_no_huge_pages(void)
+{
+	const struct plan_op *refuse;
+	struct plan *plan;
+
+	synth_init(&s, ENGINE_NATIVE);
+	synth_program(&s);
+	s.p.mm.flags = XCKPT_MM_THP_DISABLED;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	refuse = find_call(plan, NR_PRCTL, 41);
+	ok(refuse && refuse < find_op(plan, OP_SWEEP, 0),
+	   "huge pages are refused before there is any memory");
+	plan_free(plan);
+}
+
 static void test_scheduling(void)
 {
 	const struct plan_op *op;
@@ -245,6 +261,7 @@ static void test_scheduling(void)
 
 int main(void)
 {
+	test_no_huge_pages();
 	test_scheduling();
 	test_wishes();
 	test_warnings();

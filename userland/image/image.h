@@ -98,6 +98,9 @@ struct image_process {
 	size_t nr_groups;
 };
 
+/* The number of the @n-th signal in a table of pending ones. */
+int image_signal(const uint8_t *pending, size_t n);
+
 struct image_clocks {
 	int64_t realtime_ns, monotonic_ns, boottime_ns;
 };

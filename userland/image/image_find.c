@@ -5,6 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+int image_signal(const uint8_t *pending, size_t n)
+{
+	int32_t sig;
+
+	memcpy(&sig, pending + n * XCKPT_SIGINFO_SIZE, sizeof(sig));
+	return sig;
+}
+
 const struct image_process *image_find_process(const struct image *img, int pid)
 {
 	for (size_t i = 0; i < img->nr_processes; i++)

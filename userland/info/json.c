@@ -192,12 +192,8 @@ static json_t *pending(const struct image_process *p)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < p->nr_pending; i++) {
-		int signo;
-
-		memcpy(&signo, p->pending + i * XCKPT_SIGINFO_SIZE, sizeof(signo));
-		json_array_append_new(array, json_integer(signo));
-	}
+	for (size_t i = 0; i < p->nr_pending; i++)
+		json_array_append_new(array, json_integer(image_signal(p->pending, i)));
 	return array;
 }
 

@@ -238,12 +238,9 @@ static void print_signals(const struct image_process *p)
 			    signal_name(i + 1, name, sizeof(name)),
 			    where_is(p, sa->handler, where, sizeof(where)));
 	}
-	for (size_t i = 0; i < p->nr_pending; i++) {
-		int signo;
-
-		memcpy(&signo, p->pending + i * XCKPT_SIGINFO_SIZE, sizeof(signo));
-		say("  signal       %s pending\n", signal_name(signo, name, sizeof(name)));
-	}
+	for (size_t i = 0; i < p->nr_pending; i++)
+		say("  signal       %s pending\n",
+		    signal_name(image_signal(p->pending, i), name, sizeof(name)));
 }
 
 static void print_undo(const struct image_process *p)
