@@ -209,6 +209,8 @@ static void fill_file(struct xckpt_file *to, struct file *file, struct pid_names
 	to->mode = stat.mode;
 	to->dev = new_encode_dev(stat.dev);
 	to->ino = stat.ino;
+	to->uid = from_kuid_munged(&init_user_ns, stat.uid);
+	to->gid = from_kgid_munged(&init_user_ns, stat.gid);
 	to->rdev = new_encode_dev(stat.rdev);
 	to->file_size = stat.size;
 	to->file_mtime_ns = stat.mtime.tv_sec * NSEC_PER_SEC + stat.mtime.tv_nsec;

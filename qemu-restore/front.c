@@ -81,21 +81,10 @@ static void fork_waker(void)
 	waker.fd = fds[1];
 }
 
-void front_prepare(void)
+void front_hold(void)
 {
 	sigfillset(&waited);
 	sigprocmask(SIG_BLOCK, &waited, NULL);
-	fork_waker();
-}
-
-void front_end(void)
-{
-	if (waker.pid > 0) {
-		kill(waker.pid, SIGKILL);
-		waitpid(waker.pid, NULL, 0);
-		close(waker.fd);
-	}
-	waker.pid = -1;
 }
 
 static bool has_own_group(pid_t pid)
@@ -147,6 +136,22 @@ static void take_terminal(void)
 	if (gave_terminal)
 		set_foreground(getpgrp());
 	gave_terminal = false;
+}
+
+void front_prepare(void)
+{
+	fork_waker();
+}
+
+void front_end(void)
+{
+	take_terminal();
+	if (waker.pid > 0) {
+		kill(waker.pid, SIGKILL);
+		waitpid(waker.pid, NULL, 0);
+		close(waker.fd);
+	}
+	waker.pid = -1;
 }
 
 static void forward(pid_t pid, const siginfo_t *info)
@@ -284,7 +289,6 @@ int front(struct launched *l, const struct plan *plan, struct loader *loader)
 	}
 	if (w.loader > 0)
 		kill(w.loader, SIGKILL);
-	take_terminal();
 	front_end();
 	world_leave(&l->world);
 	return end_like(w.status);

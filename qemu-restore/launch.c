@@ -220,6 +220,7 @@ static int prepare_files(struct launch_files *files, struct cover *cover, struct
 	*files = (struct launch_files){ .restorer = pack_restorer(plan),
 					.restart = pack_restart_elf(plan),
 					.exe = -1,
+					.elf = -1,
 					.cover = path_to_cover(plan) };
 	*cover = (struct cover){ .path = files->cover,
 				 .engine = plan->engine->path,

@@ -8,10 +8,14 @@
 
 #include "plan.h"
 
+struct unpacked;
+
 /* Descriptions that the launcher holds for the program: launch_files.c. launch() opens them. */
 struct slots {
 	int *fd;
 	size_t nr;
+	struct unpacked *unpacked; /* packed files that were made: launch_unpack.c */
+	size_t nr_unpacked;
 	int top; /* nothing is open above; what will be gets one of the free numbers below */
 	int root; /* the world's: only from there what is open can be linked or renamed there */
 };
@@ -23,9 +27,13 @@ struct slots {
 int slots_open(struct slots *slots, const struct plan *plan, int root);
 /* When the program's clocks are set: what is left of its timerfds begins to count. */
 int slots_start_timers(const struct slots *slots, const struct plan *plan);
-/* When all is mapped: the seals that would have been in the way. */
-int slots_seal(const struct slots *slots, const struct plan *plan);
+/* When all stands: seals that would have been in the way, watches that would have seen us. */
+int slots_finish(const struct slots *slots, const struct plan *plan);
 void slots_close(struct slots *slots);
+/* The program runs: what packed files have replaced is not needed any more. */
+void slots_keep_unpacked(struct slots *slots);
+/* It does not: files are again as they were. */
+void slots_undo_unpacked(struct slots *slots);
 /* In a process of the program: put everything at its number. Returns 0 or -1. */
 int slots_place(const struct slots *slots, const struct process_plan *plan);
 /* A number above all that the program or the restorer uses: from there slots are. */
@@ -97,7 +105,9 @@ void launch_abort(struct launched *l, const struct plan *plan);
 int front(struct launched *l, const struct plan *plan, struct loader *loader);
 /* Before the program runs: it gets the terminal if that is ours to give. */
 void front_begin(const struct launched *l);
-/* Block the signals that front() waits for. */
+/* Block the signals that front() waits for: who is told to end cleans up first. */
+void front_hold(void);
+/* Once they are held, and before anything is started. */
 void front_prepare(void);
 /* Where there is to be no front() after all. */
 void front_end(void);

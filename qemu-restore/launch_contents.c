@@ -19,9 +19,7 @@
 #include "oflags.h"
 #include "report.h"
 
-#define PIECE ((size_t)1 << 20)
-
-static char piece[PIECE];
+static char piece[CONTENTS_PIECE];
 
 /* Files of huge pages are written to through a mapping only. */
 static ssize_t write_mapped(int out, const char *bytes, size_t len, uint64_t to)
@@ -57,7 +55,7 @@ static ssize_t write_at(int out, const char *bytes, size_t len, uint64_t to)
 static int copy_range(int in, uint64_t from, int out, uint64_t to, uint64_t len)
 {
 	while (len) {
-		ssize_t n = pread(in, piece, len < PIECE ? len : PIECE, (off_t)from);
+		ssize_t n = pread(in, piece, len < CONTENTS_PIECE ? len : CONTENTS_PIECE, (off_t)from);
 
 		if (n <= 0) {
 			errno = n ? errno : EIO; /* it has become shorter */
@@ -77,8 +75,7 @@ static int copy_range(int in, uint64_t from, int out, uint64_t to, uint64_t len)
 	return 0;
 }
 
-/* All @size bytes, holes as holes. */
-static int copy_sparse(int in, int out, uint64_t size)
+int contents_copy_sparse(int in, int out, uint64_t size)
 {
 	uint64_t pos = 0;
 
@@ -100,7 +97,7 @@ static int copy_sparse(int in, int out, uint64_t size)
 	return 0;
 }
 
-static int open_content(const struct plan *plan, const char *name)
+int contents_open(const struct plan *plan, const char *name)
 {
 	int fd = openat(plan->img->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -167,11 +164,11 @@ int contents_copy_core(const struct slots *slots, const struct plan *plan, const
 /* The description may be one for reading only. */
 int contents_copy_file(const struct slots *slots, const struct plan *plan, const struct plan_op *op)
 {
-	int in = open_content(plan, op->path), ret;
+	int in = contents_open(plan, op->path), ret;
 
 	if (in < 0)
 		return -1;
-	ret = copy_sparse(in, slots->fd[op->arg[0]], op->arg[1]);
+	ret = contents_copy_sparse(in, slots->fd[op->arg[0]], op->arg[1]);
 	if (ret)
 		fail("cannot put back the contents of %s: %s", op->object, strerror(errno));
 	close(in);
@@ -194,132 +191,13 @@ int contents_seal(const struct slots *slots, const struct plan_op *op)
 	return ret ? -1 : 0;
 }
 
-/* 1: what @fd has is what @in has; -1 with errno */
-static int is_same(int fd, int in, uint64_t size)
-{
-	static char other[PIECE];
-	struct stat st;
-	uint64_t pos;
-
-	if (fstat(fd, &st))
-		return -1;
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
-		return 0;
-	for (pos = 0; pos < size;) {
-		size_t want = size - pos < PIECE ? size - pos : PIECE;
-		ssize_t n = pread(fd, piece, want, (off_t)pos), m;
-
-		m = n > 0 ? pread(in, other, n, (off_t)pos) : n;
-		if (n <= 0 || m != n)
-			return n < 0 || m < 0 ? -1 : 0;
-		if (memcmp(piece, other, n))
-			return 0;
-		pos += n;
-	}
-	return 1;
-}
-
-static int make_parents(const char *path)
-{
-	char copy[PATH_MAX], *slash;
-
-	if (strlen(path) >= sizeof(copy)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(copy, path);
-	for (slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		if (mkdir(copy, 0755) && errno != EEXIST)
-			return -1;
-		*slash = '/';
-	}
-	return 0;
-}
-
-static int write_unpacked(const struct plan_op *op, int in, int out)
-{
-	struct timespec times[2] = { { .tv_nsec = UTIME_NOW } };
-	int64_t ns = (int64_t)op->arg[2];
-	mode_t mode = (mode_t)op->arg[1];
-
-	times[1].tv_nsec = (long)((ns % 1000000000 + 1000000000) % 1000000000);
-	times[1].tv_sec = (time_t)((ns - times[1].tv_nsec) / 1000000000);
-	if (copy_sparse(in, out, op->arg[0]))
-		return -1;
-	/* to others only root can give it, and what is then set is not for them */
-	if (fchown(out, (uid_t)op->arg[3], (gid_t)op->arg[4])) {
-		if (!geteuid())
-			return -1;
-		mode &= 0777;
-		warn("%s is this user's now: %s", op->path, strerror(errno));
-	}
-	return fchmod(out, mode) || futimens(out, times) || fsync(out);
-}
-
-/* Under another name first: what is there stays whole until all is written. */
-static int unpack_new(const struct plan_op *op, int in)
-{
-	char name[PATH_MAX];
-	int fd, error;
-
-	if (snprintf(name, sizeof(name), "%s.xckpt-XXXXXX", op->path) >= (int)sizeof(name)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (make_parents(op->path))
-		return -1;
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	error = write_unpacked(op, in, fd) || rename(name, op->path) ? errno : 0;
-	close(fd);
-	if (error)
-		unlink(name);
-	errno = error;
-	return error ? -1 : 0;
-}
-
-/* 1: there is a file, and it may be used as it is */
-static int look_at_present(const struct plan *plan, const struct plan_op *op, int in)
-{
-	int fd = open(op->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), same;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	same = is_same(fd, in, op->arg[0]);
-	close(fd);
-	if (same || plan->host->replace_files)
-		return same;
-	if (plan->host->allow_changed)
-		return 1;
-	fail("cannot put back %s: there is another file of that name (--replace-files replaces it, "
-	     "--allow-changed takes it as it is)",
-	     op->path);
-	return -2;
-}
-
-int contents_unpack(const struct plan *plan, const struct plan_op *op)
-{
-	int in = open_content(plan, op->object), ret;
-
-	if (in < 0)
-		return -1;
-	ret = look_at_present(plan, op, in);
-	if (!ret)
-		ret = unpack_new(op, in);
-	if (ret == -1)
-		fail("cannot put back %s: %s", op->path, strerror(errno));
-	close(in);
-	return ret < 0 ? -1 : 0;
-}
-
 /* At @dir, from which @path leads to it, for a moment: a descriptor, or -1. */
-static int pass_directory(int dir, const char *path, mode_t mode)
+static int pass_directory(int dir, const char *path, const struct plan_op *op)
 {
 	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0 && fchmod(fd, mode)) {
+	if (fd >= 0 && ((!geteuid() && fchown(fd, (uid_t)op->arg[4], (gid_t)op->arg[5])) ||
+			fchmod(fd, (mode_t)op->arg[1]))) {
 		close(fd);
 		fd = -1;
 	}
@@ -328,23 +206,24 @@ static int pass_directory(int dir, const char *path, mode_t mode)
 }
 
 /* Where it was, if that is free: /proc tells the name. */
-static int directory_there(const struct slots *slots, const char *was, mode_t mode)
+static int directory_there(const struct slots *slots, const struct plan_op *op)
 {
+	const char *was = op->path;
 	char path[PATH_MAX];
 	size_t slashes = strspn(was, "/");
 
 	snprintf(path, sizeof(path), "%.*s", (int)(strlen(was + slashes) - strlen(PATH_REMOVED)),
 		 was + slashes);
-	return mkdirat(slots->root, path, 0700) ? -1 : pass_directory(slots->root, path, mode);
+	return mkdirat(slots->root, path, 0700) ? -1 : pass_directory(slots->root, path, op);
 }
 
-static int directory_elsewhere(mode_t mode)
+static int directory_elsewhere(const struct plan_op *op)
 {
 	const char *tmp = getenv("TMPDIR");
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%.4000s/xckpt-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	return mkdtemp(path) ? pass_directory(AT_FDCWD, path, mode) : -1;
+	return mkdtemp(path) ? pass_directory(AT_FDCWD, path, op) : -1;
 }
 
 int contents_lost_directory(struct slots *slots, const struct plan *plan, const struct plan_op *op)
@@ -352,9 +231,9 @@ int contents_lost_directory(struct slots *slots, const struct plan *plan, const 
 	int fd = -1, ret;
 
 	if (is_path_removed(op->path))
-		fd = directory_there(slots, op->path, (mode_t)op->arg[1]);
+		fd = directory_there(slots, op);
 	if (fd < 0)
-		fd = directory_elsewhere((mode_t)op->arg[1]);
+		fd = directory_elsewhere(op);
 	if (fd < 0)
 		return fail("cannot make a directory in the place of %s, which was removed: %s",
 			    op->path, strerror(errno));

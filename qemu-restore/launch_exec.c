@@ -127,16 +127,18 @@ static int keep_capabilities(const struct process_plan *plan)
 static int place_own(const struct launch_files *files, const struct process_plan *plan, int status)
 {
 	const struct plan_fds *to = &plan->fds;
-	int from[4] = { status, files->restorer, plan->process->core_fd, files->exe }, i;
-	const int target[4] = { to->status, to->restorer, to->core, to->exe };
+	int from[] = { status, files->restorer, plan->process->core_fd, files->exe, files->elf };
+	const int target[] = { to->status, to->restorer, to->core, to->exe, to->restart };
+	const int nr = sizeof(from) / sizeof(from[0]);
+	int i;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < nr; i++)
 		if (from[i] >= 0) {
 			from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, to->next);
 			if (from[i] < 0)
 				return fail("cannot hold another open file: %s", strerror(errno));
 		}
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < nr; i++)
 		if (from[i] >= 0 && dup2(from[i], target[i]) < 0)
 			return fail("cannot make fd %d: %s", target[i], strerror(errno));
 	return 0;
@@ -242,12 +244,14 @@ static int locate_restart(struct launch_files *files, const struct process_plan 
 
 	if (*cover)
 		return snprintf(path, room, "%s", cover) < (int)room ? 0 : -1;
-	if (plan->engine->kind == ENGINE_NATIVE) /* the kernel may close what it executes */
+	if (plan->engine->kind == ENGINE_NATIVE) { /* the kernel may close what it executes */
 		fd = fcntl(files->restart, F_DUPFD_CLOEXEC, plan->fds.next);
-	else /* an engine has to open it, the restorer closes it */
-		fd = dup2(files->restart, plan->fds.restart);
-	if (fd < 0)
-		return fail("cannot hold another open file: %s", strerror(errno));
+		if (fd < 0)
+			return fail("cannot hold another open file: %s", strerror(errno));
+	} else { /* an engine has to open it, the restorer closes it */
+		files->elf = files->restart;
+		fd = plan->fds.restart;
+	}
 	snprintf(path, room, "/proc/self/fd/%d", fd);
 	return 0;
 }

@@ -232,7 +232,7 @@ static int prepare(struct slots *slots, const struct plan *plan, const struct pl
 {
 	switch (op->kind) {
 	case OP_UNPACK:
-		return contents_unpack(plan, op);
+		return contents_unpack(slots, plan, op);
 	case OP_OPEN:
 		return open_path(slots, plan, op);
 	case OP_PIPE:
@@ -263,8 +263,6 @@ static int prepare(struct slots *slots, const struct plan *plan, const struct pl
 	case OP_EPOLL:
 	case OP_INOTIFY:
 		return event_make(slots, plan, op);
-	case OP_WATCH:
-		return event_watch(slots, op);
 	case OP_FLOCK:
 	case OP_OFD_LOCK:
 		return event_lock(slots, op);
@@ -310,14 +308,18 @@ int slots_open(struct slots *slots, const struct plan *plan, int root)
 	return ret;
 }
 
-int slots_seal(const struct slots *slots, const struct plan *plan)
+int slots_finish(const struct slots *slots, const struct plan *plan)
 {
 	size_t i;
 
-	for (i = 0; i < plan->nr_ops; i++)
-		if (plan->ops[i].kind == OP_SEAL && plan->ops[i].arg[2] &&
-		    contents_seal(slots, &plan->ops[i]))
+	for (i = 0; i < plan->nr_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		if (op->kind == OP_SEAL && op->arg[2] && contents_seal(slots, op))
 			return -1;
+		if (op->kind == OP_WATCH && event_watch(slots, op))
+			return -1;
+	}
 	return 0;
 }
 

@@ -14,8 +14,15 @@ int slot_open(const struct slots *slots, const char *path, int flags, mode_t mod
 /* launch_opened.c: of an OP_OPEN */
 int opened_check(const struct plan_op *op, int fd, int pid);
 
+/* launch_unpack.c: a packed file, in its place */
+int contents_unpack(struct slots *slots, const struct plan *plan, const struct plan_op *op);
+
 /* launch_contents.c: contents from the image */
-int contents_unpack(const struct plan *plan, const struct plan_op *op);
+#define CONTENTS_PIECE ((size_t)1 << 20) /* is read and written at once */
+/* File @name of the image: a descriptor, or -1 after one line on stderr. */
+int contents_open(const struct plan *plan, const char *name);
+/* All @size bytes, holes as holes; -1 with errno. */
+int contents_copy_sparse(int in, int out, uint64_t size);
 int contents_memory(struct slots *slots, const struct plan *plan, const struct plan_op *op);
 int contents_copy_core(const struct slots *slots, const struct plan *plan,
 		       const struct plan_op *op);

@@ -37,6 +37,7 @@
 #define WORD_UNCOVER 'u'
 #define WORD_CLEAR 'k'
 #define WORD_WAIT_CLEAR 'w'
+#define WORD_LEAVE 'l'
 #define WORD_ORPHANS 'o'
 
 #define CLEAR_NAPS 10000 /* ms */
@@ -152,10 +153,11 @@ static int wait_clear(void)
 static _Noreturn void run_init(struct cover *covers)
 {
 	const int control = 0;
-	struct request request;
+	struct request request = { 0 };
 
 	signal(SIGCHLD, SIG_IGN); /* children are reaped by the kernel */
-	while (read(control, &request, sizeof(request)) == sizeof(request)) {
+	while (read(control, &request, sizeof(request)) == sizeof(request) &&
+	       request.word != WORD_LEAVE) {
 		char answer[2] = { request.word };
 
 		if (request.word == WORD_COVER)
@@ -169,6 +171,8 @@ static _Noreturn void run_init(struct cover *covers)
 		if (write(control, answer, sizeof(answer)) != sizeof(answer))
 			break;
 	}
+	if (request.word != WORD_LEAVE) /* qemu-resume was killed */
+		kill(-1, SIGKILL);
 	/* what the program left behind lives on; with SIGCHLD ignored this waits for all */
 	if (!waitpid(-1, NULL, __WALL | WNOHANG) && write(control, &(char){ WORD_ORPHANS }, 1) != 1)
 		errno = 0;
@@ -322,9 +326,10 @@ void world_kill(struct world *world)
 
 void world_leave(struct world *world)
 {
+	const struct request leave = { .word = WORD_LEAVE };
 	char word;
 
-	shutdown(world->control, SHUT_WR);
+	send(world->control, &leave, sizeof(leave), MSG_NOSIGNAL);
 	if (world->init > 0 && read(world->control, &word, 1) == 0)
 		reap_init(world);
 	close(world->control);

@@ -193,7 +193,7 @@ static void tell_warnings(const struct plan *plan)
 	}
 }
 
-/* Files may be put in the place of others: that cannot be taken back. */
+/* Files are put in the place of others, for good once the program has begun. */
 static bool unpacks(const struct plan *plan)
 {
 	size_t i;
@@ -205,22 +205,22 @@ static bool unpacks(const struct plan *plan)
 }
 
 /* Check the image and make the program stand before its first instruction. */
-static int start(struct launched *l, struct plan *plan, struct image *img, struct loader *loader)
+static int start(struct launched *l, struct plan *plan, struct image *img, struct slots *slots,
+		 struct loader *loader)
 {
-	struct slots slots = { 0 };
 	int ret = -1;
 
 	if (image_verify(img, VERIFY_FILES, nr_cpus(), 0, NULL) || loader_begin(loader, plan) ||
 	    (unpacks(plan) && loader_check(loader)))
 		return -1;
 	if (!slots_make_room(plan))
-		ret = launch(l, plan, &slots, loader);
-	if (!ret && (slots_seal(&slots, plan) || sysv_finish(plan) || check(l, plan, &slots))) {
+		ret = launch(l, plan, slots, loader);
+	if (!ret && (slots_finish(slots, plan) || sysv_finish(plan) || check(l, plan, slots))) {
 		launch_abort(l, plan);
 		ret = -1;
 	}
-	if (slots.fd)
-		slots_close(&slots);
+	if (slots->fd)
+		slots_close(slots);
 	return ret;
 }
 
@@ -228,19 +228,23 @@ static int run(struct plan *plan, struct image *img, const struct options *optio
 {
 	struct launched l = { 0 };
 	struct loader loader = { .pid = -1 };
+	struct slots slots = { 0 };
 	int ret;
 
 	front_prepare();
-	ret = start(&l, plan, img, &loader);
+	ret = start(&l, plan, img, &slots, &loader);
 	if (options->received)
 		image_remove(options->received);
 	if (!ret)
 		tell_warnings(plan);
 	if (!ret) {
 		front_begin(&l);
-		if (!launch_go(&l, plan))
+		if (!launch_go(&l, plan)) {
+			slots_keep_unpacked(&slots);
 			return front(&l, plan, &loader);
+		}
 	}
+	slots_undo_unpacked(&slots);
 	front_end();
 	loader_end(&loader);
 	return RECORD_EXIT_FAILURE;
@@ -297,6 +301,7 @@ int main(int argc, char **argv)
 			return RECORD_EXIT_FAILURE;
 		options.image = options.received;
 	}
+	front_hold();
 	ret = resume(&options);
 	if (options.received)
 		image_remove(options.received);

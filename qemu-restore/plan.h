@@ -263,6 +263,8 @@ unsigned int plan_huge_shift(const struct plan *plan, unsigned int shift);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
 /* Both are good until the next one is kept; NULL: there is none. */
+/* An OP_MEMORY with a new slot, of the owner and mode that @f has, or NULL. */
+struct plan_op *plan_make_nameless(struct plan *plan, const struct open_file *f, uint64_t size);
 struct memory_file *plan_keep_memory(struct plan *plan, uint64_t dev, uint64_t ino, int slot);
 struct memory_file *plan_find_memory(const struct plan *plan, uint64_t dev, uint64_t ino);
 /* Of what is a private mapping of a file without a name, and none of its own: slot, or -1. */

@@ -3,6 +3,7 @@
 #include "plan.h"
 
 #define USER_HOLE_TOP 0x7fff00000000ull
+#define BELOW_HEAP (2ull << 20)
 #define RESTART_ELF_SIZE 2560 /* of pack.c: headers and stage 1 */
 
 static bool is_free(const struct process_plan *plan, uint64_t start, uint64_t end)
@@ -10,10 +11,11 @@ static bool is_free(const struct process_plan *plan, uint64_t start, uint64_t en
 	const struct image_process *p = plan->process;
 	const struct xckpt_note_mm *mm = &p->mm;
 	uint64_t room = plan_stack_room(plan) + STACK_RESERVE;
+	uint64_t below = mm->start_brk < BELOW_HEAP ? mm->start_brk : BELOW_HEAP;
 	size_t i;
 
 	/* room for the heap to grow, and the restart ELF below it */
-	if (mm->start_brk && end > mm->start_brk - (2ull << 20) && start < mm->brk + (1ull << 30))
+	if (mm->start_brk && end > mm->start_brk - below && start < mm->brk + (1ull << 30))
 		return false;
 	for (i = 0; i < p->nr_segments; i++) {
 		const struct segment *s = &p->segments[i];

@@ -50,19 +50,13 @@ static void fill(struct plan *plan, const struct open_file *f, int slot)
 
 static struct memory_file *make(struct plan *plan, const struct open_file *f)
 {
-	struct plan_op *op = plan_add_shared(plan, OP_MEMORY, 0);
-	int slot = (int)plan->nr_slots++;
+	struct plan_op *op = plan_make_nameless(plan, f, f->size);
 
-	op->arg[0] = slot;
-	op->arg[1] = f->size;
-	op->arg[2] = f->mode & MODE_BITS;
-	op->arg[3] = f->uid;
-	op->arg[4] = f->gid;
 	op->arg[5] = plan_huge_shift(plan, f->page_shift);
 	op->object = f->path;
 	/* of any size, so rather on the disk it was on */
 	op->path = f->kind == FILE_REGULAR && !f->page_shift ? plan_path(plan, f->path) : NULL;
-	return plan_keep_memory(plan, f->dev, f->ino, slot);
+	return plan_keep_memory(plan, f->dev, f->ino, (int)op->arg[0]);
 }
 
 /*
@@ -182,6 +176,8 @@ static int lost_directory(struct plan *plan, const char *path, const struct open
 	op->arg[1] = f ? f->mode & MODE_BITS : 0755;
 	op->arg[2] = dev;
 	op->arg[3] = ino;
+	op->arg[4] = f ? f->uid : 0;
+	op->arg[5] = f ? f->gid : 0;
 	op->path = plan_path(plan, path);
 	op->object = path;
 	return (int)op->arg[0];

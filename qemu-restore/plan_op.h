@@ -38,7 +38,7 @@ enum op_kind {
 		      image, for path */
 	OP_CONTENTS, /* [0]: slot, [1]: bytes; path: file in the image */
 	OP_LOST_DIRECTORY, /* [0]: slot, [1]: mode, [2]: device and [3]: inode that it was, 0:
-			      unknown; path: where it was */
+			      unknown, [4]: uid, [5]: gid; path: where it was */
 	OP_TERMINAL, /* [0]: slot of the master, [1]: of a slave, or -1, [2]: x86-64 flags */
 	OP_OPEN_TTY, /* [0]: slot, /dev/tty [1]: for whom this slave's terminal is that, [2]: flags
 		      */
@@ -49,7 +49,7 @@ enum op_kind {
 	OP_SIGNALFD, /* [0]: slot, [1]: mask, [2]: x86-64 flags */
 	OP_EPOLL, /* [0]: slot, [1]: x86-64 flags */
 	OP_INOTIFY, /* [0]: slot, [1]: x86-64 flags */
-	OP_WATCH, /* [0]: slot, [1]: wd, [2]: IN_*; path */
+	OP_WATCH, /* [0]: slot, [1]: wd, [2]: IN_*; path. Last: what we do is no event */
 	OP_FLOCK, /* [0]: slot, [1]: exclusive */
 	OP_OFD_LOCK, /* [0]: slot, [1]: exclusive, [2]: start, [3]: bytes, 0: all that follow */
 	OP_SEAL, /* [0]: slot, [1]: F_SEAL_*, [2]: once it is mapped */

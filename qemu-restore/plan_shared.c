@@ -62,25 +62,53 @@ static void fill_sysv(struct plan *plan, const struct view *views, size_t nr)
 		fill_all(plan, views, nr, OP_SHM_COPY, id);
 }
 
+/* A description of the same file, which tells more of it than a mapping; or NULL. */
+static const struct open_file *find_file(const struct image *img, const struct xckpt_vma *vma)
+{
+	size_t i;
+
+	for (i = 0; i < img->nr_files; i++)
+		if (is_nameless(&img->files[i]) && img->files[i].dev == vma->dev &&
+		    img->files[i].ino == vma->ino)
+			return &img->files[i];
+	return NULL;
+}
+
+struct plan_op *plan_make_nameless(struct plan *plan, const struct open_file *f, uint64_t size)
+{
+	struct plan_op *op = plan_add_shared(plan, OP_MEMORY, 0);
+
+	op->arg[0] = plan->nr_slots++;
+	op->arg[1] = size;
+	if (f) {
+		op->arg[2] = f->mode & 07777;
+		op->arg[3] = f->uid;
+		op->arg[4] = f->gid;
+	}
+	return op;
+}
+
 /* The views of one object: all of them, in order. */
 static void add_object(struct plan *plan, const struct view *views, size_t nr)
 {
 	struct shared_object *object = &plan->objects[plan->nr_objects++];
-	uint64_t size = views[0].segment->vma.file_size;
+	const struct segment *s = views[0].segment;
+	const struct open_file *f = find_file(plan->img, &s->vma);
+	uint64_t size = s->vma.file_size;
 	struct plan_op *op;
 	size_t i;
 
-	*object = (struct shared_object){ .vma = &views[0].segment->vma,
-					  .slot = (int)plan->nr_slots++ };
 	if (!size) /* the image does not tell */
 		for (i = 0; i < nr; i++)
 			size = end_of(views[i].segment) > size ? end_of(views[i].segment) : size;
-	op = plan_add_shared(plan, OP_MEMORY, 0);
-	op->arg[0] = object->slot;
-	op->arg[1] = size;
+	op = plan_make_nameless(plan, f, size);
 	op->value = views[0].process->info.pid;
-	op->arg[5] = plan_huge_shift(plan, views[0].segment->vma.page_shift);
-	op->object = views[0].segment->path;
+	op->arg[5] = plan_huge_shift(plan, s->vma.page_shift);
+	op->object = s->path;
+	/* what is not open may be anybody's memory, if it is not on a disk */
+	if (f ? f->kind == FILE_REGULAR && !s->vma.page_shift : s->vma.kind == XCKPT_VMA_FILE)
+		op->path = plan_path(plan, s->path);
+	*object = (struct shared_object){ .vma = &s->vma, .slot = (int)op->arg[0] };
 	fill_all(plan, views, nr, OP_COPY, (uint64_t)object->slot);
 	plan_keep_memory(plan, object->vma->dev, object->vma->ino, object->slot);
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """files.py GO: reads and writes "data", which it locks, appends to "log", writes
-"deep/in/note", has "table" mapped to be read; then waits until GO is there. What it
-reads and writes after that tells which files it has."""
+"deep/in/note", has "table" mapped to be read, watches its folder; then waits until GO
+is there. What it reads and writes after that tells which files it has, and that nobody
+has opened any of them meanwhile."""
 import ctypes
 import fcntl
 import mmap
@@ -22,8 +23,14 @@ os.close(table)
 fcntl.flock(data, fcntl.LOCK_EX)
 print('began', file=log, flush=True)
 print(data.readline(), end='', file=note, flush=True)
+events = libc.inotify_init1(os.O_NONBLOCK)
+libc.inotify_add_watch(events, b'.', 0x20)  # IN_OPEN
 while not os.path.exists(sys.argv[1]):
     time.sleep(0.05)
+try:
+    print('opened:', os.read(events, 4096), file=log)
+except BlockingIOError:
+    pass
 print(data.readline(), end='', file=log)
 data.seek(0, 2)
 data.write('third\n')

@@ -107,6 +107,9 @@ packed_files() {
 	as_it_was
 	touch data log
 	runs 'the same contents are the same file' $'first\nsecond\nthird' $'began\nsecond'
+	as_it_was
+	chown 1234 data
+	refused 'the same contents of another owner' 'put back .*work/data: .*another owner or mode'
 	result "$(find "$DIR/work" -name '*.xckpt-*' | grep -q . && echo 1 || echo 0)" \
 		'nothing else is left there' "$(ls -lR)"
 	as_it_was
@@ -115,6 +118,20 @@ packed_files() {
 	result "$(resumed 125 && grep -q 'cannot put back .*Not a directory' "$DIR/err" && echo 0 || echo 1)" \
 		'a folder that cannot be made' "$(<"$DIR/err")"
 	rm "$DIR/work"
+}
+
+# What was put in the place of others is taken back, and so is what is new.
+undone_files() {
+	dumped --with-files
+	as_it_was
+	echo mine >data
+	rm -r deep
+	refused 'a file that cannot be made' '/nowhere/x: No such file' \
+		--replace-files --fd 1=/nowhere/x
+	result "$([ "$(<data)" = mine ] && [ ! -e deep ] && echo 0 || echo 1)" \
+		'files are as they were before' "$(ls -lR)"
+	result "$(find "$DIR/work" -name '*.xckpt-*' | grep -q . && echo 1 || echo 0)" \
+		'without anything beside them' "$(ls -lR)"
 }
 
 # To another machine in one go.
@@ -166,7 +183,7 @@ runs_again() {
 	local pid fds
 	for pid in $(pgrep -f "files.py $DIR/go"); do
 		fds=("/proc/$pid/fd/"*)
-		grep -q "r--s.*$DIR/work/table" "/proc/$pid/maps" && [ "${#fds[@]}" -le 6 ] &&
+		grep -q "r--s.*$DIR/work/table" "/proc/$pid/maps" && [ "${#fds[@]}" -le 7 ] &&
 			return
 	done 2>/dev/null
 	return 1
@@ -220,4 +237,4 @@ locked_files() {
 }
 
 load_module
-tap_main changed_files packed_files streamed_files mapped_paths mapped_files locked_files
+tap_main changed_files packed_files undone_files streamed_files mapped_paths mapped_files locked_files

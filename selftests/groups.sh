@@ -137,10 +137,28 @@ resume_session() {
 	rm -rf "$image"
 }
 
-# Of those below qemu-resume, as they see themselves; SESSION must be theirs.
+# One of them is an orphan, that is a child of the init of their namespace.
+group_killed() {
+	local a b pid image=$DIR/killed
+	tickers 'tick a; (tick b); wait'
+	a=$(pid_of a) b=$(pid_of b)
+	xckpt-dump -q --session "$SESSION" -o "$image" --kill
+	wait_for 20 eval "! alive '$a' && ! alive '$b'"
+	qemu-resume --engine native "$image" </dev/null >"$DIR/resumed" 2>&1 9<&- &
+	pid=$!
+	STARTED+=("$pid")
+	go_on 'a tree with an orphan is resumed' a b
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null || true
+	result "$(wait_for 20 eval '[ -z "$(resumed_pids)" ]' && echo 0 || echo 1)" \
+		'and is killed when qemu-resume is' "$(resumed_pids)"
+	rm -rf "$image"
+}
+
+# Of those below qemu-resume $1 (without: of all), as they see themselves; SESSION must be theirs.
 resumed_pids() {
 	local child ids
-	for child in $(pgrep -P "$1" -x ticker); do
+	for child in $(pgrep ${1:+-P "$1"} -x ticker); do
 		ids=$(sed -n 's/^NSpid:.*\t//p; s/^NSsid:.*\t/session /p' "/proc/$child/status")
 		[[ $ids != *"session $SESSION"* ]] || echo "${ids%%$'\n'*}"
 	done | sort -n
@@ -184,4 +202,4 @@ group_many() {
 }
 
 load_module
-tap_main group_files group_pgrp group_session group_cgroup group_many
+tap_main group_files group_pgrp group_session group_killed group_cgroup group_many

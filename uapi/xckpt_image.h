@@ -318,6 +318,7 @@ struct xckpt_file {
 	__s32 owner;		/* F_SETOWN: its id, as pids are; 0: nobody */
 	__u32 owner_type;	/* F_OWNER_TID 0, F_OWNER_PID 1, F_OWNER_PGRP 2 */
 	__u32 owner_signal;	/* F_SETSIG; 0: SIGIO */
+	__u32 uid, gid;		/* the file's, as stat(2) tells it in the initial namespace */
 	__u32 __reserved;
 };
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Memory that processes share is made once and filled once, wherever its contents are. */
+#include <sys/stat.h>
+
 #include "image_priv.h"
 #include "synth.h"
 #include "tap.h"
@@ -170,6 +172,40 @@ static void test_private(void)
 	}
 }
 
+/* A file without a name that is mapped, and open in the second. */
+static void test_owner(void)
+{
+	static const uint64_t first[2] = { 0, 0 };
+	static const bool exist[2] = { true, true };
+	const struct plan_op *op;
+	struct open_file *f;
+	struct plan *plan;
+	int i;
+
+	begin(first);
+	s.host.exe_exists = exist;
+	fill(0);
+	for (i = 0; i < 2; i++) {
+		view_of(i)->vma.kind = XCKPT_VMA_FILE;
+		view_of(i)->path = "/srv/gone";
+	}
+	f = synth_file(&s, FILE_REGULAR, "/srv/gone", X86_O_RDWR);
+	synth_fd(&s, 3, f, false);
+	f->deleted = true;
+	f->ino = view_of(0)->vma.ino;
+	f->dev = view_of(0)->vma.dev;
+	f->mode = S_IFREG | 0640;
+	f->uid = 1000;
+	f->gid = 100;
+	plan = make();
+	op = find_op(plan, OP_MEMORY, 0);
+	ok(count_ops(plan, OP_MEMORY) == 1 && op->arg[2] == 0640 && op->arg[3] == 1000 &&
+		   op->arg[4] == 100,
+	   "memory that is a file has its owner and mode");
+	ok(op->path && !strcmp(op->path, "/srv/gone"), "and is on the disk it was on");
+	plan_free(plan);
+}
+
 /* A file that both have mapped, and the first one's core has it. */
 static void make_it_a_file(void)
 {
@@ -223,6 +259,7 @@ int main(void)
 	test_one_holder();
 	test_overlap();
 	test_private();
+	test_owner();
 	test_file();
 	return tap_end();
 }

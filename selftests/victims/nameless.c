@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,11 +19,13 @@
 #define HOLE (3l << 30) /* bytes before the end of a file that is nearly all hole */
 #define NAME "/xckpt-nameless"
 
+#define SOMEBODY 1234 /* as root: whose they are */
+
 static struct {
-	int removed, again, empty, folder, sealed, future, partly, shm, path, link, temporary;
+	int removed, again, empty, never, mapped, folder, sealed, future, partly, shm, path, link, temporary;
 	int script;
 } fd;
-static char *future, *named, *middle, *own;
+static char *future, *named, *middle, *own, *page;
 static sem_t *sem;
 static struct stat shm_stat;
 
@@ -70,12 +73,24 @@ static void make_files(void)
 	unlink("removed");
 	fd.empty = got(open("empty", O_RDWR | O_CREAT | O_APPEND, 0600), "empty");
 	unlink("empty");
+	fd.never = got(open("never", O_RDWR | O_CREAT, 0600), "never");
+	unlink("never");
+	fd.mapped = got(open("mapped", O_RDWR | O_CREAT, 0640), "mapped");
+	put(fd.mapped, "a page", 0);
+	if (ftruncate(fd.mapped, 4096))
+		die("mapped");
+	unlink("mapped");
+	page = map(fd.mapped, PROT_READ | PROT_WRITE, 0);
 	fd.temporary = got(open(".", O_TMPFILE | O_RDWR, 0644), "O_TMPFILE");
 	put(fd.temporary, "temporary", 0);
 	if (mkdir("folder", 0751))
 		die("folder");
 	fd.folder = got(open("folder", O_RDONLY | O_DIRECTORY), "folder");
 	rmdir("folder");
+	if (!geteuid() && (fchown(fd.never, SOMEBODY, SOMEBODY + 1) ||
+			   fchown(fd.mapped, SOMEBODY, SOMEBODY + 1) ||
+			   fchown(fd.folder, SOMEBODY, SOMEBODY + 1)))
+		die("fchown");
 	if (symlink("nameless", "link") && errno != EEXIST)
 		die("link");
 	fd.path = got(open(".", O_PATH), ".");
@@ -116,6 +131,27 @@ static void make_memory(void)
 static int seals(int n)
 {
 	return fcntl(n, F_GET_SEALS);
+}
+
+static int is_kept(int n, unsigned int mode)
+{
+	struct stat st;
+
+	return !fstat(n, &st) && (st.st_mode & 07777) == mode &&
+	       (geteuid() || (st.st_uid == SOMEBODY && st.st_gid == SOMEBODY + 1));
+}
+
+static void check_owners(void)
+{
+	struct statfs here, there;
+
+	check(is_kept(fd.never, 0600), "one that is empty has its owner");
+	check(is_kept(fd.mapped, 0640), "one that is mapped, too");
+	check(is_kept(fd.folder, 0751), "and a folder");
+	strcpy(page, "a word");
+	check(has(fd.mapped, "a word", 0), "what is mapped is the file");
+	check(!statfs(".", &here) && !fstatfs(fd.mapped, &there) && here.f_type == there.f_type,
+	      "on the disk that it was on");
 }
 
 static void check_files(unsigned int lines)
@@ -264,6 +300,7 @@ int main(int argc, char **argv)
 	close(ask[1]);
 	wait(NULL);
 	check_files(lines);
+	check_owners();
 	check_memory(lines);
 	return failures != 0;
 }

@@ -57,12 +57,7 @@ int add_content(struct dump *d, struct content c)
 static int add_file(struct dump *d, struct open_file *f, int fd)
 {
 	struct content *same = same_content(d, f);
-	struct stat st;
 
-	if (fstat(fd, &st) == 0) {
-		f->uid = st.st_uid;
-		f->gid = st.st_gid;
-	}
 	if (same) {
 		f->data = same->file->data;
 		f->data_size = same->file->data_size;
@@ -162,6 +157,8 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 		.kind = FILE_REGULAR,
 		.path = s->path,
 		.mode = st.st_mode,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
 		.dev = s->vma.dev,
 		.ino = s->vma.ino,
 		.size = (uint64_t)st.st_size,

@@ -11,7 +11,7 @@
 _Static_assert(sizeof(struct xckpt_vma) == 80, "struct xckpt_vma");
 _Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
 _Static_assert(sizeof(struct xckpt_timer) == 56, "struct xckpt_timer");
-_Static_assert(sizeof(struct xckpt_file) == 96, "struct xckpt_file");
+_Static_assert(sizeof(struct xckpt_file) == 104, "struct xckpt_file");
 _Static_assert(sizeof(struct xckpt_fd) == 16, "struct xckpt_fd");
 
 /* Entry @i of a table whose entries the writer made @entry_size bytes long. */
@@ -227,6 +227,8 @@ static int take_open_files(struct notes *n, const struct note *note,
 		f->pos = raw.pos;
 		f->dev = raw.dev;
 		f->ino = raw.ino;
+		f->uid = raw.uid;
+		f->gid = raw.gid;
 		f->rdev = raw.rdev;
 		f->size = raw.file_size;
 		f->readers = raw.readers;

@@ -127,7 +127,7 @@ struct open_file {
 	 */
 	const char *data;
 	uint64_t data_size; /* bytes there */
-	uint32_t uid, gid; /* of a file with data */
+	uint32_t uid, gid; /* of the file; not of each in images of older versions: 0 */
 	uint32_t capacity; /* of a pipe, bytes; 0: unknown */
 	uint32_t *packets; /* sizes, 1 to PIPE_PACKET_MAX bytes, if its contents are packets */
 	size_t nr_packets;

@@ -178,6 +178,8 @@ void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 	f->path = get_string(r, o, "path");
 	f->flags = get_u32(r, o, "flags");
 	f->mode = get_u32(r, o, "mode");
+	f->uid = json_object_get(o, "uid") ? get_u32(r, o, "uid") : 0;
+	f->gid = json_object_get(o, "gid") ? get_u32(r, o, "gid") : 0;
 	f->pos = get_u64(r, o, "pos");
 	f->dev = get_u64(r, o, "dev");
 	f->ino = get_u64(r, o, "ino");
@@ -193,8 +195,6 @@ void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 	if (json_object_get(o, "data")) {
 		f->data = get_data_name(r, o, "data");
 		f->data_size = get_u64(r, o, "data_size");
-		f->uid = json_object_get(o, "uid") ? get_u32(r, o, "uid") : 0;
-		f->gid = json_object_get(o, "gid") ? get_u32(r, o, "gid") : 0;
 	}
 	if (is_pipe(f) && json_object_get(o, "packets"))
 		read_packets(r, o, f);
@@ -306,6 +306,8 @@ json_t *manifest_format_file(const struct open_file *f)
 	json_object_set_new(o, "path", json_bytes(f->path));
 	json_object_set_new(o, "flags", json_number(f->flags));
 	json_object_set_new(o, "mode", json_number(f->mode));
+	json_object_set_new(o, "uid", json_number(f->uid));
+	json_object_set_new(o, "gid", json_number(f->gid));
 	json_object_set_new(o, "pos", json_number(f->pos));
 	json_object_set_new(o, "dev", json_number(f->dev));
 	json_object_set_new(o, "ino", json_number(f->ino));
@@ -322,8 +324,6 @@ json_t *manifest_format_file(const struct open_file *f)
 	if (f->data) {
 		json_object_set_new(o, "data", json_string(f->data));
 		json_object_set_new(o, "data_size", json_number(f->data_size));
-		json_object_set_new(o, "uid", json_number(f->uid));
-		json_object_set_new(o, "gid", json_number(f->gid));
 	}
 	if (f->nr_packets && f->data)
 		json_object_set_new(o, "packets", manifest_format_packets(f));
