@@ -274,6 +274,11 @@ resume_error_stream() {
 		run sh -c "head -c $kind '$DIR/stream.tar' | TMPDIR='$IMAGES' qemu-resume --engine native -"
 		judge "a stream cut to $kind of $size bytes" '^qemu-resume: '
 	done
+	printf '#!/bin/sh\nexec sleep 6\n' >"$DIR/slow-qemu"
+	chmod +x "$DIR/slow-qemu"
+	run sh -c "TMPDIR='$IMAGES' qemu-resume --engine qemu --qemu '$DIR/slow-qemu' - \
+		<'$DIR/stream.tar' & sleep 4; kill -TERM \$!; wait \$!"
+	judge 'told to end when the stream has been read' '^qemu-resume: '
 	run sh -c "head -c 100000 /dev/urandom | TMPDIR='$IMAGES' qemu-resume --engine native -"
 	judge 'noise as a stream' '^qemu-resume: '
 	for kind in absolute dotdot symlink hardlink device; do

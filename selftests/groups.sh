@@ -137,12 +137,14 @@ resume_session() {
 	rm -rf "$image"
 }
 
-# One of them is an orphan, that is a child of the init of their namespace.
+# One of them is an orphan of a session below: a child of the init of their namespace.
 group_killed() {
-	local a b pid image=$DIR/killed
-	tickers 'tick a; (tick b); wait'
+	local a b pid image=$DIR/killed outer
+	tickers 'export -f tick; export DIR; setsid bash -c "tick a; (tick b); wait" "$0" & wait'
 	a=$(pid_of a) b=$(pid_of b)
-	xckpt-dump -q --session "$SESSION" -o "$image" --kill
+	outer=$SESSION
+	SESSION=$(ps -o sid= -p "$a" | tr -d ' ')
+	xckpt-dump -q -p "$outer" -p "$b" -o "$image" --kill
 	wait_for 20 eval "! alive '$a' && ! alive '$b'"
 	qemu-resume --engine native "$image" </dev/null >"$DIR/resumed" 2>&1 9<&- &
 	pid=$!
