@@ -55,7 +55,8 @@ static ssize_t write_at(int out, const char *bytes, size_t len, uint64_t to)
 static int copy_range(int in, uint64_t from, int out, uint64_t to, uint64_t len)
 {
 	while (len) {
-		ssize_t n = pread(in, piece, len < CONTENTS_PIECE ? len : CONTENTS_PIECE, (off_t)from);
+		ssize_t n =
+			pread(in, piece, len < CONTENTS_PIECE ? len : CONTENTS_PIECE, (off_t)from);
 
 		if (n <= 0) {
 			errno = n ? errno : EIO; /* it has become shorter */

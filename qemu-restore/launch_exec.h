@@ -8,7 +8,8 @@
 struct launch_files {
 	int restorer, restart;
 	int exe; /* the program's own, or -1; in the child only */
-	int elf; /* in the child only: the restart ELF, where an engine opens it by its number, or -1 */
+	int elf; /* in the child only: the restart ELF, where an engine opens it by its number, or
+		    -1 */
 	const char *cover; /* where the restart ELF is to be seen, or "" */
 	char *made; /* what cover_prepare() made for that */
 	unsigned int failures; /* tries that came to nothing: what they told was told */

@@ -95,7 +95,7 @@ trixie_amd64() {
 	on_host host-trixie trixie "$SELFTESTS/move.sh" resume native "${movable[@]}"
 	on_host host-qemu trixie "$SELFTESTS/move.sh" resume qemu
 	in_vm trixie-stream '--suite trixie' \
-		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh" \
+		"$(run "$IN/move.sh stream native" "$IN/move.sh stream qemu" "$IN/observe.sh" "$IN/limits.sh" \
 			"$IN/groups.sh" "$IN/files.sh" "$IN/sysv.sh" "$IN/terminal.sh" "$IN/stat.sh" "$RESUME dump")"
 	: >"$LOGS/images-ready"
 	in_vm trixie-errors '--suite trixie --mem 3072' \

@@ -152,9 +152,13 @@ group_killed() {
 	go_on 'a tree with an orphan is resumed' a b
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null || true
-	result "$(wait_for 20 eval '[ -z "$(resumed_pids)" ]' && echo 0 || echo 1)" \
+	result "$(wait_for 20 nobody_left && echo 0 || echo 1)" \
 		'and is killed when qemu-resume is' "$(resumed_pids)"
 	rm -rf "$image"
+}
+
+nobody_left() {
+	[ -z "$(resumed_pids)" ]
 }
 
 # Of those below qemu-resume $1 (without: of all), as they see themselves; SESSION must be theirs.

@@ -22,7 +22,8 @@
 #define SOMEBODY 1234 /* as root: whose they are */
 
 static struct {
-	int removed, again, empty, never, mapped, folder, sealed, future, partly, shm, path, link, temporary;
+	int removed, again, empty, never, mapped, folder, sealed, future, partly, shm, path, link,
+		temporary;
 	int script;
 } fd;
 static char *future, *named, *middle, *own, *page;

@@ -84,7 +84,7 @@ static int run(struct dump *d)
 static void summarize(const struct dump *d)
 {
 	size_t nr = d->img.nr_processes;
-	char bytes[32], frozen[32], remark[160], sysv[160], line[1024];
+	char bytes[32], frozen[32], remark[256], sysv[160], line[1024];
 	int n;
 
 	n = snprintf(line, sizeof(line),
@@ -112,6 +112,7 @@ static void clean_up(struct dump *d)
 		close(d->mount_fd);
 	if (d->session_fd >= 0)
 		close(d->session_fd);
+	limits_forget(d);
 	target_close(d);
 	store_abort(d);
 	arena_free(&d->priv.arena);

@@ -81,6 +81,7 @@ struct dump {
 	bool frozen;
 	uint32_t mode; /* of the last freeze */
 	struct xckpt_freeze freeze;
+	bool is_near; /* its memory's limit: nothing may be made of it twice */
 	struct xckpt_snapshot snapshot;
 	uint64_t xfeatures;
 	struct xckpt_task *tasks;
@@ -123,6 +124,7 @@ bool target_is_pid(const struct dump *d); /* one tree, by its root */
 int session_open(struct dump *d);
 /* 0, an errno, or ECANCELED when a signal is to end the dump */
 int session_command(struct dump *d, unsigned long command, void *arg);
+struct xckpt_freeze session_freeze_args(const struct dump *d, uint32_t mode);
 int session_freeze(struct dump *d, uint32_t mode);
 int session_tasks(struct dump *d);
 /* Of what is read while frozen: after the last byte. */
@@ -140,8 +142,21 @@ const char *comm_of(int pid, char *buf);
 int snapshot_take(struct dump *d);
 /* Whether all contents outlive the thaw, and the group need not be held for them. */
 bool snapshot_outlives(const struct dump *d);
-/* What was read while frozen, and why, as an end of the summary; @buf has 160 bytes. */
+/* What was read while frozen, and why, as an end of the summary; @buf has 256 bytes. */
 const char *snapshot_remark(const struct dump *d, char *buf);
+
+/*
+ * limits.c: has the group room for the pages that it writes to while its snapshot is read?
+ * limits_find(): before it is frozen, what its roots tell. limits_watch(): from now on hold
+ * it as soon as there is little; limits_end() lets it go.
+ */
+void limits_find(struct dump *d);
+bool limits_are_near(void);
+void limits_watch(struct dump *d);
+void limits_end(struct dump *d);
+void limits_forget(struct dump *d);
+bool limits_held(void); /* it was */
+const char *limits_reason(char *buf); /* of that, or of limits_are_near(); @buf has 128 bytes */
 
 /* capture.c: what only the frozen group tells (1: threads moved meanwhile); then everything else */
 int capture_frozen(struct dump *d);

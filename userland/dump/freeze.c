@@ -141,21 +141,28 @@ static int freeze_failed(const struct dump *d, int error)
 	return fail("cannot freeze %s: %s", object, strerror(error));
 }
 
-int session_freeze(struct dump *d, uint32_t mode)
+struct xckpt_freeze session_freeze_args(const struct dump *d, uint32_t mode)
 {
 	bool roots = d->opt.target == XCKPT_TARGET_TREE;
-	int error;
 
-	d->freeze = (struct xckpt_freeze){
-		.size = sizeof(d->freeze),
+	return (struct xckpt_freeze){
+		.size = sizeof(struct xckpt_freeze),
 		.target = d->opt.target,
-		.mode = d->mode = mode,
+		.mode = mode,
 		.target_fd = d->nr_fds ? d->fds[0] : 0,
 		.timeout_ms = d->opt.timeout_ms,
 		.target_fds = roots && d->nr_fds > 1 ? (uintptr_t)(d->fds + 1) : 0,
 		.nr_target_fds = roots ? (uint32_t)d->nr_fds - 1 : 0,
 		.target_id = d->opt.id,
 	};
+}
+
+int session_freeze(struct dump *d, uint32_t mode)
+{
+	int error;
+
+	d->mode = mode;
+	d->freeze = session_freeze_args(d, mode);
 	d->froze_at_ns = now_ns();
 	error = session_command(d, XCKPT_IOCTL_FREEZE, &d->freeze);
 	if (error)

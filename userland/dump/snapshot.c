@@ -18,6 +18,12 @@ static bool stays_frozen(const struct dump *d)
 	return d->opt.kill || d->opt.leave_stopped;
 }
 
+/* Or its memory is read while it stands still. */
+static bool is_cloned(const struct dump *d)
+{
+	return !stays_frozen(d) && !d->is_near;
+}
+
 bool snapshot_outlives(const struct dump *d)
 {
 	return !stays_frozen(d) && !d->snapshot.out_nr_uncloned;
@@ -46,7 +52,7 @@ static int capture_group(struct dump *d)
 	d->snapshot = (struct xckpt_snapshot){
 		.size = sizeof(d->snapshot),
 		.flags = (d->opt.thin ? XCKPT_SNAPSHOT_THIN : 0) |
-			 (stays_frozen(d) ? XCKPT_SNAPSHOT_FROZEN : 0) |
+			 (is_cloned(d) ? 0 : XCKPT_SNAPSHOT_FROZEN) |
 			 (must_stay(d) ? 0 : XCKPT_SNAPSHOT_THAW),
 	};
 	/* nothing that can wait comes before this: the group stands still */
@@ -113,6 +119,8 @@ int snapshot_take(struct dump *d)
 {
 	uint32_t mode = stays_frozen(d) ? XCKPT_MODE_STRICT : d->opt.mode;
 
+	limits_find(d);
+	d->is_near = limits_are_near();
 	for (int i = 0; i < (d->unread ? READING_ATTEMPTS : ATTEMPTS); i++) {
 		int ret = attempt(d, mode);
 
@@ -150,18 +158,24 @@ const char *snapshot_remark(const struct dump *d, char *buf)
 	};
 	const struct xckpt_snapshot *s = &d->snapshot;
 	const char *reason = why[XCKPT_UNCLONED_NONE];
-	char others[32] = " was";
+	char others[32] = " was", limit[128];
 
+	if (limits_held()) {
+		snprintf(buf, 256, "; held while it was read (%s)", limits_reason(limit));
+		return buf;
+	}
 	if (!s->out_nr_uncloned)
 		return "";
 	if (s->out_uncloned == XCKPT_UNCLONED_ASKED)
-		reason = d->opt.kill ? "as --kill needs it" : "as --leave-stopped needs it";
+		reason = d->opt.kill		? "as --kill needs it"
+			 : d->opt.leave_stopped ? "as --leave-stopped needs it"
+						: limits_reason(limit);
 	else if (s->out_uncloned < sizeof(why) / sizeof(why[0]))
 		reason = why[s->out_uncloned];
 	if (s->out_nr_uncloned > 1)
 		snprintf(others, sizeof(others), " and %u other%s were", s->out_nr_uncloned - 1,
 			 s->out_nr_uncloned > 2 ? "s" : "");
-	snprintf(buf, 160, "; pid %d%s read while frozen (%s)", s->out_uncloned_pid, others,
+	snprintf(buf, 256, "; pid %d%s read while frozen (%s)", s->out_uncloned_pid, others,
 		 reason);
 	return buf;
 }

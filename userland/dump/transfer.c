@@ -210,7 +210,15 @@ static int copy_rest(struct dump *d, struct stream *stream)
 
 static int copy_all(struct dump *d, struct stream *stream)
 {
-	if ((d->nr_contents && copy_contents(d, stream)) || copy_cores(d, stream) || interrupted)
+	int ret;
+
+	if (d->nr_contents && copy_contents(d, stream))
+		return -1;
+	if (!d->frozen)
+		limits_watch(d);
+	ret = copy_cores(d, stream);
+	limits_end(d);
+	if (ret || interrupted)
 		return -1;
 	if (d->frozen && session_undisturbed(d))
 		return -1;
