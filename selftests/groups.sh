@@ -140,6 +140,7 @@ resume_session() {
 # One of them is an orphan of a session below: a child of the init of their namespace.
 group_killed() {
 	local a b pid image=$DIR/killed outer
+	# shellcheck disable=SC2016
 	tickers 'export -f tick; export DIR; setsid bash -c "tick a; (tick b); wait" "$0" & wait'
 	a=$(pid_of a) b=$(pid_of b)
 	outer=$SESSION
