@@ -178,18 +178,38 @@ static int refuse(const struct plan *plan, bool force)
 	return ret;
 }
 
-/* What the program will miss; of interest only if it runs. */
+/* What comes after "pid 42: ". */
+static const char *without_pid(const char *text)
+{
+	int skip = 0;
+
+	sscanf(text, "pid %*d: %n", &skip);
+	return text + skip;
+}
+
+static bool is_same_but_pid(const struct issue *a, const struct issue *b)
+{
+	return a->warning == b->warning && a->forceable == b->forceable &&
+	       !strcmp(without_pid(a->text), without_pid(b->text));
+}
+
+/* What the program will miss; of interest only if it runs. What many miss is told once. */
 static void tell_warnings(const struct plan *plan)
 {
-	size_t i;
+	size_t i, j, others;
+	char more[64];
 
 	for (i = 0; i < plan->nr_issues; i++) {
 		const struct issue *issue = &plan->issues[i];
 
-		if (issue->warning)
-			warn("%s", issue->text);
-		else if (issue->forceable)
-			warn("forced: %s", issue->text);
+		for (j = 0; j < i && !is_same_but_pid(&plan->issues[j], issue); j++)
+			;
+		if (j < i || (!issue->warning && !issue->forceable))
+			continue;
+		for (others = 0, j = i + 1; j < plan->nr_issues; j++)
+			others += is_same_but_pid(&plan->issues[j], issue);
+		snprintf(more, sizeof(more), others ? " (the same of %zu more)" : "", others);
+		warn("%s%s%s", issue->warning ? "" : "forced: ", issue->text, more);
 	}
 }
 
