@@ -243,7 +243,30 @@ TEST(out_of_memory_in_read_of_a_snapshot)
 static int workers[64]; /* descriptors of their fail-nth */
 static int nr_workers;
 
-/* The clone is made by one of the kernel's worker threads. */
+static int open_worker(pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fail-nth", tid);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static void set_workers(int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", nth);
+
+	for (int i = 0; i < nr_workers; i++)
+		ASSERT(pwrite(workers[i], text, (size_t)len, 0) == len || errno == ESRCH);
+}
+
+static void forget_workers(void)
+{
+	while (nr_workers)
+		close(workers[--nr_workers]);
+}
+
+/* The clone is made by one of the kernel's worker threads, which come and go. */
 static void find_workers(void)
 {
 	struct dirent *entry;
@@ -258,8 +281,10 @@ static void find_workers(void)
 		fd = atoi(entry->d_name) ? open(path, O_RDONLY) : -1;
 		if (fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 &&
 		    !strncmp(name, "kworker/", 8))
-			workers[nr_workers++] = open_fail_nth(atoi(entry->d_name));
+			workers[nr_workers++] = open_worker(atoi(entry->d_name));
 		close(fd);
+		if (nr_workers && workers[nr_workers - 1] < 0)
+			nr_workers--;
 	}
 	closedir(proc);
 	ASSERT(nr_workers);
@@ -273,15 +298,14 @@ TEST(out_of_memory_in_the_clone)
 	int failed = 0;
 
 	dump.pidfd = pidfd(dump.pid);
-	find_workers();
 	for (int nth = 1; nth < CLONE_NTH_MAX; nth++) {
 		dump.fd = session();
 		ASSERT(!do_freeze(&dump));
-		for (int i = 0; i < nr_workers; i++)
-			set_nth(workers[i], nth);
+		find_workers();
+		set_workers(nth);
 		EXPECT(!snapshot(dump.fd, 0, &s));
-		for (int i = 0; i < nr_workers; i++)
-			set_nth(workers[i], 0);
+		set_workers(0);
+		forget_workers();
 		EXPECT(s.out_uncloned ==
 		       (s.out_nr_uncloned ? XCKPT_UNCLONED_MEMORY : XCKPT_UNCLONED_NONE));
 		failed += s.out_nr_uncloned != 0;
