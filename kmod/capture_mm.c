@@ -88,6 +88,8 @@ static void add_vma_note(struct capture *capture, struct mapping *mappings, unsi
 
 		if (mappings[i].file)
 			name = capture_path(capture, &mappings[i].file->f_path);
+		if (capture->core->segments[i].store)
+			mappings[i].vma.flags |= XCKPT_VMA_COPIED;
 		if (name)
 			mappings[i].vma.path_off = notes_string(notes, name);
 		if (!notes->err)

@@ -198,6 +198,7 @@ enum xckpt_vma_kind {
 #define XCKPT_VMA_SEALED	(1u << 20)	/* mseal(2) */
 #define XCKPT_VMA_SEQUENTIAL	(1u << 21)	/* MADV_SEQUENTIAL */
 #define XCKPT_VMA_RANDOM	(1u << 22)	/* MADV_RANDOM */
+#define XCKPT_VMA_COPIED	(1u << 23)	/* of its contents there was a copy at the freeze */
 
 struct xckpt_vma {
 	__u64 start, end;	/* page-aligned; the n-th entry is the n-th PT_LOAD */

@@ -248,6 +248,7 @@ void capture_forget(struct dump *d)
 		if (d->img.processes[i].core_fd >= 0)
 			close(d->img.processes[i].core_fd);
 	close_contents(d);
+	release_mapped(d);
 	d->img = (struct image){ 0 };
 	d->priv.manifest.nr_processes = 0;
 	d->nr_threads = 0;
@@ -274,5 +275,7 @@ int capture(struct dump *d)
 	if (count_unsupported(d))
 		return -1;
 	image_unsupported(&d->img, note_unsupported, d);
+	if (hold_mapped(d))
+		return -1;
 	return d->opt.thin ? describe_mapped(d) : 0;
 }

@@ -196,8 +196,12 @@ static int read_small(struct dump *d, const struct content *c)
 		ssize_t n = pread(c->fd, (char *)b.data + got, b.size - got, (off_t)got);
 
 		if (n <= 0) {
-			errno = n ? errno : ENODATA; /* somebody else has cut it */
-			return open_failed(c->path);
+			if (n)
+				return open_failed(c->path);
+			return fail(
+				"cannot read %s, which goes into the image: somebody has cut it "
+				"meanwhile (dump again)",
+				c->path);
 		}
 		got += (size_t)n;
 	}
@@ -213,6 +217,8 @@ static int read_all_small(struct dump *d)
 	for (size_t i = 0; i < d->nr_contents; i++)
 		if (read_small(d, &d->contents[i]))
 			return -1;
+	if (check_contents(d))
+		return -1;
 	close_contents(d);
 	return 0;
 }

@@ -38,6 +38,13 @@ struct content {
 	const struct open_file *file; /* NULL: it is System V shared memory */
 };
 
+/* A file whose pages a core shows. */
+struct mapped_file {
+	const struct image_process *process; /* one that has it mapped */
+	const struct segment *segment; /* there */
+	int fd; /* O_PATH, or -1 */
+};
+
 /* One of the descriptors of an open file. */
 struct holder {
 	const struct image_process *process; /* NULL: it is only mapped */
@@ -95,6 +102,8 @@ struct dump {
 	size_t nr_buffers;
 	struct content *contents;
 	size_t nr_contents;
+	struct mapped_file *mapped; /* changed.c */
+	size_t nr_mapped;
 	bool sysv; /* there is System V IPC that it might use */
 	const char *unread; /* of a terminal: why it cannot be taken as it is now, and the remedy */
 	size_t nr_sysv_left; /* of that, root's that nobody here made or used */
@@ -187,6 +196,11 @@ int capture_contents(struct dump *d);
 /* @c.fd becomes ours even on failure. */
 int add_content(struct dump *d, struct content c);
 void close_contents(struct dump *d);
+/* changed.c: what cores show of files must be what it was at the freeze. */
+int hold_mapped(struct dump *d);
+int check_mapped(const struct dump *d); /* all cores have been read */
+void release_mapped(struct dump *d);
+int check_contents(const struct dump *d); /* the same of files that go to files/ */
 /* The path that a line of an inotify's fdinfo is about, "" when it has none; NULL: no memory. */
 const char *watch_path(struct dump *d, const char *line);
 /* sysv.c: is there System V IPC that the group might use? -1 after one line on stderr */

@@ -23,7 +23,8 @@ int read_failed(const struct checksum_copy *c)
 		return -1; /* main() tells of the interrupt */
 	if (!p)
 		return fail("cannot read what goes into %s of the image: %s", c->name,
-			    strerror(c->error));
+			    c->error == ENODATA ? "its file was cut meanwhile (dump again)"
+						: strerror(c->error));
 	if (c->error == ESTALE || c->error == ESRCH)
 		return fail("cannot read the memory of pid %d (%s): it ended during the dump",
 			    p->info.pid, p->info.comm);
@@ -118,7 +119,7 @@ static int copy_contents(struct dump *d, struct stream *stream)
 			.stop = &interrupted,
 		};
 	ret = copy_files(d, stream, copies, d->nr_contents);
-	if (ret || session_undisturbed(d))
+	if (ret || check_contents(d) || session_undisturbed(d))
 		return -1;
 	close_contents(d);
 	return snapshot_outlives(d) ? session_thaw(d, 0) : 0;
@@ -218,7 +219,7 @@ static int copy_all(struct dump *d, struct stream *stream)
 		limits_watch(d);
 	ret = copy_cores(d, stream);
 	limits_end(d);
-	if (ret || interrupted)
+	if (ret || interrupted || check_mapped(d))
 		return -1;
 	if (d->frozen && session_undisturbed(d))
 		return -1;

@@ -25,6 +25,8 @@ struct spec_segment {
 	const char *path;
 	uint64_t data_from, data_to; /* bytes of the contents that are not zero */
 	uint64_t pgoff;
+	uint64_t ino, file_size; /* 0: made up, none */
+	int64_t mtime_ns;
 };
 
 struct spec {

@@ -58,6 +58,30 @@ kill -TERM $dumper; wait $dumper; [ $? = 143 ]; check $? "SIGTERM"
 says "interrupted" && nothing_left; check $? "$(cat "$work/err")"
 [ $((SECONDS - start)) -lt 9 ]; check $? "at once"
 
+# changing COMMAND...: what is done to a mapped file while its pages are read
+changing() {
+	echo hello >"$work/mapped"
+	: >"$work/log"
+	FAKE_MAPPED=$work/mapped FAKE_SLOW_READ=1 dump -q -o "$work/img" & dumper=$!
+	while kill -0 $dumper 2>/dev/null && ! grep -q contents "$work/log"; do sleep 0.1; done
+	"$@" "$work/mapped"
+	wait $dumper
+}
+overwrite() { printf j | dd of="$1" conv=notrunc status=none; }
+for change in "truncate -s 0" touch overwrite; do
+	# shellcheck disable=SC2086 # words
+	changing $change; [ $? = 1 ] && says "$work/mapped was changed meanwhile" && nothing_left
+	check $? "a mapped file, $change: $(cat "$work/err")"
+	rm -rf "$work/img"
+done
+for change in true "chmod 600" rm; do
+	# shellcheck disable=SC2086 # words
+	changing $change; check $? "a mapped file that holds the same, $change: $(cat "$work/err")"
+	rm -rf "$work/img"
+done
+FAKE_COPIED=1 changing overwrite; check $? "one that was open for writing, and copied: $(cat "$work/err")"
+rm -rf "$work/img"
+
 FAKE_DISTURBED=2 dump --kill -o "$work/img"; [ $? = 1 ] && says "2 of its threads were woken or killed" && nothing_left && ! grep -q kill "$work/log"
 check $? "threads that moved"
 

@@ -15,6 +15,9 @@
  *   FAKE_UNCLONED=N   memory is not cloned for that reason
  *   FAKE_STUCK=1      who is to be killed or stopped cannot be
  *   FAKE_SLOW=1       a signal can come before the core is there
+ *   FAKE_MAPPED=FILE  they have it mapped; what it holds is not looked at
+ *   FAKE_COPIED=1     and was copied at the freeze
+ *   FAKE_SLOW_READ=1  it can change before their memory is read
  *   FAKE_IMAGE=PATH   "early" is logged when this is not there at a kill or stop
  *   FAKE_LOG=FILE     takes one line per step: freeze[-MODE][ TARGET], snapshot[-frozen],
  *                     core, contents (of a core, when first read), thaw, kill, stop
@@ -124,8 +127,11 @@ static int look(int fd, size_t end)
 			continue;
 		if (!frozen && !cloned)
 			return refuse(ESTALE);
-		if (__atomic_exchange_n(&cores[i].head, SIZE_MAX, __ATOMIC_RELAXED) < SIZE_MAX)
+		if (__atomic_exchange_n(&cores[i].head, SIZE_MAX, __ATOMIC_RELAXED) < SIZE_MAX) {
 			note("contents");
+			if (setting("FAKE_SLOW_READ"))
+				sleep(2);
+		}
 	}
 	return 0;
 }
@@ -140,6 +146,22 @@ ssize_t __wrap_splice(int in, off64_t *from, int out, off64_t *to, size_t len, u
 	if (from && look(in, (size_t)*from + len))
 		return -1;
 	return __real_splice(in, from, out, to, len, flags);
+}
+
+/* In the place of a library. */
+static void map_file(struct spec_segment *s)
+{
+	const char *path = getenv("FAKE_MAPPED");
+	struct stat st;
+
+	if (!path || stat(path, &st))
+		return;
+	s->path = path;
+	if (setting("FAKE_COPIED"))
+		s->flags |= XCKPT_VMA_COPIED;
+	s->ino = st.st_ino;
+	s->file_size = (uint64_t)st.st_size;
+	s->mtime_ns = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
 }
 
 static void note_freeze(const struct xckpt_freeze *f)
@@ -269,6 +291,7 @@ static int do_core(struct xckpt_core *c)
 		return refuse(ENOENT);
 	note("core");
 	memcpy(segments, plain_spec.segments, sizeof(segments));
+	map_file(&segments[2]);
 	segments[3] = (struct spec_segment){ 0x20000000, 0x20000000 + (64ul << 30),
 					     64ul << 30, XCKPT_VMA_ANON,
 					     3,		 NULL,

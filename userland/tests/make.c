@@ -58,14 +58,16 @@ static void put_vma_note(struct bytes *b, const struct spec *spec)
 					 .end = s->end,
 					 .flags = s->flags,
 					 .kind = s->kind,
-					 .pgoff = s->pgoff };
+					 .pgoff = s->pgoff,
+					 .file_size = s->file_size,
+					 .file_mtime_ns = s->mtime_ns };
 
 		if (s->path) {
 			vma.path_off = (uint32_t)(sizeof(head) + spec->nr_segments * sizeof(vma) +
 						  strings.len);
 			put_bytes(&strings, s->path, strlen(s->path) + 1);
 			vma.dev = 1;
-			vma.ino = i + 1;
+			vma.ino = s->ino ? s->ino : i + 1;
 		}
 		put_bytes(&desc, &vma, sizeof(vma));
 	}
