@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +143,26 @@ static int freeze_failed(const struct dump *d, int error)
 	return fail("cannot freeze %s: %s", object, strerror(error));
 }
 
+/* ^Z, or a word to a terminal that does not take it now, must not stop us: all others stand. */
+static sigset_t before_stops;
+
+static void hold_stops(void)
+{
+	sigset_t stops;
+
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTSTP);
+	sigaddset(&stops, SIGTTIN);
+	sigaddset(&stops, SIGTTOU);
+	pthread_sigmask(SIG_BLOCK, &stops, &before_stops);
+}
+
+/* One that came takes its effect now. */
+static void let_stop(void)
+{
+	pthread_sigmask(SIG_SETMASK, &before_stops, NULL);
+}
+
 struct xckpt_freeze session_freeze_args(const struct dump *d, uint32_t mode)
 {
 	bool roots = d->opt.target == XCKPT_TARGET_TREE;
@@ -163,8 +185,11 @@ int session_freeze(struct dump *d, uint32_t mode)
 
 	d->mode = mode;
 	d->freeze = session_freeze_args(d, mode);
+	hold_stops();
 	d->froze_at_ns = now_ns();
 	error = session_command(d, XCKPT_IOCTL_FREEZE, &d->freeze);
+	if (error)
+		let_stop();
 	if (error)
 		return error == ECANCELED ? -1 : freeze_failed(d, error);
 	d->frozen = true;
@@ -287,6 +312,7 @@ void session_thawed(struct dump *d)
 {
 	d->frozen = false;
 	d->frozen_ns += now_ns() - d->froze_at_ns;
+	let_stop();
 }
 
 int session_thaw(struct dump *d, uint32_t flags)

@@ -18,6 +18,7 @@ static int store_fail(const struct dump *d, const char *name, int error)
 {
 	const char *remedy = error == ENOSPC   ? " (choose a place with more room, or -o -)"
 			     : error == EDQUOT ? " (the user's quota is used up)"
+			     : error == EFBIG  ? " (see ulimit -f)"
 					       : "";
 
 	return fail("cannot write %s%s%s: %s%s", d->opt.output, name ? "/" : "", name ? name : "",

@@ -9,8 +9,9 @@
 extern volatile sig_atomic_t interrupted;
 
 /*
- * From here on SIGINT, SIGTERM, SIGHUP and SIGQUIT set @interrupted and let
- * system calls return EINTR; SIGPIPE is ignored, so that writers get EPIPE.
+ * From here on SIGINT, SIGTERM and what else would end the tool set @interrupted and let
+ * system calls return EINTR; SIGPIPE and SIGXFSZ are ignored, so that writers get EPIPE
+ * and EFBIG. Within another interrupt_catch() neither this nor its release does anything.
  */
 void interrupt_catch(void);
 /* As before interrupt_catch(); a signal that came takes its effect now. */

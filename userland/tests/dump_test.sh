@@ -52,11 +52,30 @@ FAKE_IMAGE=$work/img dump --leave-stopped -o "$work/img/" && cmds "freeze-strict
 rm -rf "$work/img"
 
 start=$SECONDS
-FAKE_SLOW=1 xckpt-dump-fake -p $victim -o "$work/img" 2>"$work/err" & dumper=$!
-until grep -q slow "$work/log"; do sleep 0.1; done
+slow() { # OPTION...: begins a dump, until it waits
+	: >"$work/log"
+	FAKE_SLOW=1 xckpt-dump-fake -p $victim -o "$work/img" "$@" 2>"$work/err" & dumper=$!
+	until grep -q slow "$work/log"; do sleep 0.1; done
+}
+slow
 kill -TERM $dumper; wait $dumper; [ $? = 143 ]; check $? "SIGTERM"
 says "interrupted" && nothing_left; check $? "$(cat "$work/err")"
 [ $((SECONDS - start)) -lt 9 ]; check $? "at once"
+for signal in XCPU ALRM USR1 USR2; do
+	slow
+	kill -$signal $dumper; wait $dumper; [ $? = $((128 + $(kill -l $signal))) ] && says "interrupted" && nothing_left
+	check $? "SIG$signal: $(cat "$work/err")"
+done
+FAKE_FSIZE=1000000 dump -q -o "$work/img"; [ $? = 1 ] && says "File too large (see ulimit -f)" && nothing_left
+check $? "no file may be so large: $(cat "$work/err")"
+slow --leave-stopped
+for signal in TSTP TTIN TTOU; do
+	kill -$signal $dumper; sleep 0.2; grep -q "^State:.*T" /proc/$dumper/status; [ $? = 1 ]; check $? "SIG$signal while all stand does not stop it"
+done
+for ((i = 0; i < 100; i++)); do grep -q "^State:.*T" /proc/$dumper/status && break; sleep 0.1; done
+grep -qx stop "$work/log" && [ -d "$work/img" ]; check $? "but then"
+kill -CONT $dumper; wait $dumper; check $? "and it ends: $(cat "$work/err")"
+rm -rf "$work/img"
 
 # changing COMMAND...: what is done to a mapped file while its pages are read
 changing() {

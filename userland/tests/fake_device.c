@@ -18,6 +18,7 @@
  *   FAKE_MAPPED=FILE  they have it mapped; what it holds is not looked at
  *   FAKE_COPIED=1     and was copied at the freeze
  *   FAKE_SLOW_READ=1  it can change before their memory is read
+ *   FAKE_FSIZE=N      from the cores on no file may have more bytes
  *   FAKE_IMAGE=PATH   "early" is logged when this is not there at a kill or stop
  *   FAKE_LOG=FILE     takes one line per step: freeze[-MODE][ TARGET], snapshot[-frozen],
  *                     core, contents (of a core, when first read), thaw, kill, stop
@@ -34,6 +35,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -283,6 +285,7 @@ static int do_core(struct xckpt_core *c)
 	struct spec_segment segments[4];
 	struct spec spec = plain_spec;
 	uint64_t size, mib = (uint64_t)setting("FAKE_MIB") << 20;
+	struct rlimit limit;
 	struct bytes head;
 	struct stat st;
 	size_t i;
@@ -327,6 +330,9 @@ static int do_core(struct xckpt_core *c)
 	free(head.data);
 	fstat(c->out_fd, &st);
 	c->out_data_bytes = (uint64_t)st.st_blocks * 512;
+	limit.rlim_cur = limit.rlim_max = (rlim_t)setting("FAKE_FSIZE");
+	if (limit.rlim_cur)
+		setrlimit(RLIMIT_FSIZE, &limit);
 	return 0;
 }
 
