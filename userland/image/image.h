@@ -269,7 +269,8 @@ const char *image_build_id(const struct image *img, const struct segment *s);
  * Unpack a tar stream (as xckpt-dump -o - writes it) from @fd into a new
  * directory under @tmpdir and return its name (malloc'ed), or NULL after one
  * line on stderr and with nothing left behind. A truncated or hostile stream
- * (absolute names, "..", links, devices) is an error.
+ * (absolute names, "..", links, devices) is an error. A signal that ends the caller before
+ * it has removed the directory leaves it behind: interrupt_catch() before, and release after.
  */
 char *image_receive(int fd, const char *tmpdir);
 

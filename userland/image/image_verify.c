@@ -2,6 +2,7 @@
 /* Contents against the manifest's checksums, by several threads, and out to who loads them. */
 #include "checksum.h"
 #include "image_priv.h"
+#include "interrupt.h"
 #include "report.h"
 
 #include <errno.h>
@@ -280,6 +281,11 @@ static void *verify_worker(void *ctx)
 
 		if (i >= v->nr_blocks)
 			break;
+		if (interrupted) {
+			if (!atomic_exchange(&v->failed, true))
+				fail("%s: interrupted", action(v->img));
+			break;
+		}
 		if (check_block(v, &v->blocks[i], &w))
 			v->failed = true;
 	}
@@ -323,7 +329,8 @@ static int open_files(struct verify *v)
 			continue;
 		/* the image's own descriptor may be older than what has that name now */
 		v->fds[i] = p ? fcntl(p->core_fd, F_DUPFD_CLOEXEC, 0)
-			      : openat(v->img->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+			      : openat(v->img->dir_fd, name,
+				       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		if (v->fds[i] < 0)
 			return fail("%s: cannot open %s: %s", action(v->img), name,
 				    strerror(errno));

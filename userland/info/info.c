@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* xckpt-info: what is in an image. */
 #include "info.h"
+#include "interrupt.h"
 #include "report.h"
 #include "version.h"
 
@@ -61,8 +62,11 @@ static int show(const struct request *req, const struct info *info)
 	} else {
 		print_text(info);
 	}
-	if (fflush(stdout) || ferror(stdout))
+	if (fflush(stdout) || ferror(stdout)) {
+		if (interrupted || errno == EPIPE)
+			return -1; /* nobody wants to know any more */
 		return fail("cannot write to standard output: %s", strerror(errno));
+	}
 	return 0;
 }
 
@@ -125,13 +129,14 @@ static int show_stream(const struct request *req)
 
 	if (isatty(STDIN_FILENO))
 		return fail("cannot read an image from standard input: it is a terminal");
+	/* from before there is something to remove until it is */
+	interrupt_catch();
 	dir = image_receive(STDIN_FILENO, getenv("TMPDIR"));
-	if (!dir)
-		return -1;
-	ret = show_image(req, dir);
-	if (image_remove(dir))
+	ret = dir ? show_image(req, dir) : -1;
+	if (dir && image_remove(dir))
 		ret = fail("cannot remove %s: %s", dir, strerror(errno));
 	free(dir);
+	interrupt_release();
 	return ret;
 }
 
