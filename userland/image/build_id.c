@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What tells one build of a program or library from another. */
 #include "build_id.h"
+#include "checksum.h"
 
 #include <gelf.h>
 #include <stdbool.h>
@@ -25,6 +26,23 @@ static bool find_note(Elf_Data *data, char *hex)
 	return false;
 }
 
+/* A file that anybody may have made: no room is made for more than a build has. */
+#define NOTES_MAX ((uint64_t)1 << 20)
+
+/* More sections than its header has room for would be as many as it likes to tell. */
+static bool is_credible(int fd)
+{
+	Elf64_Ehdr eh;
+	const Elf32_Ehdr *small = (const Elf32_Ehdr *)&eh;
+
+	if (read_at(fd, &eh, sizeof(eh), 0) != sizeof(eh) ||
+	    memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0)
+		return false;
+	if (eh.e_ident[EI_CLASS] == ELFCLASS64)
+		return eh.e_phnum != PN_XNUM && (eh.e_shnum || !eh.e_shoff);
+	return small->e_phnum != PN_XNUM && (small->e_shnum || !small->e_shoff);
+}
+
 void build_id_read(int fd, char hex[BUILD_ID_ROOM])
 {
 	bool found = false;
@@ -33,11 +51,14 @@ void build_id_read(int fd, char hex[BUILD_ID_ROOM])
 	Elf *elf;
 
 	hex[0] = 0;
+	if (!is_credible(fd))
+		return;
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF && elf_getphdrnum(elf, &nr) == 0)
 		for (size_t i = 0; i < nr && !found; i++)
-			if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE)
+			if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE &&
+			    ph.p_filesz <= NOTES_MAX)
 				found = find_note(elf_getdata_rawchunk(elf, (int64_t)ph.p_offset,
 								       ph.p_filesz, ELF_T_NHDR),
 						  hex);

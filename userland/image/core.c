@@ -85,6 +85,9 @@ static int check_header(int fd, const struct core_place *at, uint64_t size, Elf6
 		return damaged(at, "unknown ELF version");
 	if (eh->e_ehsize != sizeof(Elf64_Ehdr) || eh->e_phentsize != sizeof(Elf64_Phdr))
 		return damaged(at, "wrong size of an ELF header");
+	/* libelf makes room for as many as a section that is none may tell */
+	if (eh->e_shoff && !eh->e_shnum)
+		return damaged(at, "more section headers than a core has");
 	if (eh->e_phnum == PN_XNUM) {
 		if (eh->e_shentsize != sizeof(Elf64_Shdr) || eh->e_shoff < sizeof(*eh))
 			return damaged(at, "no section header to count the program headers");

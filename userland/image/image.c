@@ -49,14 +49,54 @@ static int open_dir(struct image_priv *priv, const char *path, const char **core
 	return fd >= 0 ? fd : fail("%s: %s", priv->action, strerror(errno));
 }
 
-/* Every file that the manifest names is there and has its size; nothing is named twice. */
-static int check_sizes(const struct image *img, const struct image_priv *priv)
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp((*(const struct manifest_file *const *)a)->name,
+		      (*(const struct manifest_file *const *)b)->name);
+}
+
+/* Where find_sum() looks; each file once. */
+static int sort_sums(struct image_priv *priv)
 {
 	const struct manifest *m = &priv->manifest;
 
+	priv->sums = arena_alloc(&priv->arena, m->nr_sums, sizeof(*priv->sums));
+	if (!priv->sums)
+		return -1;
+	for (size_t i = 0; i < m->nr_sums; i++)
+		priv->sums[i] = &m->sums[i];
+	if (m->nr_sums)
+		qsort(priv->sums, m->nr_sums, sizeof(*priv->sums), compare_names);
+	for (size_t i = 1; i < m->nr_sums; i++)
+		if (compare_names(&priv->sums[i - 1], &priv->sums[i]) == 0)
+			return fail("%s: " MANIFEST_NAME
+				    " is damaged: it has %s twice (copy the image again)",
+				    priv->action, priv->sums[i]->name);
+	return 0;
+}
+
+static const struct manifest_file *find_sum(const struct image_priv *priv, const char *name)
+{
+	struct manifest_file key = { .name = name };
+	const struct manifest_file *wanted = &key, **found;
+
+	found = priv->manifest.nr_sums ? bsearch(&wanted, priv->sums, priv->manifest.nr_sums,
+						 sizeof(*priv->sums), compare_names)
+				       : NULL;
+	return found ? *found : NULL;
+}
+
+/* Every file that the manifest names is there and has its size. */
+static int check_sizes(const struct image *img, const struct image_priv *priv)
+{
+	const struct manifest *m = &priv->manifest;
+	struct stat st;
+
+	/* nor is it a link to what is elsewhere */
+	if (!fstatat(img->dir_fd, MANIFEST_FILES, &st, AT_SYMLINK_NOFOLLOW) && !S_ISDIR(st.st_mode))
+		return fail("%s: " MANIFEST_FILES " is not a directory", priv->action);
 	for (size_t i = 0; i < m->nr_sums; i++) {
 		const struct manifest_file *f = &m->sums[i];
-		struct stat st;
 
 		if (fstatat(img->dir_fd, f->name, &st, AT_SYMLINK_NOFOLLOW)) {
 			if (errno == ENOENT)
@@ -77,14 +117,6 @@ static int check_sizes(const struct image *img, const struct image_priv *priv)
 				    priv->action, f->name, (intmax_t)st.st_size, f->size);
 	}
 	return 0;
-}
-
-static const struct manifest_file *find_sum(const struct manifest *m, const char *name)
-{
-	for (size_t i = 0; i < m->nr_sums; i++)
-		if (strcmp(m->sums[i].name, name) == 0)
-			return &m->sums[i];
-	return NULL;
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -126,7 +158,7 @@ static int check_files(struct image *img, struct image_priv *priv)
 				    " is damaged: two open files have the id %" PRIu32
 				    " (copy the image again)",
 				    priv->action, f->id);
-		sum = f->data ? find_sum(m, f->data) : NULL;
+		sum = f->data ? find_sum(priv, f->data) : NULL;
 		if (f->data && (!sum || sum->size != f->data_size))
 			return fail("%s: " MANIFEST_NAME
 				    " is damaged: %s has no or another size (copy the image again)",
@@ -165,7 +197,7 @@ static int open_process(struct image *img, struct image_priv *priv,
 	struct core_files files;
 	int fd;
 
-	if (!find_sum(&priv->manifest, mp->core))
+	if (!find_sum(priv, mp->core))
 		return fail("%s: " MANIFEST_NAME " is damaged: it has no checksums of %s",
 			    priv->action, mp->core);
 	fd = openat(img->dir_fd, mp->core, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -293,7 +325,7 @@ static int fill(struct image *img, struct image_priv *priv, const char *path)
 	img->nr_xstate = m->nr_xstate;
 	if (core && check_member(priv, core))
 		return -1;
-	if (check_sizes(img, priv) || check_files(img, priv))
+	if (sort_sums(priv) || check_sizes(img, priv) || check_files(img, priv))
 		return -1;
 	if (open_processes(img, priv))
 		return -1;

@@ -11,6 +11,7 @@ struct image_priv {
 	struct arena arena;
 	struct manifest manifest;
 	const char *action; /* "cannot use /x/img" */
+	const struct manifest_file **sums; /* of the manifest, by name */
 };
 
 static inline const struct manifest *image_manifest(const struct image *img)

@@ -17,6 +17,10 @@
 #define XSAVE_HEADER_END 576
 #define XSAVE_LIMIT (1 << 20)
 
+/* An entry of a table takes no more than so many times the bytes of its text. */
+#define ROOM_FACTOR 16
+#define ROOM_MIN ((size_t)64 << 10)
+
 void manifest_bad(struct reading *r, const char *key, const char *what)
 {
 	if (!r->bad)
@@ -116,6 +120,11 @@ json_t *get_array(struct reading *r, const json_t *o, const char *key, size_t si
 		manifest_bad(r, key, "is missing or no array");
 		return NULL;
 	}
+	if (json_array_size(array) > r->room / size) {
+		manifest_bad(r, key, "has more entries than it tells of");
+		return NULL;
+	}
+	r->room -= json_array_size(array) * size;
 	room = arena_alloc(r->arena, json_array_size(array), size);
 	if (!room) {
 		r->bad = true;
@@ -311,6 +320,8 @@ static int check_checksum(struct reading *r, json_t *o)
 	if (!text)
 		return fail("%s: out of memory", r->action);
 	ok = checksum_buffer(text, strlen(text)) == sum;
+	/* nothing that is true takes more */
+	r->room = ROOM_MIN + strlen(text) * ROOM_FACTOR;
 	free(text);
 	if (!ok)
 		return fail("%s: " MANIFEST_NAME

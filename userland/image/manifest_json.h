@@ -11,6 +11,7 @@ struct reading {
 	const char *action;
 	struct arena *arena;
 	bool bad; /* reported already */
+	size_t room; /* bytes that its tables may still take */
 };
 
 /* Report, once, that the member @key is not what it has to be. */

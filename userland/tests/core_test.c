@@ -106,6 +106,30 @@ static void test_truncated(bool xnum)
 	close(fd);
 }
 
+/* As many section headers as one that is none tells. */
+static void test_sections(void)
+{
+	struct arena arena = { 0 };
+	struct image_process p;
+	Elf64_Ehdr eh;
+	const char *said;
+	int fd = memory_file(), ret;
+
+	core_write(fd, &plain_spec);
+	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh))
+		err(1, "pread");
+	eh.e_shoff = sizeof(eh);
+	eh.e_shnum = 0;
+	if (pwrite(fd, &eh, sizeof(eh), 0) != sizeof(eh))
+		err(1, "pwrite");
+	quiet_begin();
+	ret = try_read(fd, &arena, &p);
+	said = quiet_end();
+	check(ret && strstr(said, "more section headers"), "section headers: '%s'", said);
+	arena_free(&arena);
+	close(fd);
+}
+
 static uint64_t seed = 0x9e3779b97f4a7c15;
 
 static uint64_t next_random(void)
@@ -325,6 +349,7 @@ int main(void)
 	test_segments();
 	test_timers();
 	test_other();
+	test_sections();
 	test_flipped();
 	return check_end();
 }

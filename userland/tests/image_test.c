@@ -338,6 +338,18 @@ static void test_build_id(void)
 		err(1, "memfd");
 	build_id_read(fd, id);
 	check(!id[0], "none where it does not fit");
+	elf.nh.n_descsz = 4;
+	elf.ph.p_filesz = 2 << 20;
+	if (pwrite(fd, &elf, sizeof(elf), 0) != sizeof(elf) || ftruncate(fd, 4 << 20))
+		err(1, "memfd");
+	build_id_read(fd, id);
+	check(!id[0], "none among more notes than a build has");
+	elf.ph.p_filesz = sizeof(elf) - offsetof(typeof(elf), nh);
+	elf.eh.e_shoff = 1 << 20;
+	if (pwrite(fd, &elf, sizeof(elf), 0) != sizeof(elf))
+		err(1, "memfd");
+	build_id_read(fd, id);
+	check(!id[0], "none where sections tell how many they are");
 	close(fd);
 }
 

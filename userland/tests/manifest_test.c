@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Open files in the manifest: what is written is read, and what nobody wrote is refused. */
 #include "common.h"
+#include "checksum.h"
 #include "manifest.h"
 
 #include <err.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,8 +256,43 @@ static void test_hostile_terminals(void)
 	refused(&f, "\"master\" is not that of a terminal", "a file as a slave");
 }
 
+/* Many entries of a few bytes each would take room for many of hundreds. */
+static void test_many(void)
+{
+	struct arena arena = { 0 };
+	struct open_file file = all[0];
+	char *path = in_scratch("group.json"), sum[32], *text;
+	struct manifest m;
+	const char *said;
+	json_t *o, *many;
+	int dir, ret;
+
+	round_trip(&file, 1, &arena, &m);
+	o = json_load_file(path, 0, NULL);
+	many = json_array();
+	for (int i = 0; i < 100000; i++)
+		json_array_append_new(many, json_integer(0));
+	json_object_set_new(o, "files", many);
+	json_object_del(o, "checksum");
+	text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+	snprintf(sum, sizeof(sum), "%016" PRIx64, checksum_buffer(text, strlen(text)));
+	json_object_set_new(o, "checksum", json_string(sum));
+	if (json_dump_file(o, path, 0))
+		errx(1, "%s", path);
+	dir = open(scratch(), O_RDONLY | O_DIRECTORY);
+	quiet_begin();
+	ret = manifest_read(dir, "cannot use it", &arena, &m);
+	said = quiet_end();
+	check(ret && strstr(said, "\"files\" has more entries"), "many entries: '%s'", said);
+	close(dir);
+	free(text);
+	json_decref(o);
+	arena_free(&arena);
+}
+
 int main(void)
 {
+	test_many();
 	test_round_trip();
 	test_hostile();
 	test_hostile_terminals();
