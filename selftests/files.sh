@@ -236,5 +236,45 @@ locked_files() {
 	runs 'and that can be had again' $'first\nsecond\nthird' $'began\nsecond'
 }
 
+# Was there a copy of what FILE holds at the freeze? XCKPT_VMA_COPIED.
+is_copied() { # FILE
+	xckpt-info --verify --json "$IMAGE" | python3 -c '
+import json, sys
+print(*(int(str(m["flags"]), 0) >> 23 & 1 for p in json.load(sys.stdin)["processes"] for m in p["mappings"]
+        if m.get("path") == sys.argv[1]))' "$1"
+}
+
+# A program that runs on has noticed nothing, in a mount namespace of its own.
+undisturbed() {
+	local facts
+	rm -rf "$IMAGE" "$DIR/go"
+	cd /
+	unshare --mount sh -c "mount -t tmpfs none /mnt && exec python3 '$SELFTESTS/undisturbed.py' '$DIR/go' /mnt" \
+		</dev/null >"$DIR/out" 2>&1 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	wait_for 30 grep -q ready "$DIR/out" || die "the program does not start: $(<"$DIR/out")"
+	xckpt-dump -q -p "$PID" -o "$IMAGE" --with-files 2>"$DIR/err" || true
+	: >"$DIR/go"
+	wait "$PID" || true
+	[ -e "$IMAGE/group.json" ] || die "no image: $(<"$DIR/err") $(<"$DIR/out")"
+	result "$(grep -qx "signals 0 events b'' lease True position 7" "$DIR/out" && echo 0 || echo 1)" \
+		'no lease is broken, no event made, no signal sent' "$(<"$DIR/out")"
+	facts=$(python3 -c '
+import json, sys
+files = [f for f in json.load(open(sys.argv[1]))["files"] if "watches" in f.get("event", f)]
+for f in files:
+    e = f.get("event", f)
+    print(e.get("unread", 0), *(w["path"] for w in e["watches"]))' "$IMAGE/group.json" | sort | tr '\n' ' ')
+	result "$([ "$facts" = '0 /mnt 0 /mnt/deep/names ' ] && echo 0 || echo 1)" \
+		'what is watched, as the program has it mounted' "$facts $(<"$DIR/err")"
+	result "$(grep -qx leased "$IMAGE"/files/* && echo 0 || echo 1)" 'what is leased is packed' \
+		"$(ls -l "$IMAGE/files")"
+	facts="$(is_copied /mnt/written) $(is_copied /mnt/still)"
+	result "$([ "$facts" = '1 0' ] && echo 0 || echo 1)" \
+		'only of what is open for writing there is a copy' "$facts"
+}
+
 load_module
-tap_main changed_files packed_files undone_files streamed_files mapped_paths mapped_files locked_files
+tap_main changed_files packed_files undone_files streamed_files mapped_paths mapped_files locked_files \
+	undisturbed

@@ -127,16 +127,16 @@ static int list_processes(struct dump *d)
 	while (i < d->nr_tasks) {
 		struct manifest_process *mp = &m->processes[m->nr_processes++];
 		const struct xckpt_task *leader = &d->tasks[i];
-		int live = 0; /* a thread that is */
+		bool live = false;
 
 		mp->pid = leader->pid;
 		mp->state = state_name(leader->state);
 		for (; i < d->nr_tasks && d->tasks[i].pid == mp->pid; i++)
-			if (!live && has_registers(d->tasks[i].state))
-				live = d->tasks[i].tid;
+			live |= has_registers(d->tasks[i].state);
+		mp->mounts = d->mounts_of[leader - d->tasks];
 		if (live)
 			mp->core = arena_printf(arena, "%d.core", mp->pid);
-		if (live ? !mp->core || find_mounts(d, mp, live) : add_ended(d, mp, leader))
+		if (live ? !mp->core : add_ended(d, mp, leader))
 			return -1;
 	}
 	return 0;
@@ -216,12 +216,15 @@ static int capture_state(struct dump *d)
 {
 	int ret;
 
-	if (capture_cores(d) || find_holders(d) || find_names(d))
+	if (capture_cores(d) || find_holders(d))
 		return -1;
+	count_unread(d);
 	/* first, since all the rest may be for nothing */
 	ret = capture_terminals(d);
 	if (ret)
 		return ret;
+	if (find_names(d))
+		return -1;
 	if (capture_pipes(d) || capture_events(d) || capture_locks(d) || capture_sysv(d) ||
 	    capture_contents(d))
 		return -1;
@@ -254,8 +257,6 @@ void capture_forget(struct dump *d)
 	d->nr_threads = 0;
 	d->nr_buffers = 0;
 	d->priv.manifest.sysv = (struct sysv_ipc){ 0 };
-	d->mounts = NULL;
-	d->nr_mounts = 0;
 	d->data_bytes = 0;
 }
 

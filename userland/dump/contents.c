@@ -54,7 +54,7 @@ int add_content(struct dump *d, struct content c)
 }
 
 /* Several descriptions of one file have the same contents. */
-static int add_file(struct dump *d, struct open_file *f, int fd)
+static int add_file(struct dump *d, struct open_file *f, int fd, bool borrowed)
 {
 	struct content *same = same_content(d, f);
 
@@ -66,17 +66,41 @@ static int add_file(struct dump *d, struct open_file *f, int fd)
 	}
 	f->data = arena_printf(&d->priv.arena, MANIFEST_FILES "/file-%u", f->id);
 	f->data_size = f->size;
-	return add_content(d, (struct content){ f->data, f->size, fd, f->path, f });
+	return add_content(d, (struct content){ f->data, f->size, fd, f->path, f, borrowed });
 }
 
 static int open_failed(const char *path)
 {
+	if (errno == EBUSY)
+		return fail("cannot read %s, which goes into the image: somebody has a write lease "
+			    "on it, which that would break (dump again when it is over)",
+			    path);
 	return fail("cannot read %s, which goes into the image: %s", path, strerror(errno));
+}
+
+static bool is_readable(const struct open_file *f)
+{
+	return !(f->flags & (X86_O_PATH | X86_O_DIRECT)) &&
+	       (f->flags & X86_O_ACCMODE) != X86_O_WRONLY;
+}
+
+/*
+ * To open it breaks a write lease that the group has, and is an event for whoever watches
+ * it: then rather by the group's own description, though no holes can be found by that.
+ */
+static int open_content(const struct dump *d, const struct open_file *f, bool *borrowed)
+{
+	bool gently = has_write_lease(d, f->dev, f->ino) || (d->watches && !is_nameless(f));
+	int fd = gently && is_readable(f) ? holder_duplicate(d, f) : -1;
+
+	*borrowed = fd >= 0;
+	return fd >= 0 ? fd : holder_reopen(d, f);
 }
 
 static int consider(struct dump *d, struct open_file *f)
 {
 	bool nameless = is_nameless(f), packed = d->opt.with_files && is_written(f);
+	bool borrowed;
 	int fd;
 
 	if (!nameless && !packed && strncmp(f->path, "/dev/shm/", 9) != 0)
@@ -86,11 +110,11 @@ static int consider(struct dump *d, struct open_file *f)
 	/* what is mapped as a whole is in a core */
 	if (nameless && (!f->size || image_whole_mapping(&d->img, f)))
 		return 0;
-	fd = holder_reopen(d, f);
+	fd = open_content(d, f, &borrowed);
 	if (fd < 0) /* without its contents a nameless one is told of as not resumable */
 		return nameless ? 0 : open_failed(f->path);
 	if (nameless || (packed && !is_pseudo_file(fd)) || is_shm(f, fd))
-		return add_file(d, f, fd);
+		return add_file(d, f, fd, borrowed);
 	close(fd);
 	return 0;
 }
@@ -98,7 +122,7 @@ static int consider(struct dump *d, struct open_file *f)
 /* What is to be known of one without a name, beside its contents. */
 static int look_at_nameless(struct dump *d, struct open_file *f)
 {
-	int fd = holder_reopen(d, f), seals;
+	int fd = holder_look(d, f), seals;
 	struct statfs fs;
 
 	if (fd < 0)
@@ -135,6 +159,7 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 	struct open_file *f;
 	char path[96];
 	struct stat st;
+	bool borrowed;
 	int fd;
 
 	if (!wants_mapping(d, s))
@@ -144,12 +169,14 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", live_tid(d, p),
 		 (unsigned long long)s->start, (unsigned long long)s->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	borrowed = false;
+	fd = f && d->holders[f - d->img.files].process
+		     ? open_content(d, f, &borrowed)
+		     : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st))
-		return fail("cannot read %s, which is mapped at %llx and goes into the image: %s",
-			    s->path, (unsigned long long)s->start, strerror(errno));
+		return open_failed(s->path);
 	if (f) /* it is open, too, but not to be written to */
-		return add_file(d, f, fd);
+		return add_file(d, f, fd, borrowed);
 	f = &d->img.files[d->img.nr_files++];
 	m->nr_files = d->img.nr_files;
 	*f = (struct open_file){
@@ -165,7 +192,7 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 		.mtime_ns = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec,
 	};
 	if (d->opt.with_files || is_shm(f, fd))
-		return add_file(d, f, fd);
+		return add_file(d, f, fd, false);
 	close(fd);
 	d->img.nr_files--;
 	m->nr_files--;

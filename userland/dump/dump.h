@@ -36,6 +36,7 @@ struct content {
 	int fd;
 	const char *path; /* for people */
 	const struct open_file *file; /* NULL: it is System V shared memory */
+	bool borrowed; /* @fd is the group's own description: its position must not be moved */
 };
 
 /* A file whose pages a core shows. */
@@ -104,13 +105,16 @@ struct dump {
 	size_t nr_contents;
 	struct mapped_file *mapped; /* changed.c */
 	size_t nr_mapped;
+	bool watches; /* somebody in the group has inotify */
 	bool sysv; /* there is System V IPC that it might use */
 	const char *unread; /* of a terminal: why it cannot be taken as it is now, and the remedy */
 	size_t nr_sysv_left; /* of that, root's that nobody here made or used */
 	struct mounts *mounts; /* mounts.c: in namespaces other than the dumper's */
 	size_t nr_mounts;
-	int mount_fd; /* watches.c: of the file system @mount_dev */
+	int *mounts_of; /* by the first task of each process: the number of its namespace */
+	int mount_fd; /* watches.c: of the file system @mount_dev, as @mount_process has it */
 	unsigned int mount_dev;
+	const struct image_process *mount_process;
 
 	struct store store;
 	_Atomic uint64_t bytes_read;
@@ -172,22 +176,32 @@ int capture_frozen(struct dump *d);
 void capture_forget(struct dump *d); /* to begin anew */
 int capture(struct dump *d);
 bool has_registers(uint32_t state); /* enum xckpt_task_state */
-/* mounts.c: in which mount namespace @p, whose @tid lives, has its paths; what that is worth */
-int find_mounts(struct dump *d, struct manifest_process *p, int tid);
+/*
+ * mounts.c: in which mount namespaces paths are, looked at while all are frozen, since they
+ * may mount something else; what that is worth
+ */
+int find_mounts(struct dump *d);
 int judge_mounts(const struct dump *d);
+bool shares_mounts(int pid, int tid); /* has this thread the dumper's mount namespace? */
 /* files.c: open files that processes share */
 int merge_files(struct dump *d, const struct core_files *files);
 /* holders.c: where to ask for them */
 int find_holders(struct dump *d);
 int live_tid(const struct dump *d, const struct image_process *p);
-/* A description of our own of the same file, for reading; or the very same one. -1 and errno. */
+/*
+ * A description of our own of the same file, for reading; the very same one; or that if it can
+ * be had, for what does not move its position. -1 and errno.
+ */
 int holder_reopen(const struct dump *d, const struct open_file *f);
 int holder_duplicate(const struct dump *d, const struct open_file *f);
+int holder_look(const struct dump *d, const struct open_file *f);
+bool has_write_lease(const struct dump *d, uint64_t dev, uint64_t ino); /* somebody in the group */
 FILE *holder_info(const struct holder *h); /* its fdinfo; NULL and errno */
 /* names.c: files are known by a name that they have */
 int find_names(struct dump *d);
 /* One file for each kind of what only an open file knows, read while all are frozen. */
 int capture_pipes(struct dump *d);
+void count_unread(struct dump *d); /* of inotify: before anything is opened that it may watch */
 int capture_events(struct dump *d);
 int capture_terminals(struct dump *d); /* 1: not now, as d->unread tells */
 int capture_locks(struct dump *d);
@@ -201,8 +215,11 @@ int hold_mapped(struct dump *d);
 int check_mapped(const struct dump *d); /* all cores have been read */
 void release_mapped(struct dump *d);
 int check_contents(const struct dump *d); /* the same of files that go to files/ */
-/* The path that a line of an inotify's fdinfo is about, "" when it has none; NULL: no memory. */
-const char *watch_path(struct dump *d, const char *line);
+/*
+ * The path that a line of an inotify's fdinfo is about, "" when it has none, and whether a
+ * symbolic link has it.
+ */
+const char *watch_path(struct dump *d, const struct holder *h, const char *line, bool *link);
 /* sysv.c: is there System V IPC that the group might use? -1 after one line on stderr */
 int sysv_is_there(struct dump *d);
 /* What was taken of it, as a part of the summary; @buf has 160 bytes. */

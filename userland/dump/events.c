@@ -82,28 +82,30 @@ static int take_entry(struct dump *d, struct event_state *e, const char *line)
 	return 0;
 }
 
-static int take_watch(struct dump *d, struct event_state *e, const char *line)
+static int take_watch(struct dump *d, const struct holder *h, struct event_state *e,
+		      const char *line)
 {
 	struct inotify_watch watch = { 0 };
 	struct inotify_watch *more;
-	struct stat st;
+	bool link = false;
 
 	if (sscanf(line, "inotify wd:%x ino:%*x sdev:%*x mask:%" SCNx32, (unsigned int *)&watch.wd,
 		   &watch.mask) != 2)
 		return 0;
-	watch.path = watch_path(d, line);
+	watch.path = watch_path(d, h, line, &link);
 	/* a link that is watched itself: nobody shows that it was not to be followed */
-	if (watch.path && watch.path[0] && lstat(watch.path, &st) == 0 && S_ISLNK(st.st_mode))
+	if (link)
 		watch.mask |= IN_DONT_FOLLOW;
 	more = arena_grow(&d->priv.arena, e->watches, e->nr_watches, sizeof(watch));
-	if (!watch.path || !more)
+	if (!more)
 		return -1;
 	e->watches = more;
 	e->watches[e->nr_watches++] = watch;
 	return 0;
 }
 
-static int take_line(struct dump *d, struct event_state *e, const char *line)
+static int take_line(struct dump *d, const struct holder *h, struct event_state *e,
+		     const char *line)
 {
 	const char *v;
 
@@ -133,7 +135,7 @@ static int take_line(struct dump *d, struct event_state *e, const char *line)
 	case EVENT_POLL:
 		return take_entry(d, e, line);
 	case EVENT_WATCHES:
-		return take_watch(d, e, line);
+		return take_watch(d, h, e, line);
 	case EVENT_PROCESS:
 		if ((v = value_of(line, "Pid")))
 			e->pid = atoi(v) > 0 ? inner_pid(d, atoi(v)) : atoi(v);
@@ -155,14 +157,13 @@ static int read_info(struct dump *d, const struct holder *h, struct open_file *f
 		return fail("cannot tell what %s of pid %d (fd %d) is: %s", f->path,
 			    h->process->info.pid, h->fd, strerror(errno));
 	while (!ret && getline(&line, &room, info) > 0)
-		ret = take_line(d, &f->event, line);
+		ret = take_line(d, h, &f->event, line);
 	free(line);
 	fclose(info);
 	return ret;
 }
 
-/* Events that wait in its queue can neither be looked at nor put back. */
-static void count_unread(struct dump *d, struct open_file *f)
+static void count_events(const struct dump *d, struct open_file *f)
 {
 	int fd = holder_duplicate(d, f), bytes = 0;
 
@@ -172,6 +173,21 @@ static void count_unread(struct dump *d, struct open_file *f)
 	f->event.unread = (uint64_t)bytes;
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Events that wait in a queue can neither be looked at nor put back. */
+void count_unread(struct dump *d)
+{
+	d->watches = false;
+	for (size_t i = 0; i < d->img.nr_files; i++) {
+		struct open_file *f = &d->img.files[i];
+
+		if (f->kind != FILE_ANON_INODE || !d->holders[i].process ||
+		    kind_of(f->path) != EVENT_WATCHES)
+			continue;
+		d->watches = true;
+		count_events(d, f);
+	}
 }
 
 static int compare_watches(const void *a, const void *b)
@@ -282,7 +298,6 @@ static int capture_event(struct dump *d, const struct holder *h, struct open_fil
 	} else if (e->kind == EVENT_WATCHES) {
 		if (e->nr_watches)
 			qsort(e->watches, e->nr_watches, sizeof(*e->watches), compare_watches);
-		count_unread(d, f);
 	}
 	return 0;
 }

@@ -42,11 +42,29 @@ static const struct holder *holder_of(const struct dump *d, const struct open_fi
 	return &d->holders[f - d->img.files];
 }
 
+bool has_write_lease(const struct dump *d, uint64_t dev, uint64_t ino)
+{
+	for (size_t i = 0; i < d->img.nr_files; i++) {
+		const struct open_file *f = &d->img.files[i];
+
+		if (f->dev != dev || f->ino != ino)
+			continue;
+		for (size_t j = 0; j < f->nr_locks; j++)
+			if (f->locks[j].kind == LOCK_LEASE && f->locks[j].exclusive)
+				return true;
+	}
+	return false;
+}
+
 int holder_reopen(const struct dump *d, const struct open_file *f)
 {
 	const struct holder *h = holder_of(d, f);
 	char path[96];
 
+	if (has_write_lease(d, f->dev, f->ino)) {
+		errno = EBUSY; /* that would break it */
+		return -1;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", h->process->outer_pid, h->tid,
 		 h->fd);
 	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -65,6 +83,14 @@ int holder_duplicate(const struct dump *d, const struct open_file *f)
 	close(pidfd);
 	errno = error;
 	return fd;
+}
+
+/* To open and close an end of a pipe may be a signal to who has it, and is an event. */
+int holder_look(const struct dump *d, const struct open_file *f)
+{
+	int fd = f->flags & X86_O_PATH ? -1 : holder_duplicate(d, f);
+
+	return fd >= 0 ? fd : holder_reopen(d, f);
 }
 
 FILE *holder_info(const struct holder *h)

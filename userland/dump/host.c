@@ -127,12 +127,14 @@ static int add_mapped(struct dump *d, const struct image_process *p, const struc
 	struct manifest *m = &d->priv.manifest;
 	struct manifest_mapped *f = &m->mapped[m->nr_mapped++];
 	char path[96], id[BUILD_ID_ROOM];
+	bool leased;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, p->outer_pid,
 		 s->start, s->end);
-	fd = open_if_mapped(path, s);
-	if (fd < 0)
+	leased = has_write_lease(d, s->vma.dev, s->vma.ino); /* to open it would break that */
+	fd = leased ? -1 : open_if_mapped(path, s);
+	if (fd < 0 && !leased)
 		fd = open_if_mapped(s->path, s);
 	f->path = s->path;
 	f->size = s->vma.file_size;

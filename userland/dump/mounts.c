@@ -158,22 +158,52 @@ static int compare_mounts(struct dump *d, int pid, int tid, const struct stat *s
 	return add_mounts(d, &m);
 }
 
-int find_mounts(struct dump *d, struct manifest_process *p, int tid)
+bool shares_mounts(int pid, int tid)
 {
 	struct stat own, st;
 	char path[96];
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/ns/mnt", p->pid, tid);
-	p->mounts = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/ns/mnt", pid, tid);
+	return stat(path, &st) || stat("/proc/thread-self/ns/mnt", &own) ||
+	       (st.st_dev == own.st_dev && st.st_ino == own.st_ino);
+}
+
+/* By the number of its namespace, or of one like it. */
+static int find_namespace(struct dump *d, int pid, int tid, int *number)
+{
+	struct stat own, st;
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/ns/mnt", pid, tid);
 	if (stat(path, &st) || stat("/proc/thread-self/ns/mnt", &own) ||
 	    (st.st_dev == own.st_dev && st.st_ino == own.st_ino))
 		return 0;
 	for (size_t i = 0; i < d->nr_mounts; i++)
 		if (d->mounts[i].dev == st.st_dev && d->mounts[i].ino == st.st_ino) {
-			p->mounts = d->mounts[i].number;
+			*number = d->mounts[i].number;
 			return 0;
 		}
-	return compare_mounts(d, p->pid, tid, &st, &p->mounts);
+	return compare_mounts(d, pid, tid, &st, number);
+}
+
+int find_mounts(struct dump *d)
+{
+	d->mounts = NULL;
+	d->nr_mounts = 0;
+	d->mounts_of = arena_alloc(&d->priv.arena, d->nr_tasks, sizeof(*d->mounts_of));
+	if (!d->mounts_of)
+		return -1;
+	for (size_t i = 0; i < d->nr_tasks;) {
+		size_t first = i, live = d->nr_tasks;
+
+		for (; i < d->nr_tasks && d->tasks[i].pid == d->tasks[first].pid; i++)
+			if (live == d->nr_tasks && has_registers(d->tasks[i].state))
+				live = i;
+		if (live < d->nr_tasks &&
+		    find_namespace(d, d->tasks[live].pid, d->tasks[live].tid, &d->mounts_of[first]))
+			return -1;
+	}
+	return 0;
 }
 
 static const char *place_that_differs(const struct dump *d, int number)

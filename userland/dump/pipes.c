@@ -160,7 +160,7 @@ static int copy_pipe(struct dump *d, struct open_file *f, int fd, bool packets)
 /* Capacity and contents of the pipe whose reading end is @f. */
 static int read_pipe(struct dump *d, struct open_file *f, bool packets)
 {
-	int fd = holder_reopen(d, f), bytes = 0, capacity, ret = 0;
+	int fd = holder_look(d, f), bytes = 0, capacity, ret = 0;
 
 	if (fd < 0)
 		return fail("cannot open %s of the group: %s", f->path, strerror(errno));

@@ -94,12 +94,13 @@ static int attempt(struct dump *d, uint32_t mode)
 {
 	int ret;
 
-	if (session_freeze(d, mode) || session_tasks(d))
+	if (session_freeze(d, mode) || session_tasks(d) || find_mounts(d))
 		return -1;
 	ret = capture_group(d);
 	if (!ret && find_sysv(d))
 		return -1;
-	if (!ret && would_be_disturbed(d, d->snapshot.out_nr_uncloned)) {
+	/* files are opened once only: somebody may watch them */
+	if (!ret && would_be_disturbed(d, d->snapshot.out_nr_uncloned || d->opt.with_files)) {
 		if (session_thaw(d, 0))
 			return -1;
 		return attempt(d, XCKPT_MODE_STRICT);

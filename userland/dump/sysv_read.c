@@ -3,6 +3,7 @@
 #include "dump.h"
 #include "report.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -297,16 +298,29 @@ int sysv_read_limits(uint64_t limits[NR_SYSV_LIMITS])
 		       : 0;
 }
 
-/* The file of the mapping at @at: it is read without being attached, so not for long. */
-static int open_mapping(const void *at, uint64_t size)
+/*
+ * The file of the mapping at @at: it is read without being attached, so not for long. Where
+ * the mapping ends depends on the size of its pages.
+ */
+static int open_mapping(const void *at)
 {
-	uint64_t start = (uintptr_t)at;
-	char path[96];
+	DIR *dir = opendir("/proc/self/map_files");
+	const struct dirent *entry;
+	char start[32];
+	int fd = -1, error = ENOENT;
+	size_t len = (size_t)snprintf(start, sizeof(start), "%" PRIxPTR "-", (uintptr_t)at);
 
-	size = (size + IMAGE_PAGE_SIZE - 1) / IMAGE_PAGE_SIZE * IMAGE_PAGE_SIZE;
-	snprintf(path, sizeof(path), "/proc/self/map_files/%" PRIx64 "-%" PRIx64, start,
-		 start + size);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	if (!dir)
+		return -1;
+	while (fd < 0 && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, start, len) != 0)
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
+		error = errno;
+	}
+	closedir(dir);
+	errno = error;
+	return fd;
 }
 
 int sysv_open_segment(struct sysv_segment *segment)
@@ -317,7 +331,7 @@ int sysv_open_segment(struct sysv_segment *segment)
 
 	if (at == (void *)-1)
 		return unreadable("shared memory segment", segment->object.id);
-	fd = open_mapping(at, segment->size);
+	fd = open_mapping(at);
 	error = errno;
 	shmdt(at);
 	errno = error;

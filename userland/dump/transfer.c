@@ -116,6 +116,7 @@ static int copy_contents(struct dump *d, struct stream *stream)
 			.in_fd = d->contents[i].fd,
 			.out_fd = -1,
 			.size = d->contents[i].size,
+			.unsought = d->contents[i].borrowed,
 			.stop = &interrupted,
 		};
 	ret = copy_files(d, stream, copies, d->nr_contents);

@@ -59,6 +59,7 @@ struct checksum_copy {
 	const char *name;
 	int in_fd, out_fd;
 	uint64_t size;
+	bool unsought; /* all of it is data: to look for holes would move @in_fd's position */
 	struct data_map left_out; /* as if it were holes; the caller's */
 	const void *head; /* in the place of what the file begins with: whole pages */
 	size_t head_size;

@@ -56,7 +56,7 @@ static const struct data_range *range_at(const struct checksum_copy *c, uint64_t
 int64_t checksum_data(const struct checksum_copy *c, uint64_t pos, uint64_t end)
 {
 	for (;;) {
-		int64_t data = next_data(c->in_fd, pos, end);
+		int64_t data = c->unsought ? (int64_t)pos : next_data(c->in_fd, pos, end);
 		const struct data_range *r;
 
 		if (data < 0 || (uint64_t)data >= end)
@@ -70,7 +70,7 @@ int64_t checksum_data(const struct checksum_copy *c, uint64_t pos, uint64_t end)
 
 uint64_t checksum_hole(const struct checksum_copy *c, uint64_t pos, uint64_t end)
 {
-	uint64_t hole = next_hole(c->in_fd, pos, end);
+	uint64_t hole = c->unsought ? end : next_hole(c->in_fd, pos, end);
 	const struct data_range *r = range_at(c, pos);
 
 	return r && r->from < hole ? r->from : hole;
