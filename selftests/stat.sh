@@ -193,6 +193,11 @@ stat_watch() {
 	wait "$WATCH" || status=$?
 	result "$status" 'watch: ends well'
 	agree 'watch: each checkpoint of that process, and no other' "[r['pid'] for r in reports] == [$PID] * 2"
+	watch_start --watch
+	kill -TERM "$WATCH"
+	status=0
+	wait "$WATCH" || status=$?
+	result "$status" 'watch: ends as well when there was none' "status $status: $(<"$DIR/err")"
 	watch_start -p "$PID"
 	plain_dump "$PID"
 	status=0
@@ -200,6 +205,31 @@ stat_watch() {
 	result "$status" 'without --watch it ends after one'
 	stat_drops
 	kill -KILL "$other"
+	end_program
+}
+
+no_account_left() {
+	[[ $(bpftool map dump name threads; bpftool map dump name processes) != *'"key"'* ]]
+}
+
+# A command has ended, and what it left behind has a session.
+stat_outlived() {
+	local status=0
+	start_program pages 10
+	mkfifo "$DIR/outlived"
+	xckpt-stat -o "$DIR/report" -- sh -c \
+		"sleep 1000 3<>'$DIR/outlived' & xckpt-dump -q -p $PID -o - >'$DIR/outlived' & sleep 5; exit 3" 2>"$DIR/err" 9<&- &
+	WATCH=$!
+	STARTED+=("$WATCH")
+	wait_for 60 pgrep -x xckpt-dump >/dev/null
+	STARTED+=("$(pgrep -x xckpt-dump)" "$(pgrep -f '^sleep 1000$')")
+	sleep 10
+	result "$(alive "$WATCH" && echo 0 || echo 1)" 'outlived: it waits for the session' "$(<"$DIR/err")"
+	kill -TERM "$WATCH"
+	wait_for 10 has_ended "$WATCH" || kill -KILL "$WATCH"
+	wait "$WATCH" || status=$?
+	result $((status != 3)) 'outlived: and ends when it is told to' "status $status"
+	kill -KILL "${STARTED[-1]}" "${STARTED[-2]}" 2>/dev/null || true
 	end_program
 }
 
@@ -211,6 +241,9 @@ stat_drops() {
 	kill -CONT "$WATCH"
 	wait_for 20 has_lines "$DIR/json" 1 || echo null >"$DIR/json"
 	agree 'drops are counted' "reports[0]['overhead']['dropped_records'] > 0"
+	wait_for 20 no_account_left || true
+	result "$(no_account_left && echo 0 || echo 1)" 'drops: no account of a thread or process stays' \
+		"$(bpftool map dump name threads; bpftool map dump name processes)"
 	kill -TERM "$WATCH"
 	wait "$WATCH" || true
 }
@@ -261,6 +294,11 @@ stat_errors() {
 		xckpt-stat -- /none
 	refused 'a report that cannot be written' 'cannot write /none/x: No such file' 125 \
 		xckpt-stat -o /none/x -- true
+	echo before >"$DIR/report"
+	refused 'no probes can be attached' '^xckpt-stat: cannot ' 125 \
+		setpriv --bounding-set -sys_admin,-bpf,-perfmon xckpt-stat -o "$DIR/report" -- true
+	result "$([ "$(<"$DIR/report")" = before ] && echo 0 || echo 1)" \
+		'error: and a report from before stays' "$(<"$DIR/report")"
 	refused "the command's status" '^$' 7 xckpt-stat -- sh -c 'exit 7'
 	timeout --foreground 3 xckpt-stat -- sleep 600 >/dev/null 2>&1 || true
 	result "$(pgrep -x sleep -a | grep -q ' 600$' && echo 1 || echo 0)" \
@@ -272,5 +310,5 @@ stat_errors() {
 }
 
 load_module
-[ $# -gt 0 ] || set -- threads family memory cow watch killed errors
+[ $# -gt 0 ] || set -- threads family memory cow watch outlived killed errors
 tap_main "${@/#/stat_}"

@@ -53,18 +53,48 @@ static void add_born(struct checkpoint *c, int tid, const struct thread_sums *su
 	model_comm(thread->comm, comm);
 }
 
+/* All of @map's keys, at most @room; malloc'ed. */
+static int *list_keys(int map, size_t room, size_t *nr)
+{
+	int *keys = calloc(room, sizeof(*keys)), *before = NULL, key;
+
+	*nr = 0;
+	while (keys && *nr < room && bpf_map_get_next_key(map, before, &key) == 0) {
+		keys[*nr] = key;
+		before = &keys[(*nr)++];
+	}
+	return keys;
+}
+
+/* What is left in @map of @session, whose values begin with theirs: none may stay. */
+static void forget(int map, size_t room, uint32_t session)
+{
+	union {
+		uint32_t session;
+		struct thread_sums thread;
+		struct process_sums process;
+	} sums;
+	size_t nr;
+	int *keys = list_keys(map, room, &nr);
+
+	for (size_t i = 0; i < nr; i++)
+		if (!bpf_map_lookup_elem(map, &keys[i], &sums) && sums.session == session)
+			bpf_map_delete_elem(map, &keys[i]);
+	free(keys);
+}
+
+static void forget_session(struct probes *p, uint32_t session)
+{
+	forget(bpf_map__fd(p->maps.threads), MAX_THREADS, session);
+	forget(bpf_map__fd(p->maps.processes), MAX_PROCESSES, session);
+}
+
 static void collect_threads(int map, struct checkpoint *c)
 {
-	int *keys = calloc(MAX_THREADS, sizeof(*keys)), *before = NULL, key;
 	struct thread_sums sums;
-	size_t nr = 0;
+	size_t nr;
+	int *keys = list_keys(map, MAX_THREADS, &nr);
 
-	if (!keys)
-		return;
-	while (nr < MAX_THREADS && bpf_map_get_next_key(map, before, &key) == 0) {
-		keys[nr] = key;
-		before = &keys[nr++];
-	}
 	for (size_t i = 0; i < nr; i++) {
 		if (bpf_map_lookup_elem(map, &keys[i], &sums) || sums.session != c->session)
 			continue;
@@ -96,6 +126,8 @@ void collect(struct tracer *t, struct checkpoint *c)
 		read_account(&c->threads[i]);
 	collect_threads(bpf_map__fd(p->maps.threads), c);
 	collect_processes(bpf_map__fd(p->maps.processes), c);
+	/* of those whose records had no room */
+	forget_session(p, c->session);
 	if (bpf_map_delete_elem(bpf_map__fd(p->maps.sessions), &c->session) == 0)
 		__atomic_sub_fetch(&p->bss->windows, 1, __ATOMIC_RELAXED);
 	tracer_cost(t, &c->cost);
@@ -119,6 +151,7 @@ void collect_lost(struct tracer *t)
 				c->end_ns = c->thaw.end ? c->thaw.end : c->freeze.begin;
 			before = &key;
 		} else if (bpf_map_delete_elem(map, &key) == 0) {
+			forget_session(t->probes, key);
 			__atomic_sub_fetch(&t->probes->bss->windows, 1, __ATOMIC_RELAXED);
 		}
 	}

@@ -240,13 +240,14 @@ static struct thread_sums *current_sums(void)
 	struct thread_sums thread = { .pid = pid };
 	struct process_sums *process;
 
-	if (sums)
+	/* a number may have gone to another process's thread since */
+	if (sums && sums->pid == pid)
 		return sums;
 	process = bpf_map_lookup_elem(&processes, &pid);
 	if (!process)
 		return NULL;
 	thread.session = process->session;
-	if (bpf_map_update_elem(&threads, &tid, &thread, BPF_NOEXIST))
+	if (bpf_map_update_elem(&threads, &tid, &thread, BPF_ANY))
 		__sync_fetch_and_add(&dropped_sums, 1);
 	return bpf_map_lookup_elem(&threads, &tid);
 }
@@ -262,11 +263,12 @@ static int fault_begin(void)
 
 static __u64 fault_end(struct thread_sums **sums)
 {
-	__s32 tid = current_tid();
+	__u64 both = bpf_get_current_pid_tgid();
+	__s32 tid = (__s32)both, pid = both >> 32;
 	__u64 ns;
 
 	*sums = bpf_map_lookup_elem(&threads, &tid);
-	if (!*sums || !(*sums)->started_ns)
+	if (!*sums || (*sums)->pid != pid || !(*sums)->started_ns)
 		return 0;
 	ns = bpf_ktime_get_ns() - (*sums)->started_ns;
 	(*sums)->started_ns = 0;

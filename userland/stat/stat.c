@@ -108,11 +108,12 @@ static int open_target(struct run *run)
 
 static int start(struct run *run)
 {
-	if (check_system(&run->opt) || open_target(run) || open_output(run))
+	if (check_system(&run->opt) || open_target(run))
 		return -1;
 	if (run->opt.command && prepare_command(run))
 		return -1;
-	if (tracer_attach(&run->tracer, &run->opt, run->child))
+	/* a report that is there stays until there can be another one */
+	if (tracer_attach(&run->tracer, &run->opt, run->child) || open_output(run))
 		return -1;
 	if (!run->opt.command) {
 		fprintf(stderr, "xckpt-stat: waiting for a checkpoint\n");
@@ -233,6 +234,8 @@ static int look(struct run *run)
 		run->child_ended = true;
 	if (run->opt.command)
 		pass_signal(run);
+	if (n > 0 && fds[1].revents && run->child_ended)
+		interrupted = 0; /* that was for the command; what comes now is for us */
 	if (n > 0 && fds[2].revents)
 		run->target_ended = true;
 	if (tracer_consume(&run->tracer))
@@ -251,8 +254,8 @@ static bool may_report(const struct run *run)
 
 static bool is_over(const struct run *run)
 {
-	if (run->opt.command)
-		return run->child_ended && !nr_open(run);
+	if (run->opt.command) /* a session may outlive it, in somebody else's hands */
+		return run->child_ended && (interrupted || !nr_open(run));
 	if (interrupted || (run->reported && !run->opt.watch))
 		return true;
 	return run->target_ended && !nr_open(run);
@@ -310,7 +313,7 @@ int main(int argc, char **argv)
 	clean_up(&run);
 	if (run.opt.command)
 		return ret ? EXIT_OWN : command_status(&run);
-	if (!run.reported && !ret)
+	if (!run.reported && !run.opt.watch && !ret)
 		interrupt_release();
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
