@@ -19,6 +19,7 @@
 #include "dirty.h"
 #include "huge.h"
 #include "image.h"
+#include "interrupt.h"
 #include "launch.h"
 #include "load.h"
 #include "mapped.h"
@@ -316,7 +317,11 @@ int main(int argc, char **argv)
 	if (ret >= 0)
 		return ret;
 	if (options.from_stdin) {
+		/* a signal that comes now is told, later it is held: what was unpacked is removed */
+		interrupt_catch();
 		options.received = image_receive(0, tmpdir && *tmpdir ? tmpdir : "/tmp");
+		front_hold();
+		interrupt_release();
 		if (!options.received)
 			return RECORD_EXIT_FAILURE;
 		options.image = options.received;

@@ -143,6 +143,22 @@ static int freeze_failed(const struct dump *d, int error)
 	return fail("cannot freeze %s: %s", object, strerror(error));
 }
 
+struct xckpt_freeze session_freeze_args(const struct dump *d, uint32_t mode)
+{
+	bool roots = d->opt.target == XCKPT_TARGET_TREE;
+
+	return (struct xckpt_freeze){
+		.size = sizeof(struct xckpt_freeze),
+		.target = d->opt.target,
+		.mode = mode,
+		.target_fd = d->nr_fds ? d->fds[0] : 0,
+		.timeout_ms = d->opt.timeout_ms,
+		.target_fds = roots && d->nr_fds > 1 ? (uintptr_t)(d->fds + 1) : 0,
+		.nr_target_fds = roots ? (uint32_t)d->nr_fds - 1 : 0,
+		.target_id = d->opt.id,
+	};
+}
+
 /* ^Z, or a word to a terminal that does not take it now, must not stop us: all others stand. */
 static sigset_t before_stops;
 
@@ -163,22 +179,6 @@ static void let_stop(void)
 	pthread_sigmask(SIG_SETMASK, &before_stops, NULL);
 }
 
-struct xckpt_freeze session_freeze_args(const struct dump *d, uint32_t mode)
-{
-	bool roots = d->opt.target == XCKPT_TARGET_TREE;
-
-	return (struct xckpt_freeze){
-		.size = sizeof(struct xckpt_freeze),
-		.target = d->opt.target,
-		.mode = mode,
-		.target_fd = d->nr_fds ? d->fds[0] : 0,
-		.timeout_ms = d->opt.timeout_ms,
-		.target_fds = roots && d->nr_fds > 1 ? (uintptr_t)(d->fds + 1) : 0,
-		.nr_target_fds = roots ? (uint32_t)d->nr_fds - 1 : 0,
-		.target_id = d->opt.id,
-	};
-}
-
 int session_freeze(struct dump *d, uint32_t mode)
 {
 	int error;
@@ -188,12 +188,11 @@ int session_freeze(struct dump *d, uint32_t mode)
 	hold_stops();
 	d->froze_at_ns = now_ns();
 	error = session_command(d, XCKPT_IOCTL_FREEZE, &d->freeze);
-	if (error)
-		let_stop();
-	if (error)
-		return error == ECANCELED ? -1 : freeze_failed(d, error);
-	d->frozen = true;
-	return 0;
+	d->frozen = !error;
+	if (!error)
+		return 0;
+	let_stop();
+	return error == ECANCELED ? -1 : freeze_failed(d, error);
 }
 
 static int list_tasks(struct dump *d, struct xckpt_tasks *arg)

@@ -240,18 +240,40 @@ void limits_find(struct dump *d)
 	}
 }
 
+/* Who holds others must not be stopped itself, whichever of its threads would be told. */
+static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
+#define NR_STOPS (sizeof(stops) / sizeof(stops[0]))
+static struct sigaction before_hold[NR_STOPS];
+
+static void ignore_stops(void)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < NR_STOPS; i++)
+		sigaction(stops[i], &ignore, &before_hold[i]);
+}
+
+static void heed_stops(void)
+{
+	for (size_t i = 0; i < NR_STOPS; i++)
+		sigaction(stops[i], &before_hold[i], NULL);
+}
+
 /* With a session of its own: that of the snapshot has let the group go on. */
 static void hold(void)
 {
 	int session = open(XCKPT_DEVICE, O_RDWR | O_CLOEXEC);
 	struct xckpt_freeze arg = session_freeze_args(limits.d, limits.d->opt.mode);
 
+	ignore_stops();
 	if (session >= 0 && !ioctl(session, XCKPT_IOCTL_FREEZE, &arg)) {
 		limits.held_at_ns = now_ns();
 		limits.session = session;
-	} else if (session >= 0) { /* another try follows */
-		close(session);
+		return;
 	}
+	heed_stops();
+	if (session >= 0) /* another try follows */
+		close(session);
 }
 
 static void *watch(void *arg)
@@ -288,6 +310,7 @@ void limits_end(struct dump *d)
 	if (limits.session >= 0) {
 		close(limits.session); /* thaws */
 		limits.session = -1;
+		heed_stops();
 		d->frozen_ns += now_ns() - limits.held_at_ns;
 	}
 }

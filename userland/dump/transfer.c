@@ -218,9 +218,9 @@ static int copy_all(struct dump *d, struct stream *stream)
 		return -1;
 	if (!d->frozen)
 		limits_watch(d);
-	ret = copy_cores(d, stream);
+	ret = copy_cores(d, stream) || check_mapped(d) ? -1 : 0;
 	limits_end(d);
-	if (ret || interrupted || check_mapped(d))
+	if (ret || interrupted)
 		return -1;
 	if (d->frozen && session_undisturbed(d))
 		return -1;
