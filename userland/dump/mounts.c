@@ -168,15 +168,14 @@ bool shares_mounts(int pid, int tid)
 	       (st.st_dev == own.st_dev && st.st_ino == own.st_ino);
 }
 
-/* By the number of its namespace, or of one like it. */
-static int find_namespace(struct dump *d, int pid, int tid, int *number)
+/* By the number of its namespace, or of one like it; @own is the dumper's. */
+static int find_namespace(struct dump *d, int pid, int tid, const struct stat *own, int *number)
 {
-	struct stat own, st;
+	struct stat st;
 	char path[96];
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/ns/mnt", pid, tid);
-	if (stat(path, &st) || stat("/proc/thread-self/ns/mnt", &own) ||
-	    (st.st_dev == own.st_dev && st.st_ino == own.st_ino))
+	if (stat(path, &st) || (st.st_dev == own->st_dev && st.st_ino == own->st_ino))
 		return 0;
 	for (size_t i = 0; i < d->nr_mounts; i++)
 		if (d->mounts[i].dev == st.st_dev && d->mounts[i].ino == st.st_ino) {
@@ -188,11 +187,15 @@ static int find_namespace(struct dump *d, int pid, int tid, int *number)
 
 int find_mounts(struct dump *d)
 {
+	struct stat own;
+
 	d->mounts = NULL;
 	d->nr_mounts = 0;
 	d->mounts_of = arena_alloc(&d->priv.arena, d->nr_tasks, sizeof(*d->mounts_of));
 	if (!d->mounts_of)
 		return -1;
+	if (stat("/proc/thread-self/ns/mnt", &own))
+		return 0;
 	for (size_t i = 0; i < d->nr_tasks;) {
 		size_t first = i, live = d->nr_tasks;
 
@@ -200,7 +203,8 @@ int find_mounts(struct dump *d)
 			if (live == d->nr_tasks && has_registers(d->tasks[i].state))
 				live = i;
 		if (live < d->nr_tasks &&
-		    find_namespace(d, d->tasks[live].pid, d->tasks[live].tid, &d->mounts_of[first]))
+		    find_namespace(d, d->tasks[live].pid, d->tasks[live].tid, &own,
+				   &d->mounts_of[first]))
 			return -1;
 	}
 	return 0;
