@@ -260,10 +260,22 @@ static void print_stop(const struct image_process *p)
 		    p->info.flags & XCKPT_PROCESS_STOP_TOLD ? "" : ", not yet told its parent");
 }
 
+/* 0 stands for one that the pid namespace of the image does not have. */
+static const char *number(int pid, char buf[16])
+{
+	if (!pid)
+		return "outside";
+	snprintf(buf, 16, "%d", pid);
+	return buf;
+}
+
 static void print_process(const struct image *img, const struct image_process *p)
 {
-	say("process %d (%s), parent %d, group %d, session %d\n", p->info.pid, p->info.comm,
-	    p->info.ppid, p->info.pgid, p->info.sid);
+	char parent[16], group[16], session[16];
+
+	say("process %d (%s), parent %s, group %s, session %s\n", p->info.pid, p->info.comm,
+	    number(p->info.ppid, parent), number(p->info.pgid, group),
+	    number(p->info.sid, session));
 	say("  program      %s\n", p->exe[0] ? p->exe : "?");
 	say("  directory    %s\n", p->cwd[0] ? p->cwd : "?");
 	if (p->mounts)
@@ -344,6 +356,7 @@ static void print_image(const struct info *info)
 void print_text(const struct info *info)
 {
 	const struct image *img = info->img;
+	char parent[16];
 
 	if (info->manifest)
 		print_image(info);
@@ -353,8 +366,9 @@ void print_text(const struct info *info)
 		if (!info->only || info->only == &img->processes[i])
 			print_process(img, &img->processes[i]);
 	for (size_t i = 0; i < img->nr_zombies && !info->only; i++)
-		say("process %d (%s), parent %d, ended with status 0x%x\n", img->zombies[i].pid,
-		    img->zombies[i].comm, img->zombies[i].ppid, img->zombies[i].exit_code);
+		say("process %d (%s), parent %s, ended with status 0x%x\n", img->zombies[i].pid,
+		    img->zombies[i].comm, number(img->zombies[i].ppid, parent),
+		    img->zombies[i].exit_code);
 	if (!info->only)
 		print_sysv(&img->sysv);
 	image_unsupported(img, print_unsupported, NULL);
