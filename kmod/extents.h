@@ -21,7 +21,7 @@ int extents_add(struct extents *extents, unsigned long start, unsigned long end)
 void extents_free(struct extents *extents);
 
 /*
- * Add what @mm has between @start and @end, found without touching any page. The
+ * walk.c: add what @mm has between @start and @end, found without touching any page. The
  * mmap lock is held.
  */
 int extents_pages(struct extents *extents, struct mm_struct *mm, unsigned long start,
@@ -31,7 +31,7 @@ int extents_pages(struct extents *extents, struct mm_struct *mm, unsigned long s
 int extents_cache(struct extents *extents, struct address_space *mapping, pgoff_t first,
 		  unsigned long start, unsigned long end);
 
-/* Where at the latest contents between @start and @end end: a short look. 0 is an address. */
+/* walk.c: where at the latest contents between @start and @end end: a short look. 0 is an address. */
 int extents_last(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned long *last);
 
 #endif
