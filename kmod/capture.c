@@ -224,6 +224,7 @@ struct core *capture_end(struct capture *capture, int ret)
 		mmput(capture->mm);
 	}
 	put_task_struct(capture->leader);
+	extents_free(&capture->guards);
 	notes_free(&capture->notes);
 	kvfree(capture);
 	if (!ret || !core)

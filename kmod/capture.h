@@ -17,6 +17,7 @@ struct capture {
 	struct mm_struct *mm; /* with a user reference while this lives */
 	struct core *core; /* takes segments and head */
 	bool thin;
+	struct extents guards; /* of all mappings */
 	struct xarray *stores; /* by address_space; NULL: contents are read while frozen */
 	struct notes notes;
 	char path[PATH_MAX]; /* scratch of capture_path() */
@@ -63,6 +64,14 @@ void capture_undo(struct capture *capture);
 void capture_pending(struct notes *notes, struct task_struct *task, bool shared);
 void capture_thread(struct capture *capture, struct task_struct *task, u32 state, bool cut);
 int capture_layout(struct capture *capture); /* capture_mm.c; mmap_lock is taken there */
+/* capture_guards.c; the first under mmap_lock, for each mapping */
+int capture_guards(struct capture *capture, struct vm_area_struct *vma);
+void capture_guard_note(struct capture *capture);
+/*
+ * Pin up to @nr pages from @start on; returns how many, or -errno. Of a file, what is guarded
+ * is what the file has there: a guard leaves a mapping no page of its own.
+ */
+long memory_pages(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages);
 /* capture_vma.c, under mmap_lock: what @vma is; and what of it goes into the core, or -errno */
 void capture_vma(struct mapping *mapping, struct vm_area_struct *vma);
 int capture_contents(struct capture *capture, struct vm_area_struct *vma,

@@ -49,6 +49,8 @@ static int walk_mappings(struct capture *capture, struct mapping *mappings, unsi
 		core->nr_shm += is_shm(vma, &mappings[i].vma);
 		core->segments[i].kind = mappings[i].vma.kind;
 		ret = capture_contents(capture, vma, &mappings[i].vma, &core->segments[i]);
+		if (!ret)
+			ret = capture_guards(capture, vma);
 		if (ret)
 			return ret;
 		cond_resched();
@@ -224,6 +226,7 @@ int capture_layout(struct capture *capture)
 	add_file_note(capture, mappings, core->nr_segments);
 	add_mm_note(capture);
 	add_vma_note(capture, mappings, core->nr_segments);
+	capture_guard_note(capture);
 out:
 	for (i = 0; mappings && i < core->nr_segments; i++) {
 		if (mappings[i].file)

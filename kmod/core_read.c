@@ -76,14 +76,9 @@ static size_t read_pages(struct mm_struct *mm, unsigned long addr, size_t count,
 {
 	size_t offset = offset_in_page(addr), done = 0, size, copied;
 	long i, nr, got;
-	int locked = 1;
 
 	nr = min_t(size_t, CORE_BATCH, DIV_ROUND_UP(offset + count, PAGE_SIZE));
-	if (mmap_read_lock_killable(mm))
-		return 0;
-	got = compat_get_pages(mm, addr & PAGE_MASK, nr, pages, &locked);
-	if (locked)
-		mmap_read_unlock(mm);
+	got = memory_pages(mm, addr & PAGE_MASK, nr, pages);
 	if (got <= 0)
 		return vma_is_behind_file(mm, addr)
 			       ? iov_iter_zero(min(count, PAGE_SIZE - offset), to)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Splicing from a core: pages of a snapshot go into the pipe as they are. */
+#include <linux/bvec.h>
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
 
-#include "compat/mm.h"
+#include "capture.h"
 #include "core.h"
 #include "trace.h"
 
@@ -36,20 +37,6 @@ static long pages_of_store(const struct segment *segment, unsigned long addr, un
 		get_page(pages[i]);
 	}
 	return i;
-}
-
-static long pages_of_memory(struct mm_struct *mm, unsigned long addr, unsigned long nr,
-			    struct page **pages)
-{
-	int locked = 1;
-	long got;
-
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
-	got = compat_get_pages(mm, addr, nr, pages, &locked);
-	if (locked)
-		mmap_read_unlock(mm);
-	return got;
 }
 
 /* Hand @len bytes in @nr pages, from @offset in the first on, to @pipe. */
@@ -87,7 +74,7 @@ static ssize_t splice_pages(struct core *core, const struct stretch *stretch, si
 	if (stretch->segment->store)
 		nr = pages_of_store(stretch->segment, addr, nr, batch->pages);
 	else
-		nr = pages_of_memory(core->mm, addr, nr, batch->pages);
+		nr = memory_pages(core->mm, addr, nr, batch->pages);
 	return nr > 0 ? splice_batch(batch, nr, offset, len, pipe) : nr ?: -EFAULT;
 }
 

@@ -40,6 +40,8 @@ int extents_add(struct extents *extents, unsigned long start, unsigned long end)
 		last->end = end;
 		return 0;
 	}
+	if (extents->most && extents->nr >= extents->most)
+		return -E2BIG;
 	ret = extents_reserve(extents, 1);
 	if (!ret)
 		extents->list[extents->nr++] = (struct extent){ start, end };

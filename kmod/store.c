@@ -98,16 +98,11 @@ static int store_batch(struct store *store, struct mm_struct *mm, pgoff_t index,
 		       unsigned long start, unsigned long nr, struct page **pages)
 {
 	long i, got;
-	int locked = 1, ret;
+	int ret = 0;
 
-	ret = mmap_read_lock_killable(mm);
-	if (ret)
-		return ret;
-	got = compat_get_pages(mm, start, nr, pages, &locked);
-	if (locked)
-		mmap_read_unlock(mm);
-	if (got <= 0)
-		return vma_is_behind_file(mm, start) ? 1 : got ?: -EFAULT; /* 1: a hole */
+	got = memory_pages(mm, start, nr, pages);
+	if (got < 0)
+		return vma_is_behind_file(mm, start) ? 1 : got; /* 1: a hole */
 	for (i = 0; i < got; i++) {
 		if (!ret)
 			ret = store_page(store, index + i, pages[i]);

@@ -116,8 +116,31 @@ static const struct mm_walk_ops walk_ops = {
 #endif
 };
 
-int extents_pages(struct extents *extents, struct mm_struct *mm, unsigned long start,
-		  unsigned long end)
+static int guard_pmd(pmd_t *pmd, unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	cond_resched();
+	pmd_has_contents(pmd, walk); /* what is no page table has no guards, and stays as it is */
+	return fatal_signal_pending(current) ? -EINTR : walk_flush(walk->private);
+}
+
+static int guard_pte(pte_t *pte, unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	if (compat_pte_is_guard(*pte))
+		walk_add(walk->private, start, end);
+	return 0;
+}
+
+static const struct mm_walk_ops guard_ops = {
+	.pmd_entry = guard_pmd,
+	.pte_entry = guard_pte,
+	.test_walk = walk_test,
+#ifdef COMPAT_WALK_LOCK
+	COMPAT_WALK_LOCK,
+#endif
+};
+
+static int extents_walk(struct extents *extents, struct mm_struct *mm, unsigned long start,
+			unsigned long end, const struct mm_walk_ops *ops)
 {
 	struct walk *walk;
 	int ret;
@@ -129,11 +152,23 @@ int extents_pages(struct extents *extents, struct mm_struct *mm, unsigned long s
 		return -ENOMEM;
 	walk->extents = extents;
 	walk->nr = 0;
-	ret = kernel_call(walk_page_range)(mm, start, end, &walk_ops, walk);
+	ret = kernel_call(walk_page_range)(mm, start, end, ops, walk);
 	if (!ret)
 		ret = walk_flush(walk);
 	kfree(walk);
 	return ret;
+}
+
+int extents_pages(struct extents *extents, struct mm_struct *mm, unsigned long start,
+		  unsigned long end)
+{
+	return extents_walk(extents, mm, start, end, &walk_ops);
+}
+
+int extents_guards(struct extents *extents, struct mm_struct *mm, unsigned long start,
+		   unsigned long end)
+{
+	return extents_walk(extents, mm, start, end, &guard_ops);
 }
 
 /* The end of the last contents: all that is walked is looked at. */

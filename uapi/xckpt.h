@@ -269,6 +269,7 @@ enum xckpt_uncloned {
  * @out_thawed: 1: the group goes on, and there is none to THAW any more
  *
  * ENOENT: no group is frozen; ESRCH: no process of it is left
+ * E2BIG: a process has more than a core can tell of: 1048576 guard regions, 512 MiB of notes
  * EAGAIN: threads moved in the last attempt too (one that was stopped was woken):
  *         thaw and freeze again
  * ETIMEDOUT, or another error of FREEZE: threads that moved did not come to rest
@@ -302,6 +303,7 @@ struct xckpt_snapshot {
  * @out_data_bytes: of them without the holes; of a core of a snapshot about so many
  *                  until its contents are first looked at
  * ENOENT: neither snapshot nor frozen group; ESRCH: @pid is no live process of it
+ * E2BIG: as of SNAPSHOT
  */
 struct xckpt_core {
 	__u32 size;

@@ -11,7 +11,7 @@
  *
  * Notes come in two parts. First, once per process and in any order:
  *   CORE NT_PRPSINFO, NT_AUXV, NT_FILE,
- *   XCKPT PROCESS, MM, VMA, SIGACTION, TIMER, SIGPENDING, FILE, SEM_UNDO
+ *   XCKPT PROCESS, MM, VMA, GUARD, SIGACTION, TIMER, SIGPENDING, FILE, SEM_UNDO
  * then those of each thread, the thread-group leader first, if it lives:
  *   CORE NT_PRSTATUS, which begins a thread; CORE NT_PRFPREG, LINUX NT_X86_XSTATE
  *   (not compacted, as ptrace gives it), CORE NT_SIGINFO,
@@ -66,6 +66,7 @@ enum xckpt_note_type {
 	XCKPT_NT_TIMER		= 0x58430008,
 	XCKPT_NT_SEM_UNDO	= 0x58430009,
 	XCKPT_NT_CREDS		= 0x5843000a,
+	XCKPT_NT_GUARD		= 0x5843000b,
 };
 
 /* struct xckpt_note_process.flags */
@@ -223,6 +224,16 @@ struct xckpt_note_table {
 };
 
 /* XCKPT_NT_VMA is a table of struct xckpt_vma in address order. */
+
+/*
+ * XCKPT_NT_GUARD is a table of these, ascending: pages of a mapping whose touch is a SIGSEGV
+ * until MADV_GUARD_REMOVE (madvise(2), since Linux 6.13). Each lies in one mapping, and two of
+ * that have something in between. The contents there are those that the program would find
+ * once they are no more: a file's own, else zero. The note is absent when there are none.
+ */
+struct xckpt_guard {
+	__u64 start, end;	/* page-aligned */
+};
 
 /* XCKPT_NT_SIGACTION is a table of 64 of these, signal 1 first. */
 struct xckpt_sigaction {

@@ -87,6 +87,32 @@ static inline bool compat_pte_has_page(pte_t pte)
 #endif
 }
 
+/*
+ * Guard regions, MADV_GUARD_INSTALL: since 6.13, of files since 6.15. Since 6.19 a mapping tells
+ * that it may have some. Before, they came with what makes a fork copy its page tables.
+ */
+static inline bool compat_may_have_guards(const struct vm_area_struct *vma)
+{
+#if defined(VM_MAYBE_GUARD)
+	return vma->vm_flags & VM_MAYBE_GUARD;
+#elif defined(PTE_MARKER_GUARD)
+	return vma->anon_vma && !(vma->vm_flags & (VM_SPECIAL | VM_HUGETLB));
+#else
+	return false;
+#endif
+}
+
+static inline bool compat_pte_is_guard(pte_t pte)
+{
+#if !defined(PTE_MARKER_GUARD)
+	return false;
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	return softleaf_is_guard_marker(softleaf_from_pte(pte));
+#else
+	return !pte_none(pte) && !pte_present(pte) && is_guard_swp_entry(pte_to_swp_entry(pte));
+#endif
+}
+
 /* get_user_pages_remote() for reading, whatever the mapping's protection. */
 static inline long compat_get_pages(struct mm_struct *mm, unsigned long start, unsigned long nr,
 				    struct page **pages, int *locked)

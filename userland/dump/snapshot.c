@@ -67,6 +67,10 @@ static int capture_group(struct dump *d)
 		return fail("cannot capture %s: threads that were woken did not stop again in time "
 			    "(try again, or with a longer --timeout)",
 			    d->name);
+	if (error == E2BIG)
+		return fail("cannot capture %s: a process has more than an image can tell of "
+			    "(1048576 guard regions, 512 MiB of other facts)",
+			    d->name);
 	return fail("cannot capture %s: %s", d->name,
 		    error == ESRCH ? "it has ended" : strerror(error));
 }
