@@ -176,6 +176,7 @@ static const struct {
 	{ XCKPT_NOTE_NAME, XCKPT_NT_PROCESS, take_process },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_MM, take_mm },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_VMA, take_vma },
+	{ XCKPT_NOTE_NAME, XCKPT_NT_GUARD, take_guard },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SIGACTION, take_sigaction },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_TIMER, take_timer },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SEM_UNDO, take_undo },
@@ -258,7 +259,7 @@ static int check_complete(const struct notes *n)
 		return notes_damaged(n, "timers are missing");
 	if (!n->p->auxv)
 		return notes_damaged(n, "it has no auxiliary vector");
-	return 0;
+	return check_guards(n);
 }
 
 int core_read_notes(const struct core_place *at, struct arena *arena, const uint8_t *notes,

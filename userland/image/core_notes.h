@@ -34,6 +34,8 @@ int notes_damaged(const struct notes *n, const char *what);
 int take_struct(const struct notes *n, const struct note *note, void *to, size_t size, size_t min);
 int take_string(const struct notes *n, const struct note *note, uint32_t off, const char **to);
 int take_vma(struct notes *n, const struct note *note);
+int take_guard(struct notes *n, const struct note *note);
+int check_guards(const struct notes *n); /* once all mappings are known */
 int take_sigaction(struct notes *n, const struct note *note);
 int take_timer(struct notes *n, const struct note *note);
 int take_undo(struct notes *n, const struct note *note);

@@ -9,6 +9,7 @@
 #define NR_SIGNALS 64
 
 _Static_assert(sizeof(struct xckpt_vma) == 80, "struct xckpt_vma");
+_Static_assert(sizeof(struct xckpt_guard) == 16, "struct xckpt_guard");
 _Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
 _Static_assert(sizeof(struct xckpt_timer) == 56, "struct xckpt_timer");
 _Static_assert(sizeof(struct xckpt_file) == 104, "struct xckpt_file");
@@ -75,6 +76,65 @@ int take_vma(struct notes *n, const struct note *note)
 			return notes_damaged(n, "a mapping of an impossible part of a file");
 		if (take_string(n, note, s->vma.path_off, &s->path))
 			return -1;
+	}
+	return 0;
+}
+
+/* The segment that has all of @g, from @i on; NULL: there is none. */
+static struct segment *guarded_segment(struct image_process *p, size_t *i,
+				       const struct xckpt_guard *g)
+{
+	struct segment *s;
+
+	while (*i < p->nr_segments && p->segments[*i].end <= g->start)
+		++*i;
+	s = &p->segments[*i];
+	return *i < p->nr_segments && s->start <= g->start && g->end <= s->end ? s : NULL;
+}
+
+int take_guard(struct notes *n, const struct note *note)
+{
+	struct xckpt_note_table head;
+	struct image_process *p = n->p;
+	struct xckpt_guard *guards;
+	size_t at = 0;
+
+	if (take_struct(n, note, &head, sizeof(head),
+			END_OF(struct xckpt_note_table, entries_off)) ||
+	    check_table(n, note, head.entries_off, head.entry_size, head.nr_entries,
+			END_OF(struct xckpt_guard, end)))
+		return -1;
+	guards = arena_alloc(n->arena, head.nr_entries, sizeof(*guards));
+	if (!guards)
+		return -1;
+	for (size_t i = 0; i < head.nr_entries; i++) {
+		struct xckpt_guard *g = &guards[i];
+		struct segment *s;
+
+		take_entry(note, head.entries_off, head.entry_size, i, g, sizeof(*g));
+		if (g->start >= g->end || (g->start | g->end) % IMAGE_PAGE_SIZE)
+			return notes_damaged(n, "a guard region is not of pages");
+		if (i && g->start < g[-1].end)
+			return notes_damaged(n, "guard regions are not in order");
+		s = guarded_segment(p, &at, g);
+		if (!s)
+			return notes_damaged(n, "a guard region is not in a mapping");
+		if (!s->nr_guards++)
+			s->guards = g;
+	}
+	p->guards = guards;
+	p->nr_guards = head.nr_entries;
+	return 0;
+}
+
+int check_guards(const struct notes *n)
+{
+	for (size_t i = 0; i < n->p->nr_segments; i++) {
+		const struct segment *s = &n->p->segments[i];
+
+		if (s->nr_guards &&
+		    (s->vma.kind == XCKPT_VMA_HUGETLB || s->vma.kind >= XCKPT_VMA_VDSO))
+			return notes_damaged(n, "a guard region in memory that can have none");
 	}
 	return 0;
 }

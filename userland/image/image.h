@@ -67,6 +67,8 @@ struct segment {
 	bool borrowed; /* they are those of another mapping of the same memory, in any process */
 	struct xckpt_vma vma;
 	const char *path; /* never NULL */
+	const struct xckpt_guard *guards; /* pages that may not be touched, of its process's */
+	size_t nr_guards;
 };
 
 struct image_process {
@@ -86,6 +88,8 @@ struct image_process {
 	size_t nr_threads;
 	struct segment *segments;
 	size_t nr_segments;
+	const struct xckpt_guard *guards; /* of all segments, ascending */
+	size_t nr_guards;
 	struct process_fd *fds;
 	size_t nr_fds;
 	int core_fd; /* read-only; owned by the image */

@@ -50,6 +50,15 @@ void sum_memory(const struct image_process *p, struct memory_sum sums[NR_VMA_KIN
 	}
 }
 
+uint64_t guarded_bytes(const struct image_process *p)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < p->nr_guards; i++)
+		sum += p->guards[i].end - p->guards[i].start;
+	return sum;
+}
+
 const char *where_is(const struct image_process *p, uint64_t addr, char *buf, size_t size)
 {
 	const struct segment *s = image_find_segment(p, addr);

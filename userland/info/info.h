@@ -24,6 +24,7 @@ struct memory_sum {
 const char *vma_kind_name(unsigned int kind);
 const char *task_state_name(unsigned int state);
 void sum_memory(const struct image_process *p, struct memory_sum sums[NR_VMA_KINDS]);
+uint64_t guarded_bytes(const struct image_process *p);
 /* "libc.so.6+0x1234": the mapping that has @addr and the offset in its file. */
 const char *where_is(const struct image_process *p, uint64_t addr, char *buf, size_t size);
 /* The system call that a thread is in: its name or number; NULL when in none. */

@@ -70,6 +70,17 @@ static json_t *memory(const struct image_process *p)
 	return o;
 }
 
+static json_t *guards(const struct segment *s)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < s->nr_guards; i++)
+		json_array_append_new(array,
+				      json_pack("{s:o, s:o}", "start", address(s->guards[i].start),
+						"end", address(s->guards[i].end)));
+	return array;
+}
+
 static json_t *mappings(const struct image_process *p)
 {
 	json_t *array = json_array();
@@ -86,6 +97,8 @@ static json_t *mappings(const struct image_process *p)
 			json_object_set_new(o, "held_by", json_string(s->holder->core_name));
 			json_object_set_new(o, "held_bytes", number(s->filesz));
 		}
+		if (s->nr_guards)
+			json_object_set_new(o, "guards", guards(s));
 		json_array_append_new(array, o);
 	}
 	return array;

@@ -83,6 +83,9 @@ static void print_memory(const struct image_process *p)
 	}
 	say("    %-10s %8" PRIu64 " %12s %12s\n", "all", all.mappings,
 	    bytes(all.mapped, a, sizeof(a)), bytes(all.stored, b, sizeof(b)));
+	if (p->nr_guards)
+		say("    guard regions: %zu, %s\n", p->nr_guards,
+		    bytes(guarded_bytes(p), a, sizeof(a)));
 }
 
 /* Mappings that have the contents of others: which core has those. */

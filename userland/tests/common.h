@@ -46,6 +46,8 @@ struct spec {
 	uint32_t timer_size, timers_told; /* what its head says; 0: the truth */
 	const struct xckpt_sem_undo *undo;
 	size_t nr_undo; /* 0: no note of them */
+	const struct xckpt_guard *guards;
+	size_t nr_guards; /* 0: no note of them */
 	const struct sysv_ipc *sysv; /* of the manifest, or NULL */
 };
 

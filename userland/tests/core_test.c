@@ -315,6 +315,72 @@ static void test_timers(void)
 		test_timer_case(&cases[i]);
 }
 
+static void test_good_guards(void)
+{
+	static const struct xckpt_guard guards[] = { { 0x400000, 0x401000 },
+						     { 0x401000, 0x402000 },
+						     { 0x6ff000, 0x700000 } };
+	struct spec spec = plain_spec;
+	struct arena arena = { 0 };
+	struct image_process p;
+	int fd = memory_file();
+
+	spec.guards = guards;
+	spec.nr_guards = 3;
+	core_write(fd, &spec);
+	if (check(try_read(fd, &arena, &p) == 0, "guard regions"))
+		check(p.nr_guards == 3 && p.segments[0].nr_guards == 2 &&
+			      p.segments[0].guards == p.guards && p.segments[1].nr_guards == 1 &&
+			      p.segments[1].guards->start == 0x6ff000 && !p.segments[2].nr_guards,
+		      "each belongs to its mapping");
+	arena_free(&arena);
+	close(fd);
+}
+
+static void test_guards(void)
+{
+	static const struct spec_segment segments[] = {
+		{ 0x400000, 0x402000, 0, XCKPT_VMA_ANON, 3, NULL, 0, 0, 0 },
+		{ 0x402000, 0x403000, 0, XCKPT_VMA_ANON, 1, NULL, 0, 0, 0 },
+		{ 0x500000, 0x501000, 0, XCKPT_VMA_VDSO, 1, NULL, 0, 0, 0 },
+	};
+	static const struct {
+		struct xckpt_guard guards[2];
+		const char *message;
+	} cases[] = {
+		{ { { 0x400000, 0x400800 }, { 0x401000, 0x402000 } }, "is not of pages" },
+		{ { { 0x400000, 0x400000 }, { 0x401000, 0x402000 } }, "is not of pages" },
+		{ { { 0x401000, 0x402000 }, { 0x400000, 0x401000 } }, "are not in order" },
+		{ { { 0x400000, 0x402000 }, { 0x401000, 0x402000 } }, "are not in order" },
+		{ { { 0x400000, 0x401000 }, { 0x401000, 0x403000 } }, "is not in a mapping" },
+		{ { { 0x3ff000, 0x400000 }, { 0x401000, 0x402000 } }, "is not in a mapping" },
+		{ { { 0x400000, 0x401000 }, { ~0xfffull, ~0ull << 13 } }, "is not of pages" },
+		{ { { 0x400000, 0x401000 }, { ~0x1fffull, ~0xfffull } }, "is not in a mapping" },
+		{ { { 0x400000, 0x401000 }, { 0x500000, 0x501000 } }, "can have none" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct spec spec = plain_spec;
+		struct arena arena = { 0 };
+		struct image_process p;
+		int fd = memory_file(), ret;
+		const char *said;
+
+		spec.segments = segments;
+		spec.nr_segments = 3;
+		spec.guards = cases[i].guards;
+		spec.nr_guards = 2;
+		core_write(fd, &spec);
+		quiet_begin();
+		ret = try_read(fd, &arena, &p);
+		said = quiet_end();
+		check(ret == -1 && strstr(said, cases[i].message), "bad guard regions: %s: %s",
+		      cases[i].message, said);
+		arena_free(&arena);
+		close(fd);
+	}
+}
+
 static void test_other(void)
 {
 	struct spec spec = plain_spec;
@@ -348,6 +414,8 @@ int main(void)
 	test_truncated(true);
 	test_segments();
 	test_timers();
+	test_good_guards();
+	test_guards();
 	test_other();
 	test_sections();
 	test_flipped();

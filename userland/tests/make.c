@@ -144,6 +144,20 @@ static void put_undo_note(struct bytes *b, const struct spec *spec)
 	free(desc.data);
 }
 
+static void put_guard_note(struct bytes *b, const struct spec *spec)
+{
+	struct xckpt_note_table head = { sizeof(head), sizeof(struct xckpt_guard),
+					 (uint32_t)spec->nr_guards, sizeof(head) };
+	struct bytes desc = { 0 };
+
+	if (!spec->nr_guards)
+		return;
+	put_bytes(&desc, &head, sizeof(head));
+	put_bytes(&desc, spec->guards, spec->nr_guards * sizeof(*spec->guards));
+	put_note(b, "XCKPT", XCKPT_NT_GUARD, desc.data, desc.len);
+	free(desc.data);
+}
+
 static void put_thread_notes(struct bytes *b, const struct spec *spec, unsigned int n)
 {
 	struct xckpt_note_thread info = { .size = sizeof(info),
@@ -211,6 +225,7 @@ static void put_notes(struct bytes *b, const struct spec *spec)
 	put_note(b, "XCKPT", XCKPT_NT_PROCESS, &process, sizeof(process));
 	put_note(b, "XCKPT", XCKPT_NT_MM, &mm, sizeof(mm));
 	put_vma_note(b, spec);
+	put_guard_note(b, spec);
 	put_note(b, "XCKPT", XCKPT_NT_SIGACTION, sigactions, sizeof(sigactions));
 	put_timer_note(b, spec);
 	put_undo_note(b, spec);
