@@ -61,6 +61,44 @@ static void add(struct spans *s, const struct span *span)
 	s->all[s->nr++] = *span;
 }
 
+/* What of @span lies from @start to @end. */
+static struct span part(const struct span *span, uint64_t start, uint64_t end)
+{
+	struct span p = *span;
+
+	if (p.start < start) {
+		p.offset += start - p.start;
+		p.start = start;
+	}
+	if (p.end > end)
+		p.end = end;
+	return p;
+}
+
+/* What becomes of @s, or of a part of it, but that guard regions may be closed instead. */
+static void add_guarded(const struct check *c, struct spans *want, const struct segment *s,
+			const struct span *span)
+{
+	uint64_t at = span->start;
+	struct span piece;
+	size_t i;
+
+	for (i = 0; i < s->nr_guards; i++) {
+		const struct xckpt_guard *g = &s->guards[i];
+
+		if (!plan_is_closed(c->process, s, g))
+			continue;
+		piece = part(span, at, g->start);
+		add(want, &piece);
+		piece = part(span, g->start, g->end);
+		piece.prot = 0;
+		add(want, &piece);
+		at = at < g->end ? g->end : at;
+	}
+	piece = part(span, at, span->end);
+	add(want, &piece);
+}
+
 static struct span from(const struct segment *s, const char *file, uint64_t offset)
 {
 	return (struct span){ .start = s->start,
@@ -73,14 +111,15 @@ static struct span from(const struct segment *s, const char *file, uint64_t offs
 }
 
 /* What a core has of it, and the rest is anonymous. */
-static void expect_from_core(struct spans *want, const struct segment *s, const char *core)
+static void expect_from_core(const struct check *c, const struct segment *s, struct spans *want)
 {
+	const char *core = c->cores[s->holder - c->plan->img->processes];
 	struct span whole = from(s, core, s->offset), rest = from(s, "", 0);
 
 	whole.shared = s->vma.flags & XCKPT_VMA_SHARED;
 	whole.end = rest.start = s->start + s->filesz;
-	add(want, &whole);
-	add(want, &rest);
+	add_guarded(c, want, s, &whole);
+	add_guarded(c, want, s, &rest);
 }
 
 /* What plan_memory.c makes of the image's mappings. */
@@ -90,7 +129,7 @@ static void expect(const struct check *c, const struct segment *s, struct spans 
 	bool memory;
 
 	if (s->vma.kind == XCKPT_VMA_FILE && plan_is_from_core(c->process, s)) {
-		expect_from_core(want, s, c->cores[s->holder - c->plan->img->processes]);
+		expect_from_core(c, s, want);
 		return;
 	}
 	memory = is_shared_memory(s) || plan_memory_slot(c->plan, s) >= 0;
@@ -108,7 +147,7 @@ static void expect(const struct check *c, const struct segment *s, struct spans 
 		span = from(s, any_file, 0);
 		span.id = s->start;
 	}
-	add(want, &span);
+	add_guarded(c, want, s, &span);
 }
 
 static void expect_all(const struct check *c, struct spans *want)

@@ -121,9 +121,7 @@ static int compare(struct check *c, const struct segment *s, const struct smap *
 			 (unsigned long long)s->start);
 		ret = check_differs(c, object, "not there", "there");
 		if (told[i].flag == XCKPT_VMA_LOCKED)
-			ret = check_unless_told(
-				c, ret, s->vma.flags & XCKPT_VMA_LOCKONFAULT ? NR_MLOCK2 : NR_MLOCK,
-				0, s->start);
+			ret = check_unless_told(c, ret, plan_lock_call(c->process, s), 0, s->start);
 		if (told[i].flag == XCKPT_VMA_SEALED)
 			ret = check_unless_told(c, ret, NR_MSEAL, 0, s->start);
 		if (ret)

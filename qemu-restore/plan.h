@@ -276,6 +276,18 @@ void plan_memory(struct process_plan *plan); /* plan_memory.c */
 void plan_advise_pages(struct process_plan *plan, const struct segment *s);
 /* Once it is, @name for people */
 void plan_advise(struct process_plan *plan, const struct segment *s, const char *name);
+/*
+ * plan_guards.c: guard regions of a mapping. First once it is filled; those that are closed
+ * instead, when all its pages have got their protection; of all mappings, those that stay open.
+ */
+void plan_guards(struct process_plan *plan, const struct segment *s, const char *name);
+void plan_close_guards(struct process_plan *plan, const struct segment *s, const char *name);
+void plan_open_guards(struct process_plan *plan);
+bool plan_is_closed(const struct process_plan *plan, const struct segment *s,
+		    const struct xckpt_guard *g);
+bool plan_locks_around_guards(const struct process_plan *plan, const struct segment *s);
+/* plan_advise.c: what locks a mapping, and tells whether that may be */
+uint32_t plan_lock_call(const struct process_plan *plan, const struct segment *s);
 /* plan_keys.c: protection keys, before there is memory; and that of a mapping */
 void plan_keys(struct process_plan *plan);
 void plan_key_of(struct process_plan *plan, const struct segment *s, const char *name);

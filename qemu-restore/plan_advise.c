@@ -36,6 +36,28 @@ void plan_advise_pages(struct process_plan *plan, const struct segment *s)
 			->want = WANT_ANY;
 }
 
+uint32_t plan_lock_call(const struct process_plan *plan, const struct segment *s)
+{
+	return s->vma.flags & XCKPT_VMA_LOCKONFAULT || plan_locks_around_guards(plan, s) ? NR_MLOCK2
+											 : NR_MLOCK;
+}
+
+/* mlock() fails where it cannot read pages in, when it has locked all: that is asked first. */
+static void plan_lock(struct process_plan *plan, const struct segment *s, const char *name)
+{
+	uint32_t call = plan_lock_call(plan, s);
+	struct plan_op *op;
+
+	op = plan_syscall(plan, plan->process->info.pid, call, s->start, s->end - s->start,
+			  call == NR_MLOCK2 ? MLOCK_ONFAULT : 0, 0);
+	op->optional = true;
+	op->object = name;
+	if (call == NR_MLOCK2 && !(s->vma.flags & XCKPT_VMA_LOCKONFAULT))
+		plan_syscall(plan, plan->process->info.pid, NR_MLOCK, s->start, s->end - s->start,
+			     0, 0)
+			->want = WANT_ANY;
+}
+
 void plan_advise(struct process_plan *plan, const struct segment *s, const char *name)
 {
 	uint32_t flags = s->vma.flags;
@@ -59,14 +81,10 @@ void plan_advise(struct process_plan *plan, const struct segment *s, const char 
 				(unsigned long long)s->start);
 		}
 	}
-	if (flags & XCKPT_VMA_LOCKED) {
-		op = plan_syscall(plan, pid, flags & XCKPT_VMA_LOCKONFAULT ? NR_MLOCK2 : NR_MLOCK,
-				  s->start, size, flags & XCKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0,
-				  0);
-		op->optional = true;
-		op->object = name;
-	}
+	if (flags & XCKPT_VMA_LOCKED)
+		plan_lock(plan, s, name);
 	plan_key_of(plan, s, name);
+	plan_close_guards(plan, s, name);
 	/* the last thing that is done to it; what is the kernel's own it seals itself */
 	if (flags & XCKPT_VMA_SEALED && s->vma.kind != XCKPT_VMA_VDSO &&
 	    s->vma.kind != XCKPT_VMA_VVAR) {

@@ -324,6 +324,7 @@ static void finish_segment(struct process_plan *plan, const struct segment *s)
 	fill(&m);
 	if (m.how == ATTACHED)
 		mapping_protect(&m, s->start, attached_prot(s));
+	plan_guards(plan, s, m.name);
 	plan_advise(plan, s, m.name);
 }
 
@@ -375,4 +376,5 @@ void plan_memory(struct process_plan *plan)
 	for (i = 0; i < p->nr_segments; i++)
 		if (!plan_is_skipped(plan, &p->segments[i]))
 			finish_segment(plan, &p->segments[i]);
+	plan_open_guards(plan);
 }

@@ -23,6 +23,7 @@
 #define SIGEV_NONE 1
 #define MADV_DONTFORK 10
 #define MADV_WIPEONFORK 18
+#define MADV_GUARD_INSTALL 102
 
 static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
@@ -123,6 +124,12 @@ static void probe_calls(struct probe_result *p)
 		p->flags |= PROBE_DONTFORK;
 	if (!syscall3(SYS_MADVISE, page, 4096, MADV_WIPEONFORK))
 		p->flags |= PROBE_WIPEONFORK;
+	if (!syscall3(SYS_MADVISE, page, 4096, MADV_GUARD_INSTALL))
+		p->flags |= PROBE_GUARD;
+	/* shared memory is a file's, whoever sees it */
+	page = syscall6(SYS_MMAP, 0, 4096, 3, 0x21, -1, 0);
+	if (page > 0 && !syscall3(SYS_MADVISE, page, 4096, MADV_GUARD_INSTALL))
+		p->flags |= PROBE_GUARD_FILE;
 }
 
 void _start(void);

@@ -19,6 +19,8 @@
 #define PROBE_EXE_NAME (1u << 8) /* remembers the path that it was started with */
 #define PROBE_TIMER_IDS (1u << 9) /* timer_create() counts up */
 #define PROBE_TIMER_ANY_ID (1u << 10) /* or takes the id that it is asked for */
+#define PROBE_GUARD (1u << 11) /* madvise(MADV_GUARD_INSTALL) works */
+#define PROBE_GUARD_FILE (1u << 12) /* and in what is mapped from files */
 
 struct probe_component {
 	uint32_t offset, size;

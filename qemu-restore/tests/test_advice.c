@@ -259,8 +259,91 @@ static void test_scheduling(void)
 	plan_free(plan);
 }
 
+static struct plan *make_guarded(uint32_t probed, uint32_t kind, uint32_t flags)
+{
+	static struct xckpt_guard guards[] = { { AT, AT + 4096 } };
+	struct segment *seg;
+
+	synth_init(&s, ENGINE_NATIVE);
+	synth_program(&s);
+	seg = synth_segment(&s, AT, AT + 8192, kind, XCKPT_VMA_READ | XCKPT_VMA_WRITE | flags);
+	synth_contents(&s, seg, "contents", 8);
+	seg->guards = s.p.guards = guards;
+	seg->nr_guards = s.p.nr_guards = 1;
+	s.engine.can.flags |= probed;
+	return plan_make(&s.img, &s.engine, &s.host);
+}
+
+static const struct plan_op *guard_op(const struct plan *plan)
+{
+	const struct plan_op *op = find_call(plan, NR_MADVISE, AT);
+
+	return op && op->arg[1] == 4096 && op->arg[2] == 102 && op->want == WANT_OK ? op : NULL;
+}
+
+static const struct plan_op *closing_op(const struct plan *plan)
+{
+	const struct plan_op *op = find_call(plan, NR_MPROTECT, AT);
+
+	return op && op->arg[1] == 4096 && op->arg[2] == 0 && !op->optional ? op : NULL;
+}
+
+static void test_guards(void)
+{
+	const struct plan_op *op;
+	struct plan *plan;
+
+	plan = make_guarded(PROBE_GUARD, XCKPT_VMA_ANON, XCKPT_VMA_LOCKED | XCKPT_VMA_SEALED);
+	op = guard_op(plan);
+	ok(op && op > find_op(plan, OP_LOAD, 0) && !closing_op(plan),
+	   "guard regions, once memory is filled");
+	ok(op < find_call(plan, NR_MLOCK2, AT) && find_call(plan, NR_MLOCK2, AT)->optional &&
+		   find_call(plan, NR_MLOCK2, AT) < find_call(plan, NR_MLOCK, AT) &&
+		   find_call(plan, NR_MLOCK, AT)->want == WANT_ANY,
+	   "and before that is locked, which fails for what cannot be read in");
+	plan_free(plan);
+	plan = make_guarded(0, XCKPT_VMA_ANON, XCKPT_VMA_LOCKED | XCKPT_VMA_SEALED);
+	op = closing_op(plan);
+	ok(op && !guard_op(plan) && op > find_call(plan, NR_MLOCK, AT) &&
+		   op < find_call(plan, NR_MSEAL, AT) && !find_call(plan, NR_MLOCK2, AT) &&
+		   !plan->nr_issues,
+	   "where there are none that is closed, when all else is done");
+	plan_free(plan);
+	plan = make_guarded(PROBE_GUARD, XCKPT_VMA_SHMEM, XCKPT_VMA_SHARED);
+	ok(closing_op(plan) && !guard_op(plan), "so are files where only other memory has them");
+	plan_free(plan);
+	plan = make_guarded(PROBE_GUARD | PROBE_GUARD_FILE, XCKPT_VMA_SHMEM, XCKPT_VMA_SHARED);
+	ok(guard_op(plan) && !closing_op(plan), "or files have them, too");
+	plan_free(plan);
+}
+
+/* More than can be mappings by themselves. */
+static void test_many_guards(void)
+{
+	static struct xckpt_guard guards[16385];
+	struct segment *seg;
+	struct plan *plan;
+	size_t i;
+
+	synth_init(&s, ENGINE_QEMU);
+	synth_program(&s);
+	seg = synth_segment(&s, AT, AT + 16385 * 8192, XCKPT_VMA_ANON, XCKPT_VMA_READ);
+	for (i = 0; i < 16385; i++)
+		guards[i] = (struct xckpt_guard){ AT + i * 8192, AT + i * 8192 + 4096 };
+	seg->guards = s.p.guards = guards;
+	seg->nr_guards = s.p.nr_guards = 16385;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(find_call(plan, NR_MPROTECT, guards[16383].start) &&
+		   !find_call(plan, NR_MPROTECT, guards[16384].start) && plan->nr_issues == 1 &&
+		   plan->issues[0].warning && has_issue(plan, "1 of 16385 will be open"),
+	   "not more are closed than there can be mappings: a warning");
+	plan_free(plan);
+}
+
 int main(void)
 {
+	test_guards();
+	test_many_guards();
 	test_no_huge_pages();
 	test_scheduling();
 	test_wishes();

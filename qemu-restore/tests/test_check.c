@@ -263,6 +263,55 @@ static void test_maps(void)
 	end();
 }
 
+/* As such they are no mappings; closed memory is. */
+static void test_guards(void)
+{
+	static const struct xckpt_guard guards[] = { { 0x602000, 0x604000 },
+						     { 0x7ffffffde000, 0x7ffffffdf000 } };
+	static const char open[] = "00600000-00610000 rw-p 00000000 00:00 0 [heap]\n",
+			  closed[] = "00600000-00602000 rw-p 00000000 00:00 0 [heap]\n"
+				     "00602000-00604000 ---p 00000000 00:00 0 [heap]\n"
+				     "00604000-00610000 rw-p 00000000 00:00 0 [heap]\n",
+			  stack[] = "7fffff7ff000-7ffffffff000 rw-p 00000000 00:00 0 [stack]\n",
+			  cut[] = "7fffff7ff000-7ffffffde000 rw-p 00000000 00:00 0 [stack]\n"
+				  "7ffffffde000-7ffffffdf000 ---p 00000000 00:00 0 [stack]\n"
+				  "7ffffffdf000-7ffffffff000 rw-p 00000000 00:00 0 [stack]\n";
+
+	begin(ENGINE_NATIVE);
+	s.p.guards = s.p.segments[1].guards = guards;
+	s.p.segments[2].guards = guards + 1;
+	s.p.nr_guards = 2;
+	s.p.segments[1].nr_guards = s.p.segments[2].nr_guards = 1;
+	s.engine.can.flags |= PROBE_GUARD;
+	look();
+	ok(!check_maps(&c, maps_text("", "")), "guard regions are no mappings");
+	ok(differs(check_maps(&c, maps_text(open, closed)),
+		   "the mapping at 0x600000 is 600000-602000 rw-p 0 anonymous, it was "
+		   "600000-621000 rw-p 0 anonymous"),
+	   "closed memory is another thing");
+	end();
+	s.engine.can.flags &= ~PROBE_GUARD;
+	look();
+	ok(differs(check_maps(&c, maps_text("", "")),
+		   "the mapping at 0x600000 is 600000-621000 rw-p 0 anonymous, it was "
+		   "600000-602000 rw-p 0 anonymous"),
+	   "without any it is expected in their place");
+	ok(differs(check_maps(&c, maps_text(open, closed)),
+		   "the mapping at 0x7fffff7ff000 is 7fffff7ff000-7ffffffff000 rw-p 0 anonymous, "
+		   "it was 7fffff7ff000-7ffffffde000 rw-p 0 anonymous"),
+	   "in each");
+	end();
+	s.p.segments[2].nr_guards = 0;
+	look();
+	ok(!check_maps(&c, maps_text(open, closed)), "and is no difference then");
+	end();
+	s.p.segments[1].nr_guards = 0;
+	s.p.segments[2].nr_guards = 1;
+	look();
+	ok(!check_maps(&c, maps_text(stack, cut)), "at the begin of a stack that has room below");
+	end();
+}
+
 static const char *smaps_text(const char *size, const char *flags)
 {
 	static char text[1024];
@@ -348,6 +397,7 @@ int main(void)
 	test_status_elsewhere();
 	test_stat();
 	test_maps();
+	test_guards();
 	test_smaps();
 	test_fdinfo();
 	return tap_end();
