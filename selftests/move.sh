@@ -9,7 +9,8 @@
 # Runs inside a VM. Every victim is compared, byte for byte in all the files of
 # its folder and in its exit status, with a run that nobody interrupted. The
 # share gets, in move/SUITE/VICTIM/: ref/ and ref.status (the undisturbed run),
-# image.tar.zst and work.tar.zst (its folder at the moment of that image), and in
+# image.tar.zst and work.tar.zst (its folder at the moment of that image), or skipped
+# (why there are none), and in
 # VICTIM.stream/ the same with stream.tar.zst.
 # XCKPT_IMAGES names the suite whose images are resumed (default: this one).
 
@@ -134,9 +135,12 @@ dump_stopped() {
 }
 
 dump_victim() {
-	local name=$1
-	if ! victim_machine "$name"; then
-		skip "$name: dumped" 'this machine has no huge pages to spare'
+	local name=$1 lacks
+	if lacks=$(victim_lacks "$name" hugepages guards); then
+		skip "$name: dumped" "$lacks"
+		rm -rf "${STORE:?}/$name"
+		mkdir -p "$STORE/$name"
+		echo "$lacks" >"$STORE/$name/skipped"
 		return
 	fi
 	mkdir "$LOCAL/$name"
@@ -156,13 +160,17 @@ put_back() {
 }
 
 resume_victim() {
-	local engine=$1 name=$2 status=0 log=$LOCAL/$2/resume.log
+	local engine=$1 name=$2 status=0 log=$LOCAL/$2/resume.log lacks
+	if [ -e "$STORE/$name/skipped" ]; then
+		skip "$name: resumed $(where "$engine")" "not dumped: $(<"$STORE/$name/skipped")"
+		return
+	fi
 	if [ ! -e "$STORE/$name/image.tar.zst" ]; then
 		fail "$name: resumed $(where "$engine")" "no image of it in ${STORE#"$SHARE"/}"
 		return
 	fi
-	if [ "$engine" = native ] && ! victim_machine "$name"; then
-		skip "$name: resumed natively" 'this machine has no huge pages to spare'
+	if [ "$engine" = native ] && lacks=$(victim_lacks "$name" hugepages); then
+		skip "$name: resumed natively" "$lacks"
 		return
 	fi
 	put_back "$name" "$STORE/$name"

@@ -68,6 +68,11 @@ hugepages() {
 	[ "$(<"$HUGEPAGES")" -eq "$1" ]
 } 2>/dev/null
 
+# The kernel has guard regions.
+guards() {
+	"$TESTS/guarded" has
+}
+
 # N C files that take a while to compile; "done" grows by half a KiB with each.
 project() {
 	local i
@@ -78,13 +83,21 @@ project() {
 	cp "$SELFTESTS/victims/project.mk" Makefile
 }
 
-# victim_machine NAME: gives this machine what it needs beside files
-victim_machine() {
-	local needs need
-	IFS=';' read -r -a needs <<<"$(victim_field "$1" 3)"
+# victim_lacks NAME NEED...: what of NEED this machine cannot give it, for people; status 1: nothing
+victim_lacks() {
+	local needs need name=$1
+	shift
+	IFS=';' read -r -a needs <<<"$(victim_field "$name" 3)"
 	for need in "${needs[@]}"; do
-		[[ $need != hugepages* ]] || $need || return
+		[[ " $* " == *" ${need%% *} "* ]] || continue
+		$need && continue
+		case $need in
+		hugepages*) echo 'this machine has no huge pages to spare' ;;
+		guards) echo 'this kernel has no guard regions (it takes Linux 6.13)' ;;
+		esac
+		return 0
 	done
+	return 1
 }
 
 # victim_prepare NAME: an empty folder with what it needs
