@@ -16,24 +16,30 @@ struct listed {
 	unsigned int depth; /* generations below the system's first process */
 };
 
-static unsigned int task_depth(struct task_struct *process)
+static unsigned int task_depth(struct task_struct *process, struct xarray *depths)
 {
 	struct task_struct *task;
-	unsigned int depth = 0;
+	unsigned int steps = 0;
+	void *known = NULL;
 
-	for (task = process; task->pid > 1; task = rcu_dereference(task->real_parent))
-		depth++;
-	return depth;
+	for (task = process; task->pid > 1; task = rcu_dereference(task->real_parent)) {
+		known = xa_load(depths, task->tgid);
+		if (known)
+			break;
+		steps++;
+	}
+	ancestors_keep(depths, process, steps, steps + (known ? xa_to_value(known) : 0));
+	return steps + (known ? xa_to_value(known) : 0);
 }
 
 /* A member may have left the target (setsid()) after it was found there. */
-static bool is_listed(struct group *group, struct task_struct *process)
+static bool is_listed(struct group *group, struct task_struct *process, struct xarray *seen)
 {
 	bool found;
 
 	if (process->flags & PF_KTHREAD)
 		return false;
-	if (task_in_target(group, process))
+	if (task_in_target(group, process, seen))
 		return true;
 	spin_lock(&members_lock);
 	found = member_find(group, process);
@@ -62,7 +68,8 @@ static u32 task_state(struct group *group, struct task_struct *task)
 	return state;
 }
 
-static void list_one(struct group *group, struct task_struct *task, struct listed *listed)
+static void list_one(struct group *group, struct task_struct *task, struct xarray *depths,
+		     struct listed *listed)
 {
 	memset(listed, 0, sizeof(*listed));
 	listed->task.pid = task_tgid_vnr(task);
@@ -71,7 +78,7 @@ static void list_one(struct group *group, struct task_struct *task, struct liste
 	listed->task.state = task_state(group, task);
 	if (task->exit_state && thread_group_leader(task))
 		listed->task.exit_code = task->exit_code;
-	listed->depth = task_depth(task->group_leader);
+	listed->depth = task_depth(task->group_leader, depths);
 }
 
 /* How many there are; the first @size of them in @list. */
@@ -79,20 +86,25 @@ static unsigned int list_all(struct group *group, struct listed *list, unsigned 
 {
 	struct task_struct *process, *task;
 	unsigned int nr = 0;
+	struct xarray seen, depths;
 
+	xa_init(&seen);
+	xa_init(&depths);
 	rcu_read_lock();
 	for_each_process(process) {
-		if (!is_listed(group, process))
+		if (!is_listed(group, process, &seen))
 			continue;
 		for_each_thread(process, task) {
 			if (task->flags & (COMPAT_PF_WORKER | PF_KTHREAD))
 				continue;
 			if (nr < size)
-				list_one(group, task, &list[nr]);
+				list_one(group, task, &depths, &list[nr]);
 			nr++;
 		}
 	}
 	rcu_read_unlock();
+	xa_destroy(&depths);
+	xa_destroy(&seen);
 	return nr;
 }
 

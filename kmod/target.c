@@ -9,16 +9,22 @@
 #include "symbols.h"
 #include "task.h"
 
-static bool in_tree(struct group *group, struct task_struct *process)
+static bool in_tree(struct group *group, struct task_struct *process, struct xarray *seen)
 {
-	struct task_struct *task;
+	void *found = NULL, *known = NULL;
+	struct task_struct *task = process;
+	unsigned int steps = 0;
+	bool in = false;
 
-	for (task = process; !is_global_init(task) && task != &init_task;
-	     task = rcu_dereference(task->real_parent)) {
-		if (xa_load(&group->roots, (unsigned long)task_tgid(task)))
-			return true;
+	while (!found && !known && !is_global_init(task) && task != &init_task) {
+		found = xa_load(&group->roots, (unsigned long)task_tgid(task));
+		known = xa_load(seen, task->tgid);
+		task = rcu_dereference(task->real_parent);
+		steps++;
 	}
-	return false;
+	in = found || (known && xa_to_value(known));
+	ancestors_keep(seen, process, steps, in);
+	return in;
 }
 
 static bool in_cgroup(struct group *group, struct task_struct *process)
@@ -30,11 +36,11 @@ static bool in_cgroup(struct group *group, struct task_struct *process)
 #endif
 }
 
-bool task_in_target(struct group *group, struct task_struct *process)
+bool task_in_target(struct group *group, struct task_struct *process, struct xarray *seen)
 {
 	switch (group->target) {
 	case XCKPT_TARGET_TREE:
-		return in_tree(group, process);
+		return in_tree(group, process, seen);
 	case XCKPT_TARGET_PGRP:
 		return task_pgrp(process) == group->pid;
 	case XCKPT_TARGET_SESSION:
@@ -133,6 +139,7 @@ static int set_cgroup(struct group *group, const struct xckpt_freeze *arg)
 
 int target_set(struct group *group, const struct xckpt_freeze *arg, struct refusal *refusal)
 {
+	struct xarray seen;
 	int ret;
 
 	if (arg->target > XCKPT_TARGET_CGROUP || arg->__reserved)
@@ -153,10 +160,12 @@ int target_set(struct group *group, const struct xckpt_freeze *arg, struct refus
 	if (ret)
 		return ret;
 
+	xa_init(&seen);
 	rcu_read_lock();
-	if (task_in_target(group, current->group_leader))
+	if (task_in_target(group, current->group_leader, &seen))
 		ret = refuse(refusal, -EDEADLK, XCKPT_REASON_SELF, current->group_leader);
 	rcu_read_unlock();
+	xa_destroy(&seen);
 	return ret;
 }
 

@@ -207,10 +207,12 @@ int task_scan(struct group *group, struct refusal *refusal)
 {
 	struct task_struct *process, *task;
 	int ret = 0, added = 0;
+	struct xarray seen;
 
+	xa_init(&seen);
 	rcu_read_lock();
 	for_each_process(process) {
-		if ((process->flags & PF_KTHREAD) || !task_in_target(group, process))
+		if ((process->flags & PF_KTHREAD) || !task_in_target(group, process, &seen))
 			continue;
 		if (same_thread_group(process, current)) {
 			ret = refuse(refusal, -EDEADLK, XCKPT_REASON_SELF, process);
@@ -236,6 +238,7 @@ int task_scan(struct group *group, struct refusal *refusal)
 			break;
 	}
 	rcu_read_unlock();
+	xa_destroy(&seen);
 	return ret < 0 ? ret : added;
 }
 

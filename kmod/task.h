@@ -16,8 +16,21 @@ struct refusal {
 
 int refuse(struct refusal *refusal, int err, enum xckpt_reason reason, struct task_struct *task);
 
+/*
+ * What a walk of all processes has found out of those that have many ancestors, by pid: who
+ * comes later has the same ones, and a chain of n processes takes no n² steps. Good within one
+ * RCU section.
+ */
+#define ANCESTORS_MANY 32
+static inline void ancestors_keep(struct xarray *seen, struct task_struct *process,
+				  unsigned int steps, unsigned long what)
+{
+	if (steps >= ANCESTORS_MANY) /* without memory for it, it is found out again */
+		xa_store(seen, process->tgid, xa_mk_value(what), GFP_ATOMIC | __GFP_NOWARN);
+}
+
 /* target.c: is @process (a thread-group leader) part of what @group is about? Under RCU. */
-bool task_in_target(struct group *group, struct task_struct *process);
+bool task_in_target(struct group *group, struct task_struct *process, struct xarray *seen);
 
 /* Find a new group's target and refuse what may never be frozen. */
 int target_set(struct group *group, const struct xckpt_freeze *arg, struct refusal *refusal);

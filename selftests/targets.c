@@ -297,3 +297,70 @@ TEST(a_session_that_forks_all_the_time)
 		EXPECT(moves(0, 3));
 	}
 }
+
+static int chain_length;
+
+/* Each is the only child of the one before. */
+static void a_chain(void)
+{
+	for (int i = 1; i < chain_length; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			_exit(97);
+		if (pid)
+			pausing_thread(NULL);
+	}
+	shared[1] = 1;
+}
+
+/* The process that is @from below @pid. */
+static pid_t chain_at(pid_t pid, int from)
+{
+	char path[64];
+
+	while (from--) {
+		FILE *children;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+		children = fopen(path, "r");
+		ASSERT(children && fscanf(children, "%d", &pid) == 1);
+		fclose(children);
+	}
+	return pid;
+}
+
+/* Beyond what is walked without remembering: all of it, in order, and nobody above. */
+TEST(a_deep_chain)
+{
+	struct xckpt_freeze f;
+	int fd = session();
+	pid_t pid;
+
+	share_counters();
+	chain_length = test_arg ? test_arg : 300;
+	pid = fork();
+	ASSERT(pid >= 0);
+	if (!pid) {
+		alarm(0);
+		syscall(SYS_close_range, 3, ~0u, 0);
+		a_chain();
+		pausing_thread(NULL);
+	}
+	ASSERT(reaches(1, 1));
+	for (int from = 0; from < 200; from += 100) {
+		pid_t root = chain_at(pid, from), before = 0;
+		int64_t start = now_ms();
+		unsigned int nr, want = (unsigned int)(chain_length - from);
+
+		ASSERT(!freeze(fd, root, &f));
+		nr = list_tasks(fd);
+		printf("# frozen and listed in %lld ms\n", (long long)(now_ms() - start));
+		EXPECT(f.out_nr_processes == want && nr == want && tasks[0].pid == root);
+		for (unsigned int i = 0; i < nr && i < MAX_TASKS; i++) {
+			EXPECT(!i || tasks[i].ppid == before);
+			before = tasks[i].pid;
+		}
+		ASSERT(!thaw(fd));
+	}
+}
