@@ -10,6 +10,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/socket.h>
 #include <linux/string.h>
+#include <linux/tty.h>
 #include <uapi/linux/futex.h>
 #include <net/sock.h>
 #include <asm/thread_info.h>
@@ -19,6 +20,28 @@
 #include "restart.h"
 #include "symbols.h"
 #include "task.h"
+
+struct tty_struct *restart_raw_terminal(const struct file *file)
+{
+	const struct tty_file_private *private = file->private_data;
+	char name[KSYM_NAME_LEN];
+
+	if (!S_ISCHR(file_inode(file)->i_mode))
+		return NULL;
+	/* drivers have any numbers, and all the same functions */
+	snprintf(name, sizeof(name), "%ps", file->f_op->read_iter);
+	if (!strstarts(name, "tty_read"))
+		return NULL;
+	return private->tty->termios.c_lflag & ICANON ? NULL : private->tty;
+}
+
+/* What it has received of the bytes that it waits for (VMIN) is gone from the terminal. */
+static bool terminal_gives_any(const struct file *file)
+{
+	const struct tty_struct *tty = restart_raw_terminal(file);
+
+	return !tty || MIN_CHAR(tty) <= 1;
+}
 
 /* Reading from it waits for a first byte or message, and never for more. */
 static bool read_starts_again(struct task_struct *task, unsigned int fd)
@@ -34,8 +57,10 @@ static bool read_starts_again(struct task_struct *task, unsigned int fd)
 		sock = sock_from_file(file);
 		ret = sock && sock->sk && READ_ONCE(sock->sk->sk_rcvlowat) <= 1;
 		break;
-	case S_IFIFO:
 	case S_IFCHR:
+		ret = terminal_gives_any(file);
+		break;
+	case S_IFIFO:
 	case 0: /* eventfd, timerfd, inotify and the like */
 		ret = true;
 		break;

@@ -23,6 +23,9 @@ bool restart_is_due(const struct pt_regs *regs);
  */
 bool restart_starts_again(struct task_struct *task, bool relative);
 
+/* @file as a terminal that does not give whole lines, or NULL; good as long as @file is. */
+struct tty_struct *restart_raw_terminal(const struct file *file);
+
 /* What such a call that sleeps would have returned, had it been interrupted. */
 long restart_result(const struct pt_regs *regs);
 

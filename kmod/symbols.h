@@ -20,6 +20,8 @@
 #define XCKPT_SYMBOLS(X)                                                                           \
 	XCKPT_SYMBOLS_SIGHAND(X)                                                                   \
 	XCKPT_SYMBOLS_DUMPABLE(X)                                                                  \
+	XCKPT_SYMBOLS_AIO(X)                                                                       \
+	X(__x64_sys_recvmmsg)                                                                      \
 	X(fget_task)                                                                               \
 	X(get_mm_exe_file)                                                                         \
 	X(pidfd_get_pid)                                                                           \

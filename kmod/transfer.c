@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Transfers that a freeze cut short. A write to a pipe or socket that waits for
- * room, or a recv() with MSG_WAITALL, returns what it has moved so far when it is
- * interrupted: that is what an image shows. The thread that runs on has nobody to
- * blame for a short count, so the rest is moved here before it sees one. Calls that
- * move between files do not even have to wait: transfer_copy.c.
+ * room, a recv() with MSG_WAITALL, or a read from a terminal that waits for several
+ * bytes, returns what it has moved so far when it is interrupted: that is what an
+ * image shows. The thread that runs on has nobody to blame for a short count, so the
+ * rest is moved here before it sees one. Calls that move between files do not even
+ * have to wait: transfer_copy.c; those that take several messages are in
+ * transfer_several.c.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -13,6 +15,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
+#include <linux/tty.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <net/sock.h>
@@ -55,9 +58,29 @@ static int take_message(struct transfer *t, unsigned long user)
 	return take_iovecs(t, header.msg_iov, header.msg_iovlen);
 }
 
+/*
+ * A terminal gives a byte when it has got as many as it is to wait for (VMIN), and no more
+ * than 64 of these. With a time for each of them (VTIME) it may give less by itself.
+ */
+static int take_terminal(struct transfer *t, const struct pt_regs *regs)
+{
+	struct file *file = fget(regs->di);
+	struct tty_struct *tty = file ? restart_raw_terminal(file) : NULL;
+	unsigned long least = tty && !TIME_CHAR(tty) ? min_t(u8, MIN_CHAR(tty), 64) : 0;
+
+	if (file)
+		fput(file);
+	if (least <= 1)
+		return -EOPNOTSUPP;
+	t->receive = true;
+	return take_buffer(t, regs->si, min(least, regs->dx));
+}
+
 static int take_arguments(struct transfer *t, const struct pt_regs *regs)
 {
 	switch (regs->orig_ax) {
+	case __NR_read:
+		return take_terminal(t, regs);
 	case __NR_write:
 		return take_buffer(t, regs->si, regs->dx);
 	case __NR_writev:
@@ -104,10 +127,14 @@ static ssize_t move(struct transfer *t)
 {
 	loff_t pos = 0;
 
+	if (t->several)
+		return several_more(t);
 	if (t->from)
 		return copy_more(t);
 	if (t->socket)
 		return move_by_socket(t, sock_from_file(t->file));
+	if (t->receive)
+		return vfs_iter_read(t->file, &t->iter, &pos, 0);
 	return vfs_iter_write(t->file, &t->iter, &pos, 0);
 }
 
@@ -138,7 +165,7 @@ bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 {
 	t->file = t->from = NULL;
 	t->iov = NULL;
-	t->receive = t->socket = false;
+	t->receive = t->socket = t->several = false;
 	t->flags = 0;
 	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || (long)regs->ax <= 0 ||
 	    restart_is_due(regs))
@@ -151,6 +178,8 @@ bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 		return false;
 	if (regs->orig_ax == __NR_sendfile || regs->orig_ax == __NR_copy_file_range)
 		return copy_cut(t, regs, slept);
+	if (several_cut(t, regs, slept))
+		return true;
 	if (take_arguments(t, regs) || regs->ax >= iov_iter_count(&t->iter))
 		return false;
 	/* now: the number may be another file's when the thread goes on */
@@ -164,7 +193,7 @@ bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 
 static size_t transfer_left(const struct transfer *t)
 {
-	return t->from ? t->left : iov_iter_count(&t->iter);
+	return t->from || t->several ? t->left : iov_iter_count(&t->iter);
 }
 
 /*
@@ -175,7 +204,7 @@ void transfer_finish(struct transfer *t, struct pt_regs *regs)
 {
 	ssize_t ret;
 
-	if (!t->from)
+	if (!t->from && !t->several)
 		iov_iter_advance(&t->iter, regs->ax);
 	do {
 		clear_notify_signal();

@@ -21,6 +21,9 @@ struct transfer {
 	loff_t __user *from_pos, *to_pos; /* where they are told; NULL: they are the files' own */
 	size_t left;
 	bool range; /* copy_file_range() */
+	/* messages or events by the number, recvmmsg(2), io_getevents(2): transfer_several.c */
+	bool several; /* @left counts these */
+	struct pt_regs rest; /* as if the program had asked for the rest only */
 };
 
 /*
@@ -37,5 +40,8 @@ bool transfer_ended_early(struct transfer *t, bool slept);
 /* transfer_copy.c: as transfer_cut(), when the call is one of these; and some more of it */
 bool copy_cut(struct transfer *t, const struct pt_regs *regs, bool slept);
 ssize_t copy_more(struct transfer *t);
+/* transfer_several.c: as well */
+bool several_cut(struct transfer *t, const struct pt_regs *regs, bool slept);
+ssize_t several_more(struct transfer *t);
 
 #endif

@@ -17,5 +17,16 @@
 #define XCKPT_SYMBOLS_DUMPABLE(X)
 #define compat_dumpable(task, mm) get_dumpable(mm)
 #endif
+#ifdef CONFIG_AIO
+#define XCKPT_SYMBOLS_AIO(X) X(__x64_sys_io_getevents)
+#define compat_io_getevents kernel_call(__x64_sys_io_getevents)
+#else
+#define XCKPT_SYMBOLS_AIO(X)
+#define compat_io_getevents(regs) (-ENOSYS)
+#endif
+
+/* System calls by their tables' names: no header has these. */
+asmlinkage long __x64_sys_recvmmsg(const struct pt_regs *regs);
+asmlinkage long __x64_sys_io_getevents(const struct pt_regs *regs);
 
 #endif
