@@ -11,6 +11,7 @@
 #include <linux/socket.h>
 #include <linux/time64.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <net/sock.h>
 #include <asm/unistd.h>
 
@@ -50,7 +51,7 @@ bool several_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 	switch (regs->orig_ax) {
 	case __NR_recvmmsg:
 		if (messages_ended_early(regs, slept))
-			wanted = (unsigned int)regs->dx;
+			wanted = min_t(unsigned int, regs->dx, UIO_MAXIOV);
 		break;
 	/* a time-out, or other signals for as long as it waits, are not to be had again */
 	case __NR_io_getevents:
