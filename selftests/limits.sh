@@ -58,7 +58,7 @@ oom_kills() {
 
 plenty_of_memory() {
 	writer $((MIB * 4))
-	dumped 'much' 'frozen [^;]*$'
+	dumped 'much' 'frozen ([^;]|; System V)*$'
 }
 
 little_memory_later() {
