@@ -209,7 +209,9 @@ static void tell_warnings(const struct plan *plan)
 			continue;
 		for (others = 0, j = i + 1; j < plan->nr_issues; j++)
 			others += is_same_but_pid(&plan->issues[j], issue);
-		snprintf(more, sizeof(more), others ? " (the same of %zu more)" : "", others);
+		more[0] = 0;
+		if (others)
+			snprintf(more, sizeof(more), " (the same of %zu more)", others);
 		warn("%s%s%s", issue->warning ? "" : "forced: ", issue->text, more);
 	}
 }
