@@ -4,6 +4,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
+#include <linux/magic.h>
 #include <linux/major.h>
 #include <linux/pid.h>
 #include <linux/pipe_fs_i.h>
@@ -198,6 +199,8 @@ static void fill_file(struct xckpt_file *to, struct file *file, struct pid_names
 	/* a regular file, were it not for what reads and writes of it give */
 	if (S_ISREG(inode->i_mode) && !strcmp(inode->i_sb->s_type->name, "mqueue"))
 		to->state |= XCKPT_FILE_QUEUE;
+	if (inode->i_sb->s_magic == SECRETMEM_MAGIC)
+		to->state |= XCKPT_FILE_SECRET;
 	if (has_locks(inode))
 		to->state |= XCKPT_FILE_LOCKED;
 	if (d_unlinked(file->f_path.dentry))

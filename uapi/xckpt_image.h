@@ -309,6 +309,7 @@ struct xckpt_sem_undo {
 #define XCKPT_FILE_SEMAPHORE	(1u << 1)	/* EFD_SEMAPHORE, where fdinfo does not tell */
 #define XCKPT_FILE_QUEUE	(1u << 2)	/* a POSIX message queue, mq_open(3) */
 #define XCKPT_FILE_UNLINKED	(1u << 3)	/* its name was removed; it may have others */
+#define XCKPT_FILE_SECRET	(1u << 4)	/* memfd_secret(2): nobody can read it */
 
 /* One open file description. */
 struct xckpt_file {

@@ -16,6 +16,7 @@ static const char *const kind_names[] = {
 	[FILE_MEMFD] = "memfd",
 	[FILE_ANON_INODE] = "anon-inode",
 	[FILE_QUEUE] = "queue",
+	[FILE_SECRET] = "secret",
 	[FILE_OTHER] = "other",
 };
 

@@ -263,6 +263,16 @@ static bool can_be_removed(const struct open_file *f)
 	       f->kind == FILE_FIFO || (f->kind == FILE_OTHER && f->path[0] == '/');
 }
 
+/* Some files are regular ones for all but those who made them. */
+static enum file_kind kind_of(const char *path, const struct xckpt_file *raw)
+{
+	if (raw->state & XCKPT_FILE_QUEUE)
+		return FILE_QUEUE;
+	if (raw->state & XCKPT_FILE_SECRET)
+		return FILE_SECRET;
+	return file_kind_of(path, raw->mode, raw->rdev);
+}
+
 static int take_open_files(struct notes *n, const struct note *note,
 			   const struct xckpt_note_file *head)
 {
@@ -282,8 +292,7 @@ static int take_open_files(struct notes *n, const struct note *note,
 		f->id = raw.id;
 		f->flags = raw.flags;
 		f->mode = raw.mode;
-		f->kind = raw.state & XCKPT_FILE_QUEUE ? FILE_QUEUE
-						       : file_kind_of(f->path, raw.mode, raw.rdev);
+		f->kind = kind_of(f->path, &raw);
 		f->pos = raw.pos;
 		f->dev = raw.dev;
 		f->ino = raw.ino;

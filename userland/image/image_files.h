@@ -22,6 +22,7 @@ enum file_kind {
 	FILE_MEMFD,
 	FILE_ANON_INODE, /* eventfd, epoll, timerfd ...: path tells */
 	FILE_QUEUE, /* mq_open(3) */
+	FILE_SECRET, /* memfd_secret(2) */
 	FILE_OTHER,
 };
 

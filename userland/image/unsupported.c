@@ -13,6 +13,7 @@
 static const char *const file_why[] = {
 	[FILE_SOCKET] = "sockets " NOT_YET,
 	[FILE_QUEUE] = "POSIX message queues (mq_open) " NOT_YET,
+	[FILE_SECRET] = "secret memory (memfd_secret) is not in an image",
 	[FILE_OTHER] = "files of this kind " NOT_YET,
 };
 

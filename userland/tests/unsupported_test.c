@@ -32,6 +32,8 @@ static void test_files(struct image *img)
 
 	f->kind = FILE_QUEUE;
 	expect(img, 3, "POSIX message queues (mq_open) cannot be resumed");
+	f->kind = FILE_SECRET;
+	expect(img, 3, "secret memory (memfd_secret) is not in an image");
 	f->kind = FILE_REGULAR;
 	f->path = "/tmp/lock (deleted)";
 	f->unlinked = true;
