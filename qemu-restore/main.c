@@ -319,7 +319,8 @@ int main(int argc, char **argv)
 	if (ret >= 0)
 		return ret;
 	if (options.from_stdin) {
-		/* a signal that comes now is told, later it is held: what was unpacked is removed */
+		/* a signal that comes now is told, later it is held: what was unpacked is removed
+		 */
 		interrupt_catch();
 		options.received = image_receive(0, tmpdir && *tmpdir ? tmpdir : "/tmp");
 		front_hold();

@@ -202,9 +202,8 @@ int find_mounts(struct dump *d)
 		for (; i < d->nr_tasks && d->tasks[i].pid == d->tasks[first].pid; i++)
 			if (live == d->nr_tasks && has_registers(d->tasks[i].state))
 				live = i;
-		if (live < d->nr_tasks &&
-		    find_namespace(d, d->tasks[live].pid, d->tasks[live].tid, &own,
-				   &d->mounts_of[first]))
+		if (live < d->nr_tasks && find_namespace(d, d->tasks[live].pid, d->tasks[live].tid,
+							 &own, &d->mounts_of[first]))
 			return -1;
 	}
 	return 0;
