@@ -331,7 +331,7 @@ dump_error_program_ends() {
 		"programs that end meanwhile ($good images, $errors clear errors)" "$wrong"
 }
 
-# Everything that cannot be resumed is told by name, and not killed.
+# Everything that cannot be resumed is told by name, and not killed; also where files are packed.
 dump_error_unsupported() {
 	local line kind pattern
 	while read -r kind pattern; do
@@ -341,7 +341,7 @@ dump_error_unsupported() {
 			"$kind: warned of by name" "$(<"$DIR/err")"
 		rm -rf "$IMAGES/image"
 		refused "$kind: not with --kill" "^xckpt-dump: cannot kill pid $PID .*$pattern.*--force" \
-			xckpt-dump -p "$PID" -o "$IMAGES/image" --kill
+			xckpt-dump -p "$PID" -o "$IMAGES/image" --with-files --kill
 		end_ticker
 		forget_sysv
 	done <<-'END'
@@ -353,6 +353,7 @@ dump_error_unsupported() {
 		undo SEM_UNDO .*shared with another process
 		apart several IPC namespaces
 		traced thread [0-9]+, which pid [0-9]+ \(ticker\) traces: tracing
+		aio mapping [0-9a-f]+-[0-9a-f]+ \(/\[aio\].*asynchronous I/O
 		poll fd [0-9]+ \(anon_inode:.*eventpoll.*waits for a file of /proc
 	END
 }

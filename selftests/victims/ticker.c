@@ -19,6 +19,7 @@
  *   mounts    has a child with a file system of its own at /mnt
  *   traced    has a child that it traces
  *   poll      waits by epoll for what is mounted to change
+ *   aio       has asked for asynchronous I/O (io_setup)
  *   stuck     a second thread waits in vfork() for a process outside its tree
  *   blocked   sleeps for good in read(2) of an empty pipe, in a second thread
  */
@@ -174,6 +175,14 @@ static void poll_mounts(void)
 		die("epoll");
 }
 
+static void set_up_aio(void)
+{
+	static unsigned long context;
+
+	if (syscall(SYS_io_setup, 8, &context))
+		die("io_setup");
+}
+
 static _Noreturn int sit(void *arg)
 {
 	/* dies with its group; it is this program's sibling, not its child */
@@ -283,6 +292,8 @@ int main(int argc, char **argv)
 			have_mounts();
 		} else if (!strcmp(argv[i], "traced")) {
 			trace_child();
+		} else if (!strcmp(argv[i], "aio")) {
+			set_up_aio();
 		} else if (!strcmp(argv[i], "poll")) {
 			poll_mounts();
 		} else if (!strcmp(argv[i], "child")) {

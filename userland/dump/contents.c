@@ -147,7 +147,7 @@ static struct open_file *find_file(const struct dump *d, size_t nr, uint64_t dev
 static bool wants_mapping(const struct dump *d, const struct segment *s)
 {
 	return s->vma.kind == XCKPT_VMA_FILE && s->vma.flags & XCKPT_VMA_SHARED &&
-	       !(s->vma.flags & XCKPT_VMA_DELETED) && s->path[0] == '/' &&
+	       !(s->vma.flags & XCKPT_VMA_DELETED) && s->path[0] == '/' && !is_aio_ring(s) &&
 	       (strncmp(s->path, "/dev/shm/", 9) == 0 ||
 		(d->opt.with_files && s->vma.flags & XCKPT_VMA_MAYWRITE));
 }

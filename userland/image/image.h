@@ -250,6 +250,9 @@ bool is_path_removed(const char *path);
 /* The same of a file that is mapped, and that has another name. */
 bool has_lost_name(const struct segment *s);
 
+/* What io_setup(2) maps, of a file system of the kernel's own that nothing can be opened on. */
+bool is_aio_ring(const struct segment *s);
+
 /* A file of /proc that tells of a process of the image: there is one once that is there. */
 bool is_of_process(const struct image *img, const struct open_file *f);
 

@@ -206,8 +206,7 @@ static bool has_odd_key(const struct image_process *p, const struct segment *s)
 	       s->vma.flags & (XCKPT_VMA_READ | XCKPT_VMA_WRITE);
 }
 
-/* Of a file system of the kernel's own, which has no place among the others. */
-static bool is_aio_ring(const struct segment *s)
+bool is_aio_ring(const struct segment *s)
 {
 	return s->vma.kind == XCKPT_VMA_FILE && !(s->vma.flags & XCKPT_VMA_DELETED) &&
 	       !strcmp(s->path, "/[aio] (deleted)");
