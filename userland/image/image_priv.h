@@ -19,6 +19,16 @@ static inline const struct manifest *image_manifest(const struct image *img)
 	return &((const struct image_priv *)img->priv)->manifest;
 }
 
+/*
+ * image_check.c: every file that the manifest names is there, once, with its size, and open
+ * files are what they can be, which become @img's; processes are a tree. 0, or -1 after one
+ * line on stderr.
+ */
+int image_check_files(struct image *img, struct image_priv *priv);
+int image_check_tree(const struct image *img, struct image_priv *priv);
+/* Of what image_check_files() has seen: the sums of file @name, or NULL. */
+const struct manifest_file *image_find_sum(const struct image_priv *priv, const char *name);
+
 /* Compare the ELF headers and notes of @p with the manifest. */
 int image_check_head(const struct image *img, const struct image_process *p);
 

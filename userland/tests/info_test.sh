@@ -30,10 +30,10 @@ while open(f'/proc/{info.pid}/wchan').read() not in ('pipe_write', 'anon_pipe_wr
     time.sleep(0.05)
     assert info.poll() is None
 assert os.listdir(sys.argv[2])
-info.send_signal(signal.SIGINT)
-sys.exit(info.wait(30) != -signal.SIGINT)
+info.send_signal(signal.SIGTERM)
+sys.exit(info.wait(30) != -signal.SIGTERM)
 END
-check $? "^C: $(cat "$work/err")"
+check $? "ended by a signal: $(cat "$work/err")"
 [ -z "$(left)" ]; check $? "leaves nothing: $(left)"
 
 finish
