@@ -288,7 +288,8 @@ TEST(a_timeout_rolls_all_back)
 	pid = target(one_is_stuck);
 	start = now_ms();
 	EXPECT(freeze_ms(fd, pid, &f, XCKPT_MODE_STRICT, 300) == -1 && errno == ETIMEDOUT);
-	EXPECT(now_ms() - start >= 300);
+	/* it is counted in ticks of the kernel, of which the first has begun */
+	EXPECT(now_ms() - start >= 290);
 	EXPECT(f.out_reason == XCKPT_REASON_TIMEOUT && f.out_pid > 0 && f.out_pid != pid);
 	EXPECT(moves(0, 1) && moves(1, 1));
 	EXPECT(thaw(fd) == -1 && errno == ENOENT);
