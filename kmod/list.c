@@ -23,7 +23,7 @@ static unsigned int task_depth(struct task_struct *process, struct xarray *depth
 	void *known = NULL;
 
 	for (task = process; task->pid > 1; task = rcu_dereference(task->real_parent)) {
-		known = xa_load(depths, task->tgid);
+		known = ancestors_known(depths, task);
 		if (known)
 			break;
 		steps++;

@@ -18,7 +18,7 @@ static bool in_tree(struct group *group, struct task_struct *process, struct xar
 
 	while (!found && !known && !is_global_init(task) && task != &init_task) {
 		found = xa_load(&group->roots, (unsigned long)task_tgid(task));
-		known = xa_load(seen, task->tgid);
+		known = ancestors_known(seen, task);
 		task = rcu_dereference(task->real_parent);
 		steps++;
 	}

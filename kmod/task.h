@@ -17,16 +17,22 @@ struct refusal {
 int refuse(struct refusal *refusal, int err, enum xckpt_reason reason, struct task_struct *task);
 
 /*
- * What a walk of all processes has found out of those that have many ancestors, by pid: who
- * comes later has the same ones, and a chain of n processes takes no n² steps. Good within one
- * RCU section.
+ * What a walk of all processes has found out of those that have many ancestors: who comes
+ * later has the same ones, and a chain of n processes takes no n² steps. Good within one RCU
+ * section, in which no other process can get the address of one.
  */
 #define ANCESTORS_MANY 32
-static inline void ancestors_keep(struct xarray *seen, struct task_struct *process,
+static inline void *ancestors_known(struct xarray *seen, const struct task_struct *task)
+{
+	return xa_load(seen, (unsigned long)task->group_leader);
+}
+
+static inline void ancestors_keep(struct xarray *seen, const struct task_struct *process,
 				  unsigned int steps, unsigned long what)
 {
 	if (steps >= ANCESTORS_MANY) /* without memory for it, it is found out again */
-		xa_store(seen, process->tgid, xa_mk_value(what), GFP_ATOMIC | __GFP_NOWARN);
+		xa_store(seen, (unsigned long)process->group_leader, xa_mk_value(what),
+			 GFP_ATOMIC | __GFP_NOWARN);
 }
 
 /* target.c: is @process (a thread-group leader) part of what @group is about? Under RCU. */
