@@ -182,10 +182,12 @@ static int refuse(const struct plan *plan, bool force)
 /* What comes after "pid 42: ". */
 static const char *without_pid(const char *text)
 {
-	int skip = 0;
+	const char *rest = text + strcspn(text, "0123456789");
 
-	sscanf(text, "pid %*d: %n", &skip);
-	return text + skip;
+	if (strncmp(text, "pid ", 4) || rest != text + 4)
+		return text;
+	rest += strspn(rest, "0123456789");
+	return strncmp(rest, ": ", 2) ? text : rest + 2;
 }
 
 static bool is_same_but_pid(const struct issue *a, const struct issue *b)
