@@ -171,7 +171,7 @@ int engine_open(struct engine *engine, enum engine_kind kind, const char *qemu)
 	if (run_probe(engine))
 		return -1;
 	engine->xfeatures = engine->can.xcr0;
-	if (engine->can.flags & PROBE_TCG)
+	if (kind == ENGINE_QEMU)
 		engine->xfeatures &= TCG_XFEATURES;
 	return 0;
 }

@@ -40,9 +40,6 @@ static void probe_cpu(struct probe_result *p)
 
 	cpuid(0, 0, r);
 	max_leaf = r[0];
-	cpuid(0x40000000, 0, r);
-	if (r[1] == 0x54474354 && r[2] == 0x43544743) /* "TCGTCGTCGTCG" */
-		p->flags |= PROBE_TCG;
 	__asm__ volatile("fxsave64 %0" : "=m"(area));
 	p->mxcsr_mask = *(uint32_t *)(area + 28);
 	if (!p->mxcsr_mask)

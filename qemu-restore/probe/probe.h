@@ -8,7 +8,6 @@
 #define PROBE_MAGIC 0x65706b78 /* "xkpe" */
 #define PROBE_COMPONENTS 32
 
-#define PROBE_TCG (1u << 0) /* CPUID says TCG */
 #define PROBE_XSAVE (1u << 1) /* CPUID and XGETBV work */
 #define PROBE_RSEQ (1u << 2)
 #define PROBE_ROBUST_LIST (1u << 3)
