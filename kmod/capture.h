@@ -18,6 +18,7 @@ struct capture {
 	struct core *core; /* takes segments and head */
 	bool thin;
 	struct extents guards; /* of all mappings */
+	u32 nr_rings;
 	struct xarray *stores; /* by address_space; NULL: contents are read while frozen */
 	struct notes notes;
 	char path[PATH_MAX]; /* scratch of capture_path() */
@@ -82,5 +83,12 @@ bool vma_is_behind_file(struct mm_struct *mm, unsigned long addr);
 /* capture_copies.c: copy what a clone would lose; may find that it has to be done without. */
 int capture_copies(struct capture *capture, const struct mapping *mappings);
 void capture_files(struct capture *capture);
+/* capture_rings.c: io_uring */
+bool is_ring(const struct file *file);
+/* What a mapping of one has becomes the segment's, as it is now; or -ENOMEM. */
+int capture_ring_memory(const struct mapping *mapping, struct segment *segment);
+/* Adds to the RING note, which the first one begins: the caller ends it. */
+void capture_ring(struct capture *capture, const struct file *file, u32 id);
+u32 capture_ring_flags(struct task_struct *task); /* XCKPT_PROCESS_* */
 
 #endif

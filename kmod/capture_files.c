@@ -285,6 +285,24 @@ static void add_fds(struct capture *capture, struct open_fds *open, struct xarra
 	notes_end(notes);
 }
 
+/* Descriptions have their numbers in the order in which they are met first. */
+static void add_rings(struct capture *capture, struct open_fds *open, struct xarray *seen)
+{
+	unsigned int i;
+	u32 id, next = 0;
+
+	for (i = 0; i < open->nr && !capture->notes.err; i++) {
+		id = file_id(capture->group, open->fds[i].file);
+		if (xa_to_value(xa_load(seen, id)) != next)
+			continue;
+		next++;
+		if (is_ring(open->fds[i].file))
+			capture_ring(capture, open->fds[i].file, id);
+	}
+	if (capture->nr_rings)
+		notes_end(&capture->notes);
+}
+
 void capture_files(struct capture *capture)
 {
 	struct open_fds open = {};
@@ -295,10 +313,12 @@ void capture_files(struct capture *capture)
 	nr = collect_fds(capture->leader, &open);
 	if (!nr)
 		nr = index_files(capture->group, &open, &seen);
-	if (nr >= 0)
+	if (nr >= 0) {
 		add_fds(capture, &open, &seen, nr);
-	else
+		add_rings(capture, &open, &seen);
+	} else {
 		capture->notes.err = capture->notes.err ?: nr;
+	}
 	drop_fds(&open);
 	xa_destroy(&seen);
 }

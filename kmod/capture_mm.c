@@ -58,6 +58,20 @@ static int walk_mappings(struct capture *capture, struct mapping *mappings, unsi
 	return 0;
 }
 
+/* They may be no pages that a clone has, or that can be read from outside. */
+static int copy_rings(struct capture *capture, const struct mapping *mappings)
+{
+	struct core *core = capture->core;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < core->nr_segments && !ret; i++) {
+		if (mappings[i].vma.kind == XCKPT_VMA_RING)
+			ret = capture_ring_memory(&mappings[i], &core->segments[i]);
+	}
+	return ret;
+}
+
 static void estimate_bytes(struct core *core)
 {
 	u64 pages = get_mm_counter(core->mm, MM_ANONPAGES) + get_mm_counter(core->mm, MM_SWAPENTS);
@@ -220,6 +234,8 @@ int capture_layout(struct capture *capture)
 	mmap_read_unlock(capture->mm);
 	if (!ret && capture->stores && !core->uncloned)
 		ret = capture_copies(capture, mappings);
+	if (!ret)
+		ret = copy_rings(capture, mappings);
 	if (ret)
 		goto out;
 	estimate_bytes(core);

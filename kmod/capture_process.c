@@ -89,10 +89,7 @@ static void fill_ids(struct xckpt_note_process *note, struct task_struct *leader
 	for_each_thread(leader, task) {
 		if (compat_seccomp_mode(task))
 			note->flags |= XCKPT_PROCESS_SECCOMP;
-#ifdef CONFIG_IO_URING
-		if (task->io_uring)
-			note->flags |= XCKPT_PROCESS_IO_URING;
-#endif
+		note->flags |= capture_ring_flags(task);
 	}
 	/* killed meanwhile, its leader may be gone */
 	if (pid_alive(leader)) {

@@ -140,7 +140,7 @@ static int find_in_segment(struct core *core, const struct segment *segment)
 
 static int find_all(struct core *core)
 {
-	u64 before, mapped = 0, bytes[XCKPT_VMA_SPECIAL + 1] = {};
+	u64 before, mapped = 0, bytes[XCKPT_VMA_RING + 1] = {};
 	unsigned int i;
 	int ret;
 

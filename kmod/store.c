@@ -47,14 +47,14 @@ void store_put(struct store *store)
 		kref_put(&store->ref, store_free);
 }
 
-static int store_page(struct store *store, pgoff_t index, struct page *from)
+int store_bytes(struct store *store, pgoff_t index, const void *from)
 {
 	struct page *page = alloc_page(STORE_GFP);
 	int ret;
 
 	if (!page)
 		return -ENOMEM;
-	copy_page(page_address(page), page_address(from));
+	copy_page(page_address(page), (void *)from);
 	ret = xa_insert(&store->pages, index, page, STORE_GFP);
 	if (ret) {
 		put_page(page);
@@ -82,7 +82,8 @@ int store_shmem(struct store *store, struct address_space *mapping, pgoff_t firs
 			page = shmem_read_mapping_page(mapping, index);
 			if (page == ERR_PTR(-EINVAL))
 				continue; /* truncated from outside: a hole */
-			ret = IS_ERR(page) ? PTR_ERR(page) : store_page(store, index, page);
+			ret = IS_ERR(page) ? PTR_ERR(page)
+					   : store_bytes(store, index, page_address(page));
 			if (!IS_ERR(page))
 				put_page(page);
 			if (fatal_signal_pending(current))
@@ -105,7 +106,7 @@ static int store_batch(struct store *store, struct mm_struct *mm, pgoff_t index,
 		return vma_is_behind_file(mm, start) ? 1 : got; /* 1: a hole */
 	for (i = 0; i < got; i++) {
 		if (!ret)
-			ret = store_page(store, index + i, pages[i]);
+			ret = store_bytes(store, index + i, page_address(pages[i]));
 		put_page(pages[i]);
 	}
 	return ret ?: got;

@@ -20,6 +20,9 @@ struct store {
 struct store *store_alloc(void);
 void store_put(struct store *store);
 
+/* Copy the page of bytes at @from, unless there is one at @index. */
+int store_bytes(struct store *store, pgoff_t index, const void *from);
+
 /* Copy the pages of shmem from @first on, @nr of them, that it does not have yet. */
 int store_shmem(struct store *store, struct address_space *mapping, pgoff_t first, pgoff_t nr);
 

@@ -240,7 +240,7 @@ TRACE_EVENT(core_found,
 		__entry->file = bytes[XCKPT_VMA_FILE];
 		__entry->shared = bytes[XCKPT_VMA_SHMEM] + bytes[XCKPT_VMA_SYSV];
 		__entry->hugetlb = bytes[XCKPT_VMA_HUGETLB];
-		__entry->other = bytes[XCKPT_VMA_VDSO];
+		__entry->other = bytes[XCKPT_VMA_VDSO] + bytes[XCKPT_VMA_RING];
 		__entry->untouched = untouched;
 	),
 	TP_printk("pid=%d anon=%llu file=%llu shared=%llu hugetlb=%llu other=%llu untouched=%llu",

@@ -67,6 +67,20 @@ static int check_poll(struct check *c, const struct process_fd *fd, size_t found
 		       : compare(c, fd->fd, "the number of files", found, e->nr_entries);
 }
 
+/* Of one that is in use nothing is told. */
+static int check_ring(struct check *c, const struct process_fd *fd, const char *fdinfo)
+{
+	const struct xckpt_ring *ring = &fd->file->event.ring;
+
+	if (!strstr(fdinfo, "CachedSqHead:"))
+		return 0;
+	if (compare(c, fd->fd, "the number of requests taken",
+		    check_value(fdinfo, "CachedSqHead:", 10), ring->sq_head))
+		return -1;
+	return compare(c, fd->fd, "the number of completions told",
+		       check_value(fdinfo, "CachedCqTail:", 10), ring->cq_tail);
+}
+
 int check_event(struct check *c, const struct process_fd *fd, const char *fdinfo)
 {
 	const struct event_state *e = &fd->file->event;
@@ -88,6 +102,8 @@ int check_event(struct check *c, const struct process_fd *fd, const char *fdinfo
 			       count_lines(fdinfo, "inotify wd:"), e->nr_watches);
 	case EVENT_PROCESS:
 		return check_pidfd(c, fd, fdinfo);
+	case EVENT_RING:
+		return check_ring(c, fd, fdinfo);
 	default:
 		return 0;
 	}

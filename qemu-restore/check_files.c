@@ -45,6 +45,7 @@ struct check_files *check_files_begin(const struct plan *plan)
 		case OP_SIGNALFD:
 		case OP_EPOLL:
 		case OP_INOTIFY:
+		case OP_RING:
 		case OP_OWN:
 			files->makers[op->arg[0]] = op;
 			break;

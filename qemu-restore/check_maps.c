@@ -133,7 +133,9 @@ static void expect(const struct check *c, const struct segment *s, struct spans 
 		return;
 	}
 	memory = is_shared_memory(s) || plan_memory_slot(c->plan, s) >= 0;
-	if (s->vma.kind == XCKPT_VMA_FILE && !memory)
+	if (s->vma.kind == XCKPT_VMA_RING)
+		span = from(s, s->path, s->vma.pgoff);
+	else if (s->vma.kind == XCKPT_VMA_FILE && !memory)
 		span = from(s, plan_path(c->process->group, s->path), s->vma.pgoff);
 	else if (is_sysv_memory(s))
 		span = from(s, sysv_file, s->vma.pgoff);

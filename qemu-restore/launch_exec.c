@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +18,8 @@
 #include "launch_exec.h"
 #include "launch_slots.h"
 #include "report.h"
+
+#define USUAL_STACK (8ul << 20) /* of which kernels leave free 128 MiB and more */
 
 #define PIDS_USUAL 32768 /* kernel.pid_max where nobody has set it */
 #define ARGS_MAX (64 * 1024)
@@ -263,9 +266,25 @@ static int locate_restart(struct launch_files *files, const struct process_plan 
  * program that reserves as much memory as the kernel spreads its maps over (1 TiB).
  * The program gets its own personality when it is restored.
  */
-static unsigned long engine_layout(unsigned int failures)
+static unsigned long engine_layout(const struct process_plan *plan, unsigned int failures)
 {
-	return failures % 2 ? PER_LINUX | ADDR_COMPAT_LAYOUT : PER_LINUX;
+	if (failures % 2)
+		return PER_LINUX | ADDR_COMPAT_LAYOUT;
+	return plan->has_rings ? PER_LINUX | ADDR_NO_RANDOMIZE : PER_LINUX;
+}
+
+/*
+ * A kernel looks for room below the stack: not above where it would be at most. Not at random
+ * and with little room for the stack that is higher than it was for any program.
+ */
+static void raise_mappings(const struct process_plan *plan)
+{
+	struct rlimit limit;
+
+	if (!plan->has_rings || getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur <= USUAL_STACK)
+		return;
+	limit.rlim_cur = USUAL_STACK;
+	setrlimit(RLIMIT_STACK, &limit);
 }
 
 int launch_exec(struct launch_files *files, const struct process_plan *plan,
@@ -273,7 +292,8 @@ int launch_exec(struct launch_files *files, const struct process_plan *plan,
 {
 	char elf[PATH_MAX], **argv;
 
-	personality(engine_layout(files->failures));
+	personality(engine_layout(plan, files->failures));
+	raise_mappings(plan);
 	if (world_enter(world, elf) || surroundings(plan, slots, status) ||
 	    keep_capabilities(plan) || syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) ||
 	    locate_restart(files, plan, world, elf, sizeof(elf)))

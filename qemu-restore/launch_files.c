@@ -263,6 +263,10 @@ static int prepare(struct slots *slots, const struct plan *plan, const struct pl
 	case OP_EPOLL:
 	case OP_INOTIFY:
 		return event_make(slots, plan, op);
+	case OP_RING:
+		return ring_make(slots, plan, op);
+	case OP_RING_COPY:
+		return ring_fill(slots, plan, op);
 	case OP_FLOCK:
 	case OP_OFD_LOCK:
 		return event_lock(slots, op);

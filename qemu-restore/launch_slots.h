@@ -36,6 +36,10 @@ int terminal_make(struct slots *slots, const struct plan *plan, const struct pla
 /* and in a process that is being born */
 int terminal_join(const struct slots *slots, const struct plan_op *op);
 
+/* launch_rings.c: io_uring; one that is made is where it was */
+int ring_make(struct slots *slots, const struct plan *plan, const struct plan_op *op);
+int ring_fill(const struct slots *slots, const struct plan *plan, const struct plan_op *op);
+
 /* launch_events.c: anonymous inodes and locks, in the launcher */
 int event_make(struct slots *slots, const struct plan *plan, const struct plan_op *op);
 int event_watch(const struct slots *slots, const struct plan_op *op);

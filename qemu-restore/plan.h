@@ -173,6 +173,7 @@ struct process_plan {
 	struct late_fcntl *late;
 	size_t nr_late;
 	int vfork_fd; /* close-on-exec: while it is open, who made this process waits; -1 */
+	bool has_rings; /* mapped: see plan_rings.c */
 	uint64_t hole; /* where the restorer will live */
 	uint64_t hole_size; /* at most */
 	uint64_t restart; /* address of the restart ELF's page */

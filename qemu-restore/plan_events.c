@@ -59,7 +59,7 @@ void plan_event(struct files *files, struct description *d)
 	static const enum op_kind kinds[] = {
 		[EVENT_COUNTER] = OP_EVENTFD,  [EVENT_TIMER] = OP_TIMERFD,
 		[EVENT_SIGNALS] = OP_SIGNALFD, [EVENT_POLL] = OP_EPOLL,
-		[EVENT_WATCHES] = OP_INOTIFY,
+		[EVENT_WATCHES] = OP_INOTIFY,  [EVENT_RING] = OP_RING,
 	};
 	struct plan_op *op;
 
@@ -88,6 +88,8 @@ void plan_event(struct files *files, struct description *d)
 	}
 	if (e->kind == EVENT_WATCHES)
 		plan_watches(files->plan, d->file, d->slot);
+	if (e->kind == EVENT_RING)
+		plan_ring(files->plan, d, op);
 }
 
 /* A descriptor of @f in @p, or -1. */

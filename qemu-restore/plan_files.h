@@ -45,6 +45,8 @@ void plan_lost_directory(struct files *files, struct description *d);
 
 /* plan_events.c: eventfd and the like; then, when all have slots, what epoll waits for. */
 void plan_event(struct files *files, struct description *d);
+/* plan_rings.c: what an OP_RING needs besides, and what its memory holds */
+void plan_ring(struct plan *plan, const struct description *d, struct plan_op *op);
 void plan_entries(struct files *files);
 bool is_pidfd(const struct open_file *f);
 

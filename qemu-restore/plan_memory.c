@@ -32,6 +32,8 @@ static enum how how_to_map(const struct process_plan *plan, const struct segment
 		return !is_writable_file(s) && plan_is_from_core(plan, s) ? LAZY : THE_FILE;
 	case XCKPT_VMA_SYSV:
 		return ATTACHED;
+	case XCKPT_VMA_RING:
+		return RING;
 	default:
 		return EAGER;
 	}
@@ -312,6 +314,7 @@ static void map_segment(struct process_plan *plan, const struct segment *s, uint
 			mapping_anonymous(&m, s->start, s->end, m.prot, X86_MAP_PRIVATE);
 		break;
 	case ATTACHED:
+	case RING:
 		break;
 	}
 	plan_advise_pages(plan, s);
@@ -361,6 +364,7 @@ void plan_memory(struct process_plan *plan)
 	op = plan_syscall(plan, p->info.pid, NR_RT_SIGPROCMASK, 0, offset, 0, sizeof(all));
 	op->refs = 1 << 1;
 	plan_add(plan, OP_SWEEP, p->info.pid);
+	plan_map_rings(plan);
 	plan_brk(plan);
 	plan_attach(plan);
 	plan_own_vdso(plan);

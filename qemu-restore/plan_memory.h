@@ -14,6 +14,7 @@ enum how {
 	ATTACHED, /* System V's: it is there already */
 	PATCHED, /* the vDSO */
 	NOWHERE,
+	RING, /* io_uring's, mapped before all else */
 };
 
 struct mapping {
@@ -36,6 +37,8 @@ void mapping_protect(const struct mapping *m, uint64_t from, uint64_t now);
 /* plan_stack.c: flags of memory that grows downwards; room below a stack, above @floor */
 uint64_t mapping_growth(const struct mapping *m);
 void mapping_reserve_stack(const struct mapping *m, uint64_t floor);
+/* plan_rings.c: all of them; the address space is empty */
+void plan_map_rings(struct process_plan *plan);
 void plan_map_vdso(const struct mapping *m); /* plan_vdso.c */
 
 #endif

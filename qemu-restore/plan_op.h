@@ -49,6 +49,9 @@ enum op_kind {
 	OP_SIGNALFD, /* [0]: slot, [1]: mask, [2]: x86-64 flags */
 	OP_EPOLL, /* [0]: slot, [1]: x86-64 flags */
 	OP_INOTIFY, /* [0]: slot, [1]: x86-64 flags */
+	OP_RING, /* [0]: slot, [1]: x86-64 flags, [2]: index in img->files */
+	OP_RING_COPY, /* [0]: slot, [1]: process, of its core [2]: offset, [3]: bytes, [4]: to
+			 where, IORING_OFF_* */
 	OP_WATCH, /* [0]: slot, [1]: wd, [2]: IN_*; path. Last: what we do is no event */
 	OP_FLOCK, /* [0]: slot, [1]: exclusive */
 	OP_OFD_LOCK, /* [0]: slot, [1]: exclusive, [2]: start, [3]: bytes, 0: all that follow */
@@ -86,6 +89,7 @@ enum op_kind {
 	OP_GO,
 	OP_END, /* of a thread that had ended before its process did */
 	OP_START, /* [0], [1]: offsets in plan.keep */
+	OP_OCCUPY, /* [0]: from there, [1]: to there, [2]: 1, or 0: no more */
 };
 
 /* what OP_OPEN finds must be */

@@ -158,6 +158,10 @@ static void add_restorer(struct text *t, const struct plan *plan, const struct p
 	case OP_SWEEP:
 		text_add(t, "munmap(everything)");
 		break;
+	case OP_OCCUPY:
+		text_add(t, a[2] ? "occupy(%#llx, %#llx)" : "munmap(%#llx, %#llx)", a[0],
+			 a[1] - a[0]);
+		break;
 	case OP_LOAD:
 		text_add(t, "load(core)");
 		break;

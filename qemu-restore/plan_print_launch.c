@@ -97,6 +97,12 @@ static void add_made(struct text *t, const struct plan_op *op)
 	case OP_INOTIFY:
 		text_add(t, "inotify_init() = slot %llu", a[0]);
 		break;
+	case OP_RING:
+		text_add(t, "io_uring_setup() = slot %llu; io_uring_enter()", a[0]);
+		break;
+	case OP_RING_COPY:
+		text_add(t, "copy(core, %#llx, %llu, slot %llu, %#llx)", a[2], a[3], a[0], a[4]);
+		break;
 	case OP_WATCH:
 		text_add(t, "inotify_add_watch(slot %llu, ", a[0]);
 		text_path(t, op->path);

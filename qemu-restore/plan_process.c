@@ -12,6 +12,7 @@
 #define PR_SET_MEMORY_MERGE 67
 #define MCL_FUTURE 2
 #define MCL_ONFAULT 4
+#define RLIMIT_STACK_X86 3
 #define RLIMIT_NOFILE_X86 7
 #define SIGSET_SIZE 8
 
@@ -247,7 +248,9 @@ void plan_limits(struct process_plan *plan)
 		const struct xckpt_rlimit *want = &p->info.rlimit[i],
 					  *have = &plan->host->rlimit[i];
 
-		if (i != RLIMIT_NOFILE_X86 && want->cur == have->cur && want->max == have->max)
+		/* the launcher changes some */
+		if (i != RLIMIT_NOFILE_X86 && !(i == RLIMIT_STACK_X86 && plan->has_rings) &&
+		    want->cur == have->cur && want->max == have->max)
 			continue;
 		offset = buffer_add(&plan->data, want, sizeof(*want), 8);
 		op = plan_syscall(plan, p->info.pid, NR_PRLIMIT64, 0, i, offset, 0);

@@ -354,6 +354,11 @@ dump_error_unsupported() {
 		apart several IPC namespaces
 		traced thread [0-9]+, which pid [0-9]+ \(ticker\) traces: tracing
 		aio mapping [0-9a-f]+-[0-9a-f]+ \(/\[aio\].*asynchronous I/O
+		request requests of io_uring that are under way
+		registered fd [0-9]+ \(anon_inode:.*io_uring.*with which something is registered
+		ringfd registered descriptors of io_uring
+		sqpoll fd [0-9]+ \(anon_inode:.*io_uring.*a thread of the kernel
+		issuer fd [0-9]+ \(anon_inode:.*io_uring.*of one thread only
 		poll fd [0-9]+ \(anon_inode:.*eventpoll.*waits for a file of /proc
 	END
 }

@@ -11,7 +11,7 @@
  *
  * Notes come in two parts. First, once per process and in any order:
  *   CORE NT_PRPSINFO, NT_AUXV, NT_FILE,
- *   XCKPT PROCESS, MM, VMA, GUARD, SIGACTION, TIMER, SIGPENDING, FILE, SEM_UNDO
+ *   XCKPT PROCESS, MM, VMA, GUARD, SIGACTION, TIMER, SIGPENDING, FILE, RING, SEM_UNDO
  * then those of each thread, the thread-group leader first, if it lives:
  *   CORE NT_PRSTATUS, which begins a thread; CORE NT_PRFPREG, LINUX NT_X86_XSTATE
  *   (not compacted, as ptrace gives it), CORE NT_SIGINFO,
@@ -67,6 +67,7 @@ enum xckpt_note_type {
 	XCKPT_NT_SEM_UNDO	= 0x58430009,
 	XCKPT_NT_CREDS		= 0x5843000a,
 	XCKPT_NT_GUARD		= 0x5843000b,
+	XCKPT_NT_RING		= 0x5843000c,
 };
 
 /* struct xckpt_note_process.flags */
@@ -75,7 +76,7 @@ enum xckpt_note_type {
 #define XCKPT_PROCESS_SECCOMP		(1u << 2)	/* some thread has a seccomp mode */
 #define XCKPT_PROCESS_STOPPED		(1u << 3)	/* job control stop (SIGSTOP ...) */
 #define XCKPT_PROCESS_TTY		(1u << 4)	/* has a controlling terminal */
-#define XCKPT_PROCESS_IO_URING		(1u << 5)
+#define XCKPT_PROCESS_IO_URING		(1u << 5)	/* has used io_uring */
 /* its descriptors, or its directories and umask, are another process's too or not all threads' */
 #define XCKPT_PROCESS_ODD_FILES		(1u << 6)	/* CLONE_FILES */
 #define XCKPT_PROCESS_ODD_FS		(1u << 7)	/* CLONE_FS */
@@ -96,6 +97,9 @@ enum xckpt_note_type {
 /* beside XCKPT_PROCESS_STOPPED: its parent has waited for that (waitid(2), WSTOPPED) */
 #define XCKPT_PROCESS_STOP_TOLD		(1u << 18)
 #define XCKPT_PROCESS_UPROBES		(1u << 19)	/* breakpoints of uprobes in its code */
+/* some thread has requests of io_uring under way; or has registered rings' descriptors */
+#define XCKPT_PROCESS_REQUESTS		(1u << 20)
+#define XCKPT_PROCESS_RING_FDS		(1u << 21)	/* IORING_REGISTER_RING_FDS */
 
 struct xckpt_timer_value {
 	__u64 interval_ns;	/* 0: does not repeat */
@@ -173,6 +177,7 @@ enum xckpt_vma_kind {
 	XCKPT_VMA_VDSO,
 	XCKPT_VMA_VVAR,		/* the vDSO's data: never in the image */
 	XCKPT_VMA_SPECIAL,	/* devices, secretmem: never in the image */
+	XCKPT_VMA_RING,		/* io_uring's: pgoff is its IORING_OFF_* and what lies behind it */
 };
 
 /* struct xckpt_vma.flags */
@@ -353,6 +358,27 @@ struct xckpt_note_file {
 	__u32 fd_size;
 	__u32 nr_fds;
 	__u32 fds_off;
+	__u32 __reserved;
+};
+
+/* struct xckpt_ring.state: why it cannot be made again */
+#define XCKPT_RING_BUSY		(1u << 0)	/* in use, or has completions that had no room */
+/* files, buffers, an eventfd, credentials, restrictions ... : io_uring_register(2) */
+#define XCKPT_RING_REGISTERED	(1u << 1)
+
+/*
+ * XCKPT_NT_RING is a table of these, in the order of their descriptions in XCKPT_NT_FILE: what
+ * io_uring_setup(2) made. Its memory is in XCKPT_VMA_RING mappings, if it is mapped. The note
+ * is absent when there are none.
+ */
+struct xckpt_ring {
+	__u32 file;		/* id of its description */
+	__u32 state;		/* XCKPT_RING_* */
+	__u32 flags;		/* IORING_SETUP_* */
+	__u32 sq_entries, cq_entries;
+	__u32 sq_head, cq_tail;	/* what the kernel counts: requests taken, completions told */
+	/* where the program finds things, bytes from IORING_OFF_SQ_RING on; array 0: none */
+	__u32 sq_tail_off, cq_head_off, cqes_off, array_off;
 	__u32 __reserved;
 };
 

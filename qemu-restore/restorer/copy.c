@@ -25,7 +25,6 @@
 #define X86_EINVAL 22
 #define X86_PROT_READ 1
 #define X86_PROT_WRITE 2
-#define X86_MAP_PRIVATE 2
 #define X86_MAP_ANONYMOUS 0x20
 #define X86_AF_UNIX 1
 #define X86_SOCK_STREAM 1

@@ -112,6 +112,7 @@ handlers:
 	.long	do_go - handlers
 	.long	do_end - handlers
 	.long	do_start - handlers
+	.long	do_occupy - handlers
 	.if	. - handlers != 4 * RECORD_KINDS
 	.error	"handlers: one for each kind of record"
 	.endif

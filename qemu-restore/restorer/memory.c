@@ -87,8 +87,24 @@ static int ranges_to_keep(const struct record_head *head, struct range keep[3])
 	return n;
 }
 
-/* munmap [start, end) without what is to be kept */
-static int64_t sweep_range(uint64_t start, uint64_t end, const struct range *keep, int n)
+static int64_t unmap(uint64_t start, uint64_t size)
+{
+	return syscall3(SYS_MUNMAP, start, size, 0);
+}
+
+static int64_t occupy(uint64_t start, uint64_t size)
+{
+	int64_t ret = syscall6(SYS_MMAP, start, size, X86_PROT_NONE,
+			       X86_MAP_PRIVATE | X86_MAP_ANONYMOUS | X86_MAP_NORESERVE |
+				       X86_MAP_FIXED_NOREPLACE,
+			       -1, 0);
+
+	return ret == (int64_t)start ? 0 : ret;
+}
+
+/* @call for [start, end) without what is to be kept */
+static int64_t each_range(uint64_t start, uint64_t end, const struct range *keep, int n,
+			  int64_t (*call)(uint64_t start, uint64_t size))
 {
 	int64_t ret = 0;
 	int i;
@@ -99,7 +115,7 @@ static int64_t sweep_range(uint64_t start, uint64_t end, const struct range *kee
 		uint64_t stop = i < n && keep[i].start < end ? keep[i].start : end;
 
 		if (stop > start)
-			ret = syscall3(SYS_MUNMAP, start, stop - start, 0);
+			ret = call(start, stop - start);
 		if (i < n && keep[i].end > start)
 			start = keep[i].end;
 	}
@@ -132,7 +148,7 @@ int64_t do_sweep(struct record_head *head, const struct record *r)
 				value = 0;
 			} else if (in_range && c == ' ') {
 				in_range = 0;
-				ret = sweep_range(start, value, keep, n_keep);
+				ret = each_range(start, value, keep, n_keep, unmap);
 			} else if (in_range) {
 				value = value << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
 			}
@@ -140,4 +156,12 @@ int64_t do_sweep(struct record_head *head, const struct record *r)
 	}
 	syscall3(SYS_CLOSE, fd, 0, 0);
 	return ret;
+}
+
+int64_t do_occupy(struct record_head *head, const struct record *r)
+{
+	struct range keep[3];
+	int n = ranges_to_keep(head, keep);
+
+	return each_range(r->arg[0], r->arg[1], keep, n, r->arg[2] ? occupy : unmap);
 }

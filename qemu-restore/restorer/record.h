@@ -40,7 +40,8 @@
 #define RECORD_GO 12 /* the first thread: open the barrier */
 #define RECORD_END 13 /* of this thread */
 #define RECORD_START 14 /* frame, XSAVE area, XRSTOR mask (0: FXRSTOR) */
-#define RECORD_KINDS 15
+#define RECORD_OCCUPY 15 /* start, end, 1: nobody gets an address there until it is 0 again */
+#define RECORD_KINDS 16
 
 /* what the result must be */
 #define WANT_ANY 0

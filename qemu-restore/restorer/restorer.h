@@ -26,6 +26,7 @@ int64_t clone_copier(int64_t fd, uint64_t stack);
 
 int64_t do_syscall(struct record_head *head, const struct record *r);
 int64_t do_sweep(struct record_head *head, const struct record *r);
+int64_t do_occupy(struct record_head *head, const struct record *r);
 int64_t do_load(struct record_head *head, const struct record *r);
 int64_t do_read(struct record_head *head, const struct record *r);
 int64_t do_poke4(struct record_head *head, const struct record *r);

@@ -10,6 +10,7 @@
 #define SYS_OPEN 2
 #define SYS_CLOSE 3
 #define SYS_LSEEK 8
+#define SYS_MMAP 9
 #define SYS_MUNMAP 11
 #define SYS_PREAD64 17
 #define SYS_DUP2 33
@@ -23,6 +24,11 @@
 #define X86_EIO 5
 #define X86_ESRCH 3
 
+#define X86_PROT_NONE 0
+#define X86_MAP_PRIVATE 0x02
+#define X86_MAP_ANONYMOUS 0x20
+#define X86_MAP_NORESERVE 0x4000
+#define X86_MAP_FIXED_NOREPLACE 0x100000
 #define X86_O_RDONLY 0
 #define X86_O_WRONLY 1
 #define X86_FUTEX_WAIT_PRIVATE 128

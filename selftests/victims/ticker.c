@@ -20,15 +20,23 @@
  *   traced    has a child that it traces
  *   poll      waits by epoll for what is mounted to change
  *   aio       has asked for asynchronous I/O (io_setup)
+ *   request   has asked an io_uring to tell when there is something to read
+ *   registered  has an eventfd registered with one
+ *   sqpoll    has one with a thread of the kernel's
+ *   issuer    has one that only it may use
+ *   ringfd    has registered the descriptor of one
  *   stuck     a second thread waits in vfork() for a process outside its tree
  *   blocked   sleeps for good in read(2) of an empty pipe, in a second thread
  */
 #include <fcntl.h>
+#include <linux/io_uring.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -183,6 +191,63 @@ static void set_up_aio(void)
 		die("io_setup");
 }
 
+static int make_ring(unsigned int flags, struct io_uring_params *params)
+{
+	int fd;
+
+	memset(params, 0, sizeof(*params));
+	params->flags = flags;
+	fd = (int)syscall(SYS_io_uring_setup, 1, params);
+	if (fd < 0)
+		die("io_uring_setup");
+	return fd;
+}
+
+static void *map_ring(int fd, size_t size, off_t offset)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+
+	if (at == MAP_FAILED)
+		die("mmap");
+	return at;
+}
+
+/* The reading end of a pipe that nothing comes into. */
+static void hold_request(void)
+{
+	struct io_uring_params params;
+	int fd = make_ring(0, &params), ends[2];
+	char *ring = map_ring(fd, params.sq_off.array + sizeof(int), IORING_OFF_SQ_RING);
+	struct io_uring_sqe *sqe = map_ring(fd, sizeof(*sqe), IORING_OFF_SQES);
+
+	if (pipe(ends))
+		die("pipe");
+	sqe->opcode = IORING_OP_POLL_ADD;
+	sqe->fd = ends[0];
+	sqe->poll32_events = POLLIN;
+	++*(unsigned int *)(ring + params.sq_off.tail);
+	if (syscall(SYS_io_uring_enter, fd, 1, 0, 0, NULL, 0) != 1)
+		die("io_uring_enter");
+}
+
+static void hold_registered(unsigned int what)
+{
+	struct io_uring_params params;
+	int fd = make_ring(0, &params), event = eventfd(0, 0);
+	struct io_uring_rsrc_update update = { .offset = ~0u, .data = (unsigned int)fd };
+	void *arg = what == IORING_REGISTER_EVENTFD ? (void *)&event : (void *)&update;
+
+	if (syscall(SYS_io_uring_register, fd, what, arg, 1) < 0)
+		die("io_uring_register");
+}
+
+static void hold_ring(unsigned int flags)
+{
+	struct io_uring_params params;
+
+	make_ring(flags, &params);
+}
+
 static _Noreturn int sit(void *arg)
 {
 	/* dies with its group; it is this program's sibling, not its child */
@@ -294,6 +359,16 @@ int main(int argc, char **argv)
 			trace_child();
 		} else if (!strcmp(argv[i], "aio")) {
 			set_up_aio();
+		} else if (!strcmp(argv[i], "request")) {
+			hold_request();
+		} else if (!strcmp(argv[i], "registered")) {
+			hold_registered(IORING_REGISTER_EVENTFD);
+		} else if (!strcmp(argv[i], "ringfd")) {
+			hold_registered(IORING_REGISTER_RING_FDS);
+		} else if (!strcmp(argv[i], "sqpoll")) {
+			hold_ring(IORING_SETUP_SQPOLL);
+		} else if (!strcmp(argv[i], "issuer")) {
+			hold_ring(IORING_SETUP_SINGLE_ISSUER);
 		} else if (!strcmp(argv[i], "poll")) {
 			poll_mounts();
 		} else if (!strcmp(argv[i], "child")) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What anonymous inodes hold: eventfd, timerfd, signalfd, epoll, inotify, pidfd.
- * /proc/PID/fdinfo shows nearly all of it while the group is frozen; proc(5).
+ * /proc/PID/fdinfo shows nearly all of it while the group is frozen; proc(5). Of an
+ * io_uring the module tells.
  */
 #include "dump.h"
 #include "report.h"
@@ -28,7 +29,7 @@ static enum event_kind kind_of(const char *path)
 		{ "[eventfd]", EVENT_COUNTER },	 { "[timerfd]", EVENT_TIMER },
 		{ "[signalfd]", EVENT_SIGNALS }, { "[eventpoll]", EVENT_POLL },
 		{ "inotify", EVENT_WATCHES },	 { "pidfd:", EVENT_PROCESS },
-		{ "[pidfd]", EVENT_PROCESS },
+		{ "[pidfd]", EVENT_PROCESS },	 { "[io_uring]", EVENT_RING },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -285,7 +286,10 @@ static int capture_event(struct dump *d, const struct holder *h, struct open_fil
 
 	e->kind = kind_of(f->path);
 	e->semaphore = f->state & XCKPT_FILE_SEMAPHORE;
-	if (!e->kind)
+	/* one that the module does not know of is of no kind that is known */
+	if (e->kind == EVENT_RING && !e->ring.sq_entries)
+		e->kind = EVENT_UNKNOWN;
+	if (!e->kind || e->kind == EVENT_RING)
 		return 0;
 	if (read_info(d, h, f))
 		return -1;

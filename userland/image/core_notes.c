@@ -182,6 +182,7 @@ static const struct {
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SEM_UNDO, take_undo },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_SIGPENDING, take_sigpending },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_FILE, take_file },
+	{ XCKPT_NOTE_NAME, XCKPT_NT_RING, take_ring },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_THREAD, take_thread },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_CREDS, take_creds },
 };

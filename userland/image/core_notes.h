@@ -45,5 +45,6 @@ int take_groups(const struct notes *n, const struct note *note, uint32_t off, ui
 		const uint32_t **to);
 int take_creds(struct notes *n, const struct note *note);
 int take_file(struct notes *n, const struct note *note);
+int take_ring(struct notes *n, const struct note *note);
 
 #endif

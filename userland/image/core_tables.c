@@ -14,6 +14,7 @@ _Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
 _Static_assert(sizeof(struct xckpt_timer) == 56, "struct xckpt_timer");
 _Static_assert(sizeof(struct xckpt_file) == 104, "struct xckpt_file");
 _Static_assert(sizeof(struct xckpt_fd) == 16, "struct xckpt_fd");
+_Static_assert(sizeof(struct xckpt_ring) == 48, "struct xckpt_ring");
 
 /* Entry @i of a table whose entries the writer made @entry_size bytes long. */
 static void take_entry(const struct note *note, uint32_t off, uint32_t entry_size, size_t i,
@@ -68,7 +69,7 @@ int take_vma(struct notes *n, const struct note *note)
 		take_entry(note, head.entries_off, head.entry_size, i, &s->vma, sizeof(s->vma));
 		if (s->vma.start != s->start || s->vma.end != s->end)
 			return notes_damaged(n, "a mapping and its segment differ");
-		if (s->vma.kind > XCKPT_VMA_SPECIAL)
+		if (s->vma.kind > XCKPT_VMA_RING)
 			return notes_damaged(n, "a mapping of an unknown kind");
 		if (!is_aligned(&s->vma))
 			return notes_damaged(n, "a mapping of parts of huge pages");
@@ -343,5 +344,29 @@ int take_file(struct notes *n, const struct note *note)
 		p->fds[i].file = &n->files->files[raw.file];
 	}
 	p->nr_fds = head.nr_fds;
+	return 0;
+}
+
+/* It stands behind XCKPT_NT_FILE, and tells more of files there. */
+int take_ring(struct notes *n, const struct note *note)
+{
+	struct xckpt_note_table head;
+	size_t at = 0;
+
+	if (take_struct(n, note, &head, sizeof(head),
+			END_OF(struct xckpt_note_table, entries_off)) ||
+	    check_table(n, note, head.entries_off, head.entry_size, head.nr_entries,
+			END_OF(struct xckpt_ring, __reserved)))
+		return -1;
+	for (size_t i = 0; i < head.nr_entries; i++) {
+		struct xckpt_ring ring;
+
+		take_entry(note, head.entries_off, head.entry_size, i, &ring, sizeof(ring));
+		while (at < n->files->nr_files && n->files->files[at].id != ring.file)
+			at++;
+		if (at == n->files->nr_files)
+			return notes_damaged(n, "an io_uring is of no open file");
+		n->files->files[at].event.ring = ring;
+	}
 	return 0;
 }

@@ -35,6 +35,7 @@ enum event_kind {
 	EVENT_POLL, /* epoll_create(2) */
 	EVENT_WATCHES, /* inotify_init(2) */
 	EVENT_PROCESS, /* pidfd_open(2) */
+	EVENT_RING, /* io_uring_setup(2) */
 };
 
 /* What an epoll instance waits for. */
@@ -65,6 +66,7 @@ struct event_state {
 	struct inotify_watch *watches;
 	size_t nr_watches;
 	uint64_t unread; /* bytes of an inotify's queue: they cannot be had */
+	struct xckpt_ring ring; /* file and size are not used */
 };
 
 enum lock_kind {
@@ -175,6 +177,13 @@ static inline bool file_seeks(const struct open_file *f)
 {
 	return f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY || f->kind == FILE_MEMFD ||
 	       (f->kind == FILE_DEVICE && S_ISBLK(f->mode) && !(f->flags & X86_O_PATH));
+}
+
+/* The io_uring that is mapped. */
+static inline bool is_ring_of(const struct open_file *f, const struct xckpt_vma *vma)
+{
+	return f->kind == FILE_ANON_INODE && f->event.kind == EVENT_RING && f->dev == vma->dev &&
+	       f->ino == vma->ino;
 }
 
 /* It has a reading end, a writing end and what is between them. */

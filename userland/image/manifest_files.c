@@ -8,7 +8,7 @@
 static const char *const event_names[] = {
 	[EVENT_UNKNOWN] = "unknown",  [EVENT_COUNTER] = "eventfd", [EVENT_TIMER] = "timerfd",
 	[EVENT_SIGNALS] = "signalfd", [EVENT_POLL] = "epoll",	   [EVENT_WATCHES] = "inotify",
-	[EVENT_PROCESS] = "pidfd",
+	[EVENT_PROCESS] = "pidfd",    [EVENT_RING] = "io_uring",
 };
 
 static const char *const lock_names[] = {
@@ -76,6 +76,29 @@ static void read_watches(struct reading *r, const json_t *o, struct event_state 
 	}
 }
 
+static bool is_ring_size(uint32_t entries, uint32_t most)
+{
+	return entries && entries <= most && !(entries & (entries - 1));
+}
+
+static void read_ring(struct reading *r, const json_t *o, struct xckpt_ring *ring)
+{
+	ring->state = get_u32(r, o, "state");
+	ring->flags = get_u32(r, o, "flags");
+	ring->sq_entries = get_u32(r, o, "sq_entries");
+	ring->cq_entries = get_u32(r, o, "cq_entries");
+	ring->sq_head = get_u32(r, o, "sq_head");
+	ring->cq_tail = get_u32(r, o, "cq_tail");
+	ring->sq_tail_off = get_u32(r, o, "sq_tail_off");
+	ring->cq_head_off = get_u32(r, o, "cq_head_off");
+	ring->cqes_off = get_u32(r, o, "cqes_off");
+	ring->array_off = get_u32(r, o, "array_off");
+	/* as io_uring_setup(2) has them */
+	if (!is_ring_size(ring->sq_entries, 32768) || !is_ring_size(ring->cq_entries, 65536) ||
+	    ring->cq_entries < ring->sq_entries)
+		manifest_bad(r, "io_uring", "is of a size that there is not");
+}
+
 static void read_event(struct reading *r, const json_t *o, struct event_state *e)
 {
 	e->kind = get_name(r, o, "kind", event_names, ARRAY_SIZE(event_names));
@@ -102,6 +125,9 @@ static void read_event(struct reading *r, const json_t *o, struct event_state *e
 		break;
 	case EVENT_PROCESS:
 		e->pid = (int)get_int(r, o, "pid", -1, INT32_MAX);
+		break;
+	case EVENT_RING:
+		read_ring(r, o, &e->ring);
 		break;
 	default:
 		break;
@@ -238,6 +264,20 @@ static json_t *format_watches(const struct event_state *e)
 	return array;
 }
 
+static void format_ring(json_t *o, const struct xckpt_ring *ring)
+{
+	json_object_set_new(o, "state", json_number(ring->state));
+	json_object_set_new(o, "flags", json_number(ring->flags));
+	json_object_set_new(o, "sq_entries", json_number(ring->sq_entries));
+	json_object_set_new(o, "cq_entries", json_number(ring->cq_entries));
+	json_object_set_new(o, "sq_head", json_number(ring->sq_head));
+	json_object_set_new(o, "cq_tail", json_number(ring->cq_tail));
+	json_object_set_new(o, "sq_tail_off", json_number(ring->sq_tail_off));
+	json_object_set_new(o, "cq_head_off", json_number(ring->cq_head_off));
+	json_object_set_new(o, "cqes_off", json_number(ring->cqes_off));
+	json_object_set_new(o, "array_off", json_number(ring->array_off));
+}
+
 json_t *manifest_format_event(const struct event_state *e)
 {
 	json_t *o = json_pack("{s:s}", "kind", event_kind_name(e->kind));
@@ -266,6 +306,9 @@ json_t *manifest_format_event(const struct event_state *e)
 		break;
 	case EVENT_PROCESS:
 		json_object_set_new(o, "pid", json_integer(e->pid));
+		break;
+	case EVENT_RING:
+		format_ring(o, &e->ring);
 		break;
 	default:
 		break;

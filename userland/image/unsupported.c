@@ -3,12 +3,19 @@
 #include "image.h"
 
 #include <inttypes.h>
+#include <linux/io_uring.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define NOT_YET "cannot be resumed by this version"
+/* what io_uring_setup(2) may have been asked for; what is not here needs more than a ring */
+#define RING_FLAGS                                                                                 \
+	(IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_ATTACH_WQ |                       \
+	 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |         \
+	 IORING_SETUP_SQE128 | IORING_SETUP_CQE32 | RING_NO_SQARRAY)
+#define RING_NO_SQARRAY (1u << 16) /* IORING_SETUP_NO_SQARRAY, since Linux 6.6 */
 
 static const char *const file_why[] = {
 	[FILE_SOCKET] = "sockets " NOT_YET,
@@ -28,7 +35,9 @@ static const struct {
 	const char *why;
 } process_why[] = {
 	{ XCKPT_PROCESS_SECCOMP, "seccomp filters " NOT_YET },
-	{ XCKPT_PROCESS_IO_URING, "io_uring " NOT_YET },
+	{ XCKPT_PROCESS_REQUESTS, "requests of io_uring that are under way " NOT_YET },
+	{ XCKPT_PROCESS_RING_FDS,
+	  "registered descriptors of io_uring (IORING_REGISTER_RING_FDS) " NOT_YET },
 	{ XCKPT_PROCESS_SEGMENTS,
 	  "segment descriptors of its own (modify_ldt, set_thread_area) " NOT_YET },
 	{ XCKPT_PROCESS_IO_PORTS, "the use of I/O ports (ioperm, iopl) " NOT_YET },
@@ -100,6 +109,21 @@ static const char *why_not_watches(const struct event_state *e)
 	return NULL;
 }
 
+static const char *why_not_ring(const struct xckpt_ring *ring)
+{
+	if (ring->flags & IORING_SETUP_SQPOLL)
+		return "an io_uring with a thread of the kernel (IORING_SETUP_SQPOLL) " NOT_YET;
+	if (ring->flags & IORING_SETUP_SINGLE_ISSUER)
+		return "an io_uring of one thread only (IORING_SETUP_SINGLE_ISSUER) " NOT_YET;
+	if (ring->flags & ~(uint32_t)RING_FLAGS)
+		return "an io_uring with such flags (io_uring_setup) " NOT_YET;
+	if (ring->state & XCKPT_RING_REGISTERED)
+		return "an io_uring with which something is registered (io_uring_register) " NOT_YET;
+	if (ring->state)
+		return "an io_uring that is not at rest " NOT_YET;
+	return NULL;
+}
+
 static const char *why_not_event(const struct image *img, const struct event_state *e)
 {
 	switch (e->kind) {
@@ -113,6 +137,8 @@ static const char *why_not_event(const struct image *img, const struct event_sta
 		return why_not_watches(e);
 	case EVENT_PROCESS:
 		return e->pid ? NULL : "a pidfd of a process outside of the group " NOT_YET;
+	case EVENT_RING:
+		return why_not_ring(&e->ring);
 	default:
 		return "an anonymous inode of this kind " NOT_YET;
 	}
@@ -212,6 +238,22 @@ bool is_aio_ring(const struct segment *s)
 	       !strcmp(s->path, "/[aio] (deleted)");
 }
 
+/* The kernel gives no piece of one of its parts. */
+static bool is_cut_ring(const struct segment *s)
+{
+	return s->vma.pgoff != IORING_OFF_SQ_RING && s->vma.pgoff != IORING_OFF_CQ_RING &&
+	       s->vma.pgoff != IORING_OFF_SQES;
+}
+
+/* It is made again with the description. */
+static bool is_lost_ring(const struct image *img, const struct segment *s)
+{
+	for (size_t i = 0; i < img->nr_files; i++)
+		if (is_ring_of(&img->files[i], &s->vma))
+			return false;
+	return true;
+}
+
 static void walk_mappings(struct walk *w, const struct image_process *p)
 {
 	for (size_t i = 0; i < p->nr_segments; i++) {
@@ -224,6 +266,10 @@ static void walk_mappings(struct walk *w, const struct image_process *p)
 			why = "a System V segment that is not in the image " NOT_YET;
 		if (s->vma.kind == XCKPT_VMA_HUGETLB)
 			why = why_not_huge(s);
+		if (s->vma.kind == XCKPT_VMA_RING && is_cut_ring(s))
+			why = "a part of an io_uring " NOT_YET;
+		else if (s->vma.kind == XCKPT_VMA_RING && is_lost_ring(w->img, s))
+			why = "an io_uring that is mapped, and not open, " NOT_YET;
 		if (!why && is_aio_ring(s))
 			why = "asynchronous I/O (io_setup) " NOT_YET;
 		if (!why && (s->vma.flags & XCKPT_VMA_UFFD))

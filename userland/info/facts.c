@@ -15,8 +15,9 @@
 
 const char *vma_kind_name(unsigned int kind)
 {
-	static const char *const names[NR_VMA_KINDS] = { "anonymous", "file", "shared", "sysv",
-							 "hugetlb",   "vdso", "vvar",	"special" };
+	static const char *const names[NR_VMA_KINDS] = { "anonymous", "file",	 "shared",
+							 "sysv",      "hugetlb", "vdso",
+							 "vvar",      "special", "io_uring" };
 
 	return kind < NR_VMA_KINDS ? names[kind] : "?";
 }

@@ -20,7 +20,7 @@ int print_json(const struct info *info);
 struct memory_sum {
 	uint64_t mappings, mapped, stored; /* bytes, but for the first */
 };
-#define NR_VMA_KINDS (XCKPT_VMA_SPECIAL + 1)
+#define NR_VMA_KINDS (XCKPT_VMA_RING + 1)
 const char *vma_kind_name(unsigned int kind);
 const char *task_state_name(unsigned int state);
 void sum_memory(const struct image_process *p, struct memory_sum sums[NR_VMA_KINDS]);

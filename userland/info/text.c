@@ -137,6 +137,10 @@ static void print_event(const struct open_file *f)
 		else
 			say("%s", e->pid ? " of one that is gone" : " of one outside");
 		break;
+	case EVENT_RING:
+		say(" for %" PRIu32 " requests, has taken %" PRIu32 " and told of %" PRIu32,
+		    e->ring.sq_entries, e->ring.sq_head, e->ring.cq_tail);
+		break;
 	default:
 		break;
 	}

@@ -65,6 +65,17 @@ static const struct open_file all[] = {
 	ANON(5, "inotify", .kind = EVENT_WATCHES, .watches = watches, .nr_watches = 2,
 	     .unread = 16),
 	ANON(6, "[pidfd]", .kind = EVENT_PROCESS, .pid = -1),
+	ANON(12, "[io_uring]", .kind = EVENT_RING,
+	     .ring = { .state = 3,
+		       .flags = UINT32_MAX,
+		       .sq_entries = 1,
+		       .cq_entries = 65536,
+		       .sq_head = UINT32_MAX,
+		       .cq_tail = 5,
+		       .sq_tail_off = 64,
+		       .cq_head_off = 128,
+		       .cqes_off = 320,
+		       .array_off = 4416 }),
 	{ .id = 7,
 	  .kind = FILE_REGULAR,
 	  .path = "/srv/data",
@@ -129,7 +140,8 @@ static bool same_events(const struct event_state *a, const struct event_state *b
 	       a->clock == b->clock && a->settime_flags == b->settime_flags &&
 	       a->value_ns == b->value_ns && a->interval_ns == b->interval_ns &&
 	       a->mask == b->mask && a->pid == b->pid && a->unread == b->unread &&
-	       a->nr_entries == b->nr_entries && a->nr_watches == b->nr_watches;
+	       a->nr_entries == b->nr_entries && a->nr_watches == b->nr_watches &&
+	       !memcmp(&a->ring, &b->ring, sizeof(a->ring));
 }
 
 static void test_round_trip(void)
@@ -140,26 +152,26 @@ static void test_round_trip(void)
 
 	check(!round_trip((struct open_file *)all, NR_FILES, &arena, &m) && m.nr_files == NR_FILES,
 	      "open files are written and read");
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 7; i++)
 		check(same_events(&m.files[i].event, &all[i].event), "%s", all[i].path);
 	check(!memcmp(m.files[3].event.entries, entries, sizeof(entries)), "what epoll waits for");
 	check(m.files[4].event.watches[0].wd == 2 &&
 		      !strcmp(m.files[4].event.watches[0].path, "/srv/a%b") &&
 		      !m.files[4].event.watches[1].path[0],
 	      "what inotify watches");
-	f = &m.files[6];
+	f = &m.files[7];
 	check(!strcmp(f->data, "files/file-7") && f->data_size == 3ull << 30 && f->uid == 1000 &&
 		      f->gid == UINT32_MAX && f->mtime_ns == -5,
 	      "a packed file");
 	check(f->owner == 42 && f->owner_type == 2 && f->owner_signal == 64, "its owner");
 	check(f->nr_locks == 4 && !memcmp(f->locks, locks, sizeof(locks)), "its locks");
-	check(m.files[7].seals == 0x1f, "seals");
-	check(m.files[7].page_shift == 21 && !m.files[0].page_shift, "huge pages");
-	check(m.files[8].nr_packets == 2 && !memcmp(m.files[8].packets, packets, sizeof(packets)),
+	check(m.files[8].seals == 0x1f, "seals");
+	check(m.files[8].page_shift == 21 && !m.files[0].page_shift, "huge pages");
+	check(m.files[9].nr_packets == 2 && !memcmp(m.files[9].packets, packets, sizeof(packets)),
 	      "packets of a pipe");
-	check(m.files[9].terminal && !memcmp(m.files[9].terminal, &terminal, sizeof(terminal)),
+	check(m.files[10].terminal && !memcmp(m.files[10].terminal, &terminal, sizeof(terminal)),
 	      "a pseudo-terminal");
-	check(!m.files[9].master && m.files[10].master == 10, "and whose slave is its");
+	check(!m.files[10].master && m.files[11].master == 10, "and whose slave is its");
 	arena_free(&arena);
 }
 
@@ -191,6 +203,11 @@ static void test_hostile(void)
 	f.event.clock = 0;
 	f.event.value_ns = 1ull << 63;
 	refused(&f, "\"value_ns\" is out of range", "a time beyond all times");
+	f = all[6];
+	f.event.ring.sq_entries = 3;
+	refused(&f, "\"io_uring\" is of a size", "an io_uring of three requests");
+	f.event.ring.sq_entries = 131072;
+	refused(&f, "\"io_uring\" is of a size", "one of too many");
 	f = all[3];
 	f.event.entries = &negative;
 	f.event.nr_entries = 1;
@@ -204,17 +221,17 @@ static void test_hostile(void)
 	f = all[5];
 	f.event.pid = -2;
 	refused(&f, "\"pid\" is out of range", "a process below all");
-	f = all[6];
+	f = all[7];
 	f.locks = &backwards;
 	f.nr_locks = 1;
 	refused(&f, "\"locks\" end before they start", "a lock that ends before it starts");
-	f = all[6];
+	f = all[7];
 	f.owner_signal = 65;
 	refused(&f, "\"owner_signal\" is out of range", "a signal that there is not");
-	f = all[6];
+	f = all[7];
 	f.data = "files/../../etc/passwd";
 	refused(&f, "\"data\" is no name", "contents from elsewhere");
-	f = all[8];
+	f = all[9];
 	f.packets = (uint32_t[]){ PIPE_PACKET_MAX + 1 };
 	f.nr_packets = 1;
 	refused(&f, "\"packets\" are of no size", "a packet that is too large");
@@ -251,7 +268,7 @@ static void test_hostile_terminals(void)
 	f.rdev = PTMX_RDEV;
 	f.flags = X86_O_PATH;
 	refused(&f, "\"terminal\" is not that of a master", "a path as a master");
-	f = all[10];
+	f = all[11];
 	f.kind = FILE_REGULAR;
 	refused(&f, "\"master\" is not that of a terminal", "a file as a slave");
 }
