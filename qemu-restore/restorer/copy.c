@@ -14,7 +14,6 @@
 #define STACK_SIZE 16384
 #define EXTENTS 32 /* that are read at once */
 
-#define SYS_MMAP 9
 #define SYS_MADVISE 28
 #define SYS_SHUTDOWN 48
 #define SYS_SOCKETPAIR 53
@@ -25,7 +24,6 @@
 #define X86_EINVAL 22
 #define X86_PROT_READ 1
 #define X86_PROT_WRITE 2
-#define X86_MAP_ANONYMOUS 0x20
 #define X86_AF_UNIX 1
 #define X86_SOCK_STREAM 1
 #define X86_SOCK_CLOEXEC 02000000
