@@ -88,6 +88,17 @@ static bool target_is_gone(const struct process_plan *plan, const struct xckpt_t
 	       (t->flags & XCKPT_TIMER_TARGET_GONE || !has_thread(plan->process, t->tid));
 }
 
+/* The id that it will have: an engine may number them in a way of its own. */
+static int id_of(const struct process_plan *plan, const struct xckpt_timer *t)
+{
+	const struct probe_result *can = &plan->engine->can;
+
+	if (can->flags & (PROBE_TIMER_ANY_ID | PROBE_TIMER_IDS) ||
+	    !(can->flags & PROBE_TIMER_FIRST))
+		return t->id;
+	return can->timer_first + (int)(t - plan->process->timers);
+}
+
 /* Those whose ids nobody can give. */
 static void tell_ids(struct process_plan *plan)
 {
@@ -99,9 +110,10 @@ static void tell_ids(struct process_plan *plan)
 	if (engine->can.flags & PROBE_TIMER_ANY_ID)
 		return;
 	if (!(engine->can.flags & PROBE_TIMER_IDS))
-		plan_issue(plan->group, false,
+		plan_issue(plan->group, engine->can.flags & PROBE_TIMER_FIRST,
 			   "cannot resume pid %d: " LOT_TEXT " of timer_create() must keep its id, "
-			   "and %s gives ids of its own (resume it natively on x86-64)",
+			   "and %s gives ids of its own: what is set expires, but the program "
+			   "cannot set it again (resume it natively on x86-64)",
 			   p->info.pid, LOT_ARGS(all), engine->name);
 	else if (last >= TIMER_ID_MAX)
 		plan_issue(plan->group, false,
@@ -158,9 +170,10 @@ static void make_timer(struct process_plan *plan, const struct xckpt_timer *t)
 	op->arg[0] = clock_is_gone(plan, t) ? X86_CLOCK_MONOTONIC : t->clock;
 	op->arg[1] = buffer_add(&plan->data, &event, sizeof(event), 8);
 	op->refs = 1 << 1;
-	op->arg[2] = t->id;
 	op->want = WANT_VALUE;
-	op->value = t->id;
+	op->value = (uint64_t)id_of(plan, t);
+	/* no others are made before it where there is nothing to count up to */
+	op->arg[2] = id_of(plan, t) == t->id ? (uint64_t)t->id : 0;
 }
 
 void plan_timers(struct process_plan *plan)
@@ -235,8 +248,8 @@ static void start_timer(struct process_plan *plan, const struct xckpt_timer *t, 
 			   left % NS_PER_S };
 	struct plan_op *op;
 
-	op = plan_syscall(plan, plan->process->info.pid, NR_TIMER_SETTIME, t->id, 0,
-			  buffer_add(&plan->data, it, sizeof(it), 8), 0);
+	op = plan_syscall(plan, plan->process->info.pid, NR_TIMER_SETTIME, (uint64_t)id_of(plan, t),
+			  0, buffer_add(&plan->data, it, sizeof(it), 8), 0);
 	op->refs = 1 << 2;
 }
 

@@ -85,10 +85,14 @@ static int64_t timer_id(void)
 
 static void probe_timers(struct probe_result *p)
 {
-	int64_t id = timer_id();
+	int64_t id = timer_id(), next = timer_id();
 
-	if (id >= 0 && timer_id() == id + 1)
+	if (id >= 0 && next == id + 1)
 		p->flags |= PROBE_TIMER_IDS;
+	if (id >= 0 && next == id) {
+		p->flags |= PROBE_TIMER_FIRST;
+		p->timer_first = (int32_t)id;
+	}
 	if (syscall6(SYS_PRCTL, PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_GET, 0, 0,
 		     0, 0) >= 0)
 		p->flags |= PROBE_TIMER_ANY_ID;

@@ -20,6 +20,8 @@
 #define PROBE_TIMER_ANY_ID (1u << 10) /* or takes the id that it is asked for */
 #define PROBE_GUARD (1u << 11) /* madvise(MADV_GUARD_INSTALL) works */
 #define PROBE_GUARD_FILE (1u << 12) /* and in what is mapped from files */
+#define PROBE_TIMER_FIRST                                                                          \
+	(1u << 13) /* timer_create() takes the lowest free, from .timer_first on */
 
 struct probe_component {
 	uint32_t offset, size;
@@ -32,8 +34,10 @@ struct probe_result {
 	uint32_t xsave_size; /* of the features that are on */
 	uint32_t mxcsr_mask;
 	uint32_t cpuid_7_ebx, cpuid_7_ecx;
+	int32_t timer_first;
+	uint32_t reserved;
 	struct probe_component component[PROBE_COMPONENTS]; /* CPUID 0xd, standard format */
 };
-_Static_assert(sizeof(struct probe_result) == 288, "struct probe_result");
+_Static_assert(sizeof(struct probe_result) == 296, "struct probe_result");
 
 #endif

@@ -183,17 +183,32 @@ static void test_gone(void)
 
 static void test_refused(void)
 {
+	const struct plan_op *op;
 	struct plan *plan;
 
 	set_up(ENGINE_QEMU);
 	s.engine.can.flags &= ~PROBE_TIMER_IDS;
 	plan = plan_it();
 	ok(plan->nr_issues == 1 && !plan->issues[0].forceable && !plan->issues[0].warning,
-	   "an engine with ids of its own: one refusal, whatever --force says");
+	   "an engine whose ids nobody can tell: one refusal, whatever --force says");
 	ok(has_issue(plan,
 		     "cannot resume pid 42: timer 0 and others of timer_create() must keep its "
-		     "id, and engine gives ids of its own (resume it natively on x86-64)"),
+		     "id, and engine gives ids of its own: what is set expires, but the program "
+		     "cannot set it again (resume it natively on x86-64)"),
 	   "with process, timer and remedy");
+	plan_free(plan);
+	s.engine.can.flags |= PROBE_TIMER_FIRST;
+	s.engine.can.timer_first = 0xcaf0000;
+	plan = plan_it();
+	ok(plan->nr_issues == 1 && plan->issues[0].forceable,
+	   "one that numbers them from somewhere on: --force does without the ids");
+	op = find_op(plan, OP_TIMER, 0);
+	ok(op && op->value == 0xcaf0000 && !op->arg[2], "the first is that");
+	op = find_op(plan, OP_TIMER, op - plan->ops + 1);
+	ok(op && op->value == 0xcaf0001 && !op->arg[2], "the second the next");
+	for (op = find_op(plan, OP_SYSCALL, 0); op && op->nr != NR_TIMER_SETTIME;)
+		op = find_op(plan, OP_SYSCALL, op - plan->ops + 1);
+	ok(op && op->arg[0] >= 0xcaf0000, "and they are set by those");
 	plan_free(plan);
 	s.p.nr_timers = 0;
 	plan = plan_it();
