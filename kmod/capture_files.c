@@ -122,12 +122,13 @@ static bool is_master(const struct inode *inode)
 	return S_ISCHR(inode->i_mode) && inode->i_rdev == MKDEV(TTYAUX_MAJOR, 2);
 }
 
-static bool is_stateful(const struct inode *inode)
+static bool is_stateful(const struct file *file)
 {
+	const struct inode *inode = file_inode(file);
 	unsigned long magic = inode->i_sb->s_magic;
 
-	return S_ISFIFO(inode->i_mode) || is_master(inode) || magic == ANON_INODE_FS_MAGIC ||
-	       magic == PID_FS_MAGIC ||
+	return (S_ISDIR(inode->i_mode) && file->f_pos) || S_ISFIFO(inode->i_mode) ||
+	       is_master(inode) || magic == ANON_INODE_FS_MAGIC || magic == PID_FS_MAGIC ||
 	       (S_ISREG(inode->i_mode) && (!inode->i_nlink || magic == TMPFS_MAGIC)) ||
 	       has_locks(inode);
 }
@@ -139,7 +140,7 @@ unsigned int files_count_stateful(struct group *group)
 	void *id;
 
 	xa_for_each(&group->files, file, id)
-		nr += is_stateful(file_inode((struct file *)file));
+		nr += is_stateful((struct file *)file);
 	return nr;
 }
 

@@ -72,6 +72,9 @@ struct plan_host {
 	size_t nr_maps;
 	/* with *error, an errno, when it is missing */
 	enum mapped_state (*look_at)(const char *path, const struct xckpt_vma *vma, int *error);
+	/* of a directory that was read, *pos, which may be another one here; false: there is none
+	 */
+	bool (*find_place)(const char *path, const struct open_file *f, uint64_t *pos);
 	bool no_new_privs, seccomp;
 	bool tells_dirty; /* dirty.h */
 	const struct huge_pages *huge;

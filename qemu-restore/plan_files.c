@@ -108,6 +108,23 @@ static enum open_check check_of(const struct plan *plan, const struct open_file 
 	}
 }
 
+/* Where @d stands in what it has open. */
+static uint64_t position_of(struct plan *plan, const struct description *d)
+{
+	const struct open_file *f = d->file;
+	uint64_t pos = file_seeks(f) ? f->pos : 0;
+
+	if (f->kind != FILE_DIRECTORY || !pos || f->flags & X86_O_PATH ||
+	    plan->host->find_place(plan_path(plan, f->path), f, &pos))
+		return pos;
+	plan_issue(plan, true,
+		   "cannot resume pid %d: fd %d has read a part of the directory %s, and the one "
+		   "that is here has its names in another order: some would be missed, others told "
+		   "twice (resume it where that directory is)",
+		   d->pid, d->fd, f->path);
+	return pos;
+}
+
 static void plan_open(struct plan *plan, struct description *d, const char *path)
 {
 	const struct open_file *f = d->file;
@@ -122,7 +139,7 @@ static void plan_open(struct plan *plan, struct description *d, const char *path
 	if (path) {
 		op->arg[3] = CHECK_CREATE;
 	} else {
-		op->arg[2] = file_seeks(f) ? f->pos : 0;
+		op->arg[2] = position_of(plan, d);
 		op->arg[3] = check_of(plan, f);
 		op->arg[4] = op->arg[3] == CHECK_SAME ? f->size : 0;
 		op->arg[5] = op->arg[3] == CHECK_SAME ? (uint64_t)f->mtime_ns : f->rdev;

@@ -275,6 +275,49 @@ for f in files:
 		'only of what is open for writing there is a copy' "$facts"
 }
 
+# told WHAT STATUS NAMES OPTION...: the program, resumed, was told of so many names in all
+told() {
+	local what=$1 want=$2 names=$3 good=0
+	shift 3
+	printf 'began\n' >"$DIR/out"
+	resumed "$want" --allow-changed "$@" || good=1
+	[ -z "$names" ] || [ "$(tail -n 1 "$DIR/out")" = "$names $names" ] || good=1
+	result "$good" "$what" "$(<"$DIR/err") $(<"$DIR/out")"
+}
+
+# A folder of which some names were read: where it was, copied, and on another file system.
+read_folders() {
+	local folder=/var/tmp/xckpt-names
+	rm -rf "$folder" "$folder.was" "$IMAGE" "$DIR/go"
+	mkdir "$folder"
+	(cd "$folder" && seq -f '%.0f' 3000 | xargs touch)
+	cd /
+	python3 "$SELFTESTS/names.py" "$folder" "$DIR/go" </dev/null >"$DIR/out" 2>&1 9<&- &
+	PID=$!
+	STARTED+=("$PID")
+	wait_for 30 grep -q began "$DIR/out" || die "the program does not start: $(<"$DIR/out")"
+	xckpt-dump -q -p "$PID" -o "$IMAGE" --kill
+	wait "$PID" 2>/dev/null || true
+	: >"$DIR/go"
+	told 'a folder that was read in part: the rest' 0 3000
+	touch "$folder/new"
+	told 'it has changed' 0 3001
+	rm "$folder/new"
+	mv "$folder" "$folder.was"
+	cp -a "$folder.was" "$folder"
+	told 'it is a copy, with its names in the same order' 0 3000
+	rm -rf "$folder"
+	mkdir "$folder"
+	mount -t tmpfs none "$folder"
+	cp -a "$folder.was/." "$folder"
+	told 'in another order: refused' 125 ''
+	result "$(grep -q "has read a part of the directory $folder" "$DIR/err" && echo 0 || echo 1)" \
+		'by its name' "$(<"$DIR/err")"
+	told 'but with --force' 0 '' --force
+	umount "$folder"
+	rm -rf "$folder" "$folder.was"
+}
+
 load_module
 tap_main changed_files packed_files undone_files streamed_files mapped_paths mapped_files locked_files \
-	undisturbed
+	undisturbed read_folders

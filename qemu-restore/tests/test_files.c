@@ -61,6 +61,29 @@ static void test_changed(void)
 	plan_free(plan);
 }
 
+static void test_directory(void)
+{
+	const struct plan_op *op;
+	struct open_file *f;
+	struct plan *plan;
+
+	begin();
+	f = file(FILE_DIRECTORY, "/srv", 3);
+	plan = make();
+	ok(!plan->nr_issues, "a directory that was not read is one anywhere");
+	plan_free(plan);
+	f->pos = 77;
+	plan = make();
+	ok(has_issue(plan, "fd 3 has read a part of the directory /srv"),
+	   "of one that was the place has to be there");
+	plan_free(plan);
+	synth_place = 5;
+	plan = make();
+	op = find_op(plan, OP_OPEN, 0);
+	ok(!plan->nr_issues && op && op->arg[2] == 5, "wherever that is");
+	plan_free(plan);
+}
+
 static void test_packed(void)
 {
 	struct open_file *f, *g;
@@ -395,6 +418,7 @@ static void test_maps(void)
 int main(void)
 {
 	test_changed();
+	test_directory();
 	test_packed();
 	test_of_process();
 	test_dirty();

@@ -21,6 +21,7 @@ static uint64_t opened_at(enum file_kind kind, uint32_t mode, uint32_t flags)
 	f->mode = mode;
 	f->pos = POSITION;
 	synth_fd(&s, 3, f, false);
+	synth_place = POSITION;
 	plan = plan_make(&s.img, &s.engine, &s.host);
 	at = find_op(plan, OP_OPEN, 0)->arg[2];
 	plan_free(plan);

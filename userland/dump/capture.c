@@ -225,8 +225,8 @@ static int capture_state(struct dump *d)
 		return ret;
 	if (find_names(d))
 		return -1;
-	if (capture_pipes(d) || capture_events(d) || capture_locks(d) || capture_sysv(d) ||
-	    capture_contents(d))
+	if (capture_pipes(d) || capture_events(d) || capture_locks(d) || capture_places(d) ||
+	    capture_sysv(d) || capture_contents(d))
 		return -1;
 	/* who was left asleep may have been woken, and have read on */
 	return session_disturbed(d);

@@ -205,6 +205,7 @@ void count_unread(struct dump *d); /* of inotify: before anything is opened that
 int capture_events(struct dump *d);
 int capture_terminals(struct dump *d); /* 1: not now, as d->unread tells */
 int capture_locks(struct dump *d);
+int capture_places(struct dump *d);
 int capture_sysv(struct dump *d);
 int capture_contents(struct dump *d);
 /* @c.fd becomes ours even on failure. */

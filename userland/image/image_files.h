@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "place.h"
 #include "xckpt_image.h"
 
 /* What an open file description is, as far as a resume cares. */
@@ -146,6 +147,7 @@ struct open_file {
 	uint32_t owner_signal; /* F_SETSIG */
 	uint32_t seals; /* F_SEAL_* of a memfd */
 	uint32_t page_shift; /* without a name, of huge pages of 1 << page_shift bytes; or 0 */
+	struct directory_place place; /* of a directory that was read, and not from its beginning */
 	struct event_state event;
 	struct terminal *terminal; /* of the master of a pseudo-terminal; NULL: not known */
 	uint32_t master; /* of a terminal: id of its master; 0: nobody in the group has that */

@@ -224,6 +224,10 @@ void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f)
 	}
 	if (is_pipe(f) && json_object_get(o, "packets"))
 		read_packets(r, o, f);
+	if (json_object_get(o, "names")) {
+		f->place.names = get_u64(r, o, "names");
+		f->place.sum = get_u64(r, o, "names_sum");
+	}
 	if (json_object_get(o, "event"))
 		read_event(r, json_object_get(o, "event"), &f->event);
 	if (json_object_get(o, "terminal"))
@@ -370,6 +374,10 @@ json_t *manifest_format_file(const struct open_file *f)
 	}
 	if (f->nr_packets && f->data)
 		json_object_set_new(o, "packets", manifest_format_packets(f));
+	if (f->place.names) {
+		json_object_set_new(o, "names", json_number(f->place.names));
+		json_object_set_new(o, "names_sum", json_number(f->place.sum));
+	}
 	if (f->kind == FILE_ANON_INODE)
 		json_object_set_new(o, "event", manifest_format_event(&f->event));
 	if (f->terminal)
