@@ -255,6 +255,8 @@ bool is_aio_ring(const struct segment *s);
 
 /* A file of /proc that tells of a process of the image: there is one once that is there. */
 bool is_of_process(const struct image *img, const struct open_file *f);
+/* the same of a process that is not in the image */
+bool is_of_stranger(const struct image *img, const struct open_file *f);
 
 /*
  * A mapping, in any process, of all that the nameless file @f holds, or NULL: what

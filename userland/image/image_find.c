@@ -66,7 +66,8 @@ void image_find_names(struct image *img)
 				find_name(img, &img->processes[i].segments[j]);
 }
 
-bool is_of_process(const struct image *img, const struct open_file *f)
+/* The process that a file of /proc tells of; 0: it is no such file. */
+static int pid_of_proc(const struct open_file *f)
 {
 	static const char proc[] = "/proc/";
 	char *end;
@@ -74,8 +75,21 @@ bool is_of_process(const struct image *img, const struct open_file *f)
 
 	if ((f->kind != FILE_REGULAR && f->kind != FILE_DIRECTORY) || f->deleted ||
 	    strncmp(f->path, proc, sizeof(proc) - 1) != 0)
-		return false;
+		return 0;
 	pid = strtol(f->path + sizeof(proc) - 1, &end, 10);
-	return pid > 0 && pid <= INT32_MAX && (!*end || *end == '/') &&
-	       image_find_process(img, (int)pid);
+	return pid > 0 && pid <= INT32_MAX && (!*end || *end == '/') ? (int)pid : 0;
+}
+
+bool is_of_process(const struct image *img, const struct open_file *f)
+{
+	int pid = pid_of_proc(f);
+
+	return pid && image_find_process(img, pid);
+}
+
+bool is_of_stranger(const struct image *img, const struct open_file *f)
+{
+	int pid = pid_of_proc(f);
+
+	return pid && !image_find_process(img, pid);
 }

@@ -171,6 +171,8 @@ static const char *why_not_file(const struct image *img, const struct open_file 
 			       : NULL;
 	if (f->kind == FILE_ANON_INODE)
 		return why_not_event(img, &f->event);
+	if (is_of_stranger(img, f))
+		return "a file of /proc that tells of a process outside of the group " NOT_YET;
 	if (f->unlinked)
 		return "a file that was opened by a name which was removed, and has another one, " NOT_YET;
 	/* only a path, whatever it leads to */
