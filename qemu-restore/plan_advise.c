@@ -36,13 +36,19 @@ void plan_advise_pages(struct process_plan *plan, const struct segment *s)
 			->want = WANT_ANY;
 }
 
+/*
+ * mlock() fails where it cannot read pages in, when it has locked all: mlock2() is asked first
+ * there, which reads none. So it is of the guard page that a thread has where mlockall() was
+ * called.
+ */
 uint32_t plan_lock_call(const struct process_plan *plan, const struct segment *s)
 {
-	return s->vma.flags & XCKPT_VMA_LOCKONFAULT || plan_locks_around_guards(plan, s) ? NR_MLOCK2
-											 : NR_MLOCK;
+	return s->vma.flags & XCKPT_VMA_LOCKONFAULT || !(s->vma.flags & XCKPT_VMA_READ) ||
+			       plan_locks_around_guards(plan, s)
+		       ? NR_MLOCK2
+		       : NR_MLOCK;
 }
 
-/* mlock() fails where it cannot read pages in, when it has locked all: that is asked first. */
 static void plan_lock(struct process_plan *plan, const struct segment *s, const char *name)
 {
 	uint32_t call = plan_lock_call(plan, s);

@@ -13,6 +13,9 @@
 
 #include "plan_memory.h"
 
+#define PIECE (1ull << 30)
+#define PIECES_MOST 1024
+
 /* What is written to it must be seen by others. */
 static bool is_writable_file(const struct segment *s)
 {
@@ -56,11 +59,28 @@ static struct plan_op *map(const struct mapping *m, uint64_t start, uint64_t end
 	return op;
 }
 
+/*
+ * At once all that there is: a kernel refuses to map more than all of its memory in one piece
+ * where that may be written to (vm.overcommit_memory 0); but heaps grow by and by. The pieces
+ * become one again; what grows downwards, and huge pages, would not.
+ */
+static uint64_t piece_of(const struct mapping *m, uint64_t size, uint64_t prot, uint64_t flags)
+{
+	if (!(prot & X86_PROT_WRITE) || m->s->vma.flags & XCKPT_VMA_NORESERVE ||
+	    flags & (X86_MAP_GROWSDOWN | X86_MAP_HUGETLB))
+		return size;
+	return size / PIECES_MOST > PIECE ? PAGE_UP(size / PIECES_MOST) : PIECE;
+}
+
 void mapping_anonymous(const struct mapping *m, uint64_t start, uint64_t end, uint64_t prot,
 		       uint64_t sharing)
 {
-	if (start < end)
-		map(m, start, end, prot, sharing | X86_MAP_ANONYMOUS, -1, 0);
+	uint64_t next, piece = start < end ? piece_of(m, end - start, prot, sharing) : 0;
+
+	for (; start < end; start = next) {
+		next = end - start > piece ? start + piece : end;
+		map(m, start, next, prot, sharing | X86_MAP_ANONYMOUS, -1, 0);
+	}
 }
 
 void mapping_read(const struct mapping *m, int fd, uint64_t addr, uint64_t len, uint64_t offset)
