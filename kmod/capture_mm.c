@@ -13,8 +13,11 @@
 #include "capture.h"
 #include "compat/mm.h"
 
+/* It may be shared memory of which nobody sees all: what is left is for who opens the mapping. */
 static bool is_shm(struct vm_area_struct *vma, const struct xckpt_vma *info)
 {
+	if (info->kind == XCKPT_VMA_SHMEM)
+		return info->pgoff || info->end - info->start < info->file_size;
 	return info->kind == XCKPT_VMA_FILE && (info->flags & XCKPT_VMA_SHARED) &&
 	       file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC;
 }

@@ -51,7 +51,7 @@ struct core {
 	loff_t size;
 	struct segment *segments; /* ascending, by address and by offset */
 	unsigned int nr_segments;
-	unsigned int nr_shm; /* of them, of tmpfs files with a name, shared: not in the core */
+	unsigned int nr_shm; /* of them, of shared memory: with a name, or parts of one without */
 	u64 data_bytes; /* about so many, before they are found */
 
 	struct mutex find; /* held while extents are being found, by the first read */

@@ -278,6 +278,8 @@ void plan_files(struct plan *plan)
 	for (i = 0; i < img->nr_files; i++)
 		if (files.all[i].fd >= 0)
 			plan_description(&files, &files.all[i]);
+		else if (is_nameless(&img->files[i]))
+			plan_unopened(plan, &img->files[i]);
 	plan_modes(&files);
 	for (i = 0; i < img->nr_processes; i++)
 		for (j = 0; j < img->processes[i].nr_fds; j++)

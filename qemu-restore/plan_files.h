@@ -40,6 +40,8 @@ void plan_modes(struct files *files);
 
 /* plan_nameless.c: files without a name, and those that come with the image. */
 void plan_nameless(struct files *files, struct description *d);
+/* the same of what is only mapped: what no mapping shows of it */
+void plan_unopened(struct plan *plan, const struct open_file *f);
 void plan_unpack(struct files *files);
 void plan_lost_directory(struct files *files, struct description *d);
 

@@ -89,6 +89,16 @@ void plan_nameless(struct files *files, struct description *d)
 	m->filled = true;
 }
 
+void plan_unopened(struct plan *plan, const struct open_file *f)
+{
+	struct memory_file *m = plan_find_memory(plan, f->dev, f->ino);
+
+	if (!m || m->filled)
+		return;
+	fill(plan, f, m->slot);
+	m->filled = true;
+}
+
 static int compare_keys(const void *a, const void *b)
 {
 	const struct file_key *x = a, *y = b;

@@ -6,7 +6,8 @@
  * first process writes to and the others have mapped to be read; 32 MiB that all have
  * in full, by a descriptor for reading only, and some that nobody has in any other way.
  * What any of them writes the others have to see, before and after. And a file that
- * nobody writes to, which may not be there afterwards.
+ * nobody writes to, which may not be there afterwards. A part of some is mapped by nobody
+ * until the end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -205,12 +206,34 @@ static void make_board(void)
 		sem_init(&board->go[i], 1, 0);
 }
 
+/* Four pages, of which all but the first can be had by making the mapping larger again. */
+static char *make_narrow(void)
+{
+	char *p = map(4 * PAGE, -1);
+
+	for (int i = 0; i < 4; i++)
+		p[i * PAGE] = (char)('a' + i);
+	if (mremap(p, 4 * PAGE, PAGE, 0) != p)
+		die("mremap");
+	return p;
+}
+
+static int is_narrow_right(char *p)
+{
+	int good = 1;
+
+	p = mremap(p, PAGE, 4 * PAGE, MREMAP_MAYMOVE);
+	for (int i = 0; i < 4; i++)
+		good &= p != MAP_FAILED && p[i * PAGE] == 'a' + i;
+	return good;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int turns = number(argv, argc, 1, 40), bad = 0;
 	int fd = memfd_create("twins", 0), status, good = 0;
 	volatile char *one, *other;
-	char *big, copy[CACHE_BYTES];
+	char *big, *narrow, copy[CACHE_BYTES];
 	const char *cache = map_cache(copy);
 	struct page pages[2];
 
@@ -222,6 +245,7 @@ int main(int argc, char **argv)
 	close(fd);
 	big = map(BIG, -1);
 	make_wide();
+	narrow = make_narrow();
 	pages[0] = page_of("shared.file");
 	pages[1] = page_of("shared.gone");
 	if (unlink("shared.gone"))
@@ -264,6 +288,7 @@ int main(int argc, char **argv)
 	check(!bad && board->total == (unsigned long)CHILDREN * turns,
 	      "and so did the first process");
 	check(is_wide_right(), "memory that can only be read");
+	check(is_narrow_right(narrow), "memory that was mapped in part");
 	check(!memcmp((const char *)one, (const char *)other, 8192), "twice the same memory");
 	check(!memcmp(cache, copy, CACHE_BYTES), "the system's file is what it was");
 	check(kind_of_mapping(pages[0].read_only) == 's' &&

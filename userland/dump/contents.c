@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -152,14 +153,44 @@ static bool wants_mapping(const struct dump *d, const struct segment *s)
 		(d->opt.with_files && s->vma.flags & XCKPT_VMA_MAYWRITE));
 }
 
-/* It may have no descriptor any more: then there is a description without one. */
+/* A description without a descriptor, of the file that is mapped and that has @st. */
+static struct open_file *describe_mapping(struct dump *d, const struct segment *s,
+					  const struct stat *st)
+{
+	struct open_file *f = &d->img.files[d->img.nr_files++];
+
+	d->priv.manifest.nr_files = d->img.nr_files;
+	*f = (struct open_file){
+		.id = d->img.nr_files > 1 ? f[-1].id + 1 : 1,
+		.kind = FILE_REGULAR,
+		.path = s->path,
+		.mode = st->st_mode,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.dev = s->vma.dev,
+		.ino = s->vma.ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns = st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec,
+	};
+	return f;
+}
+
+static int open_mapping(const struct dump *d, const struct image_process *p,
+			const struct segment *s)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", live_tid(d, p),
+		 (unsigned long long)s->start, (unsigned long long)s->end);
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* It may have no descriptor any more. */
 static int consider_mapping(struct dump *d, const struct image_process *p, const struct segment *s)
 {
-	struct manifest *m = &d->priv.manifest;
+	bool borrowed = false;
 	struct open_file *f;
-	char path[96];
 	struct stat st;
-	bool borrowed;
 	int fd;
 
 	if (!wants_mapping(d, s))
@@ -167,36 +198,72 @@ static int consider_mapping(struct dump *d, const struct image_process *p, const
 	f = find_file(d, d->img.nr_files, s->vma.dev, s->vma.ino);
 	if (f && f->data)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", live_tid(d, p),
-		 (unsigned long long)s->start, (unsigned long long)s->end);
-	borrowed = false;
-	fd = f && d->holders[f - d->img.files].process
-		     ? open_content(d, f, &borrowed)
-		     : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = f && d->holders[f - d->img.files].process ? open_content(d, f, &borrowed)
+						       : open_mapping(d, p, s);
 	if (fd < 0 || fstat(fd, &st))
 		return open_failed(s->path);
 	if (f) /* it is open, too, but not to be written to */
 		return add_file(d, f, fd, borrowed);
-	f = &d->img.files[d->img.nr_files++];
-	m->nr_files = d->img.nr_files;
-	*f = (struct open_file){
-		.id = d->img.nr_files > 1 ? f[-1].id + 1 : 1,
-		.kind = FILE_REGULAR,
-		.path = s->path,
-		.mode = st.st_mode,
-		.uid = st.st_uid,
-		.gid = st.st_gid,
-		.dev = s->vma.dev,
-		.ino = s->vma.ino,
-		.size = (uint64_t)st.st_size,
-		.mtime_ns = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec,
-	};
+	f = describe_mapping(d, s, &st);
 	if (d->opt.with_files || is_shm(f, fd))
 		return add_file(d, f, fd, false);
 	close(fd);
-	d->img.nr_files--;
-	m->nr_files--;
+	d->priv.manifest.nr_files = --d->img.nr_files;
 	return 0;
+}
+
+/* Do these views of one object, in order, show all of it? */
+static bool are_whole(const struct view *views, size_t nr)
+{
+	uint64_t seen = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		const struct segment *s = views[i].segment;
+
+		if (s->vma.pgoff > seen)
+			return false;
+		if (s->vma.pgoff + (s->end - s->start) > seen)
+			seen = s->vma.pgoff + (s->end - s->start);
+	}
+	return seen >= views[0].segment->vma.file_size;
+}
+
+/* A mapping that was made smaller can grow again, and has then what it had. */
+static int consider_object(struct dump *d, const struct view *views, size_t nr)
+{
+	const struct segment *s = views[0].segment;
+	struct open_file *f;
+	struct stat st;
+	int fd;
+
+	if (s->vma.kind != XCKPT_VMA_SHMEM || are_whole(views, nr) ||
+	    find_file(d, d->img.nr_files, s->vma.dev, s->vma.ino))
+		return 0;
+	fd = open_mapping(d, views[0].process, s);
+	if (fd < 0 || fstat(fd, &st))
+		return open_failed(s->path);
+	f = describe_mapping(d, s, &st);
+	f->kind = FILE_MEMFD;
+	return add_file(d, f, fd, false);
+}
+
+static int consider_objects(struct dump *d)
+{
+	size_t i, first, nr;
+	struct view *views = image_views(&d->img, &nr);
+	int ret = 0;
+
+	if (!views)
+		return fail("cannot look at shared memory: %s", strerror(errno));
+	for (first = 0; first < nr && !ret; first = i) {
+		for (i = first; i < nr && !image_compare_objects(&views[first].segment->vma,
+								 &views[i].segment->vma);
+		     i++)
+			;
+		ret = consider_object(d, views + first, i - first);
+	}
+	free(views);
+	return ret;
 }
 
 static bool are_small(const struct dump *d)
@@ -267,7 +334,7 @@ int capture_contents(struct dump *d)
 			if (consider_mapping(d, &d->img.processes[i],
 					     &d->img.processes[i].segments[j]))
 				return -1;
-	return read_all_small(d);
+	return consider_objects(d) ? -1 : read_all_small(d);
 }
 
 void close_contents(struct dump *d)

@@ -18,8 +18,9 @@ static size_t nr_shared_files(const struct image_process *p)
 	size_t nr = 0;
 
 	for (size_t i = 0; i < p->nr_segments; i++)
-		nr += p->segments[i].vma.kind == XCKPT_VMA_FILE &&
-		      p->segments[i].vma.flags & XCKPT_VMA_SHARED;
+		nr += p->segments[i].vma.kind == XCKPT_VMA_SHMEM ||
+		      (p->segments[i].vma.kind == XCKPT_VMA_FILE &&
+		       p->segments[i].vma.flags & XCKPT_VMA_SHARED);
 	return nr;
 }
 
