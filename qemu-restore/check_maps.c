@@ -6,6 +6,7 @@
  * what can be said is that all of the program's are there.
  */
 #include <limits.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ struct spans {
 	size_t nr, room;
 };
 
-/* A memory object of the image, and the inode that it was found to have. */
+/* A memory object of the image, and the inode that it was found to have: known by either. */
 struct memory_met {
 	uint64_t dev, ino, found;
 };
@@ -295,32 +296,65 @@ static int differ(struct check *c, const struct span *found, const struct span *
 	return check_differs(c, object, a, b);
 }
 
+static int compare_objects(const void *a, const void *b)
+{
+	const struct memory_met *x = a, *y = b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+static int compare_found(const void *a, const void *b)
+{
+	const struct memory_met *x = a, *y = b;
+
+	return x->found < y->found ? -1 : x->found > y->found;
+}
+
+static void keep_memory(struct check *c, const struct memory_met *met)
+{
+	struct memory_met *m = plan_must(malloc(sizeof(*m)));
+
+	*m = *met;
+	plan_must(tsearch(m, &c->memory, compare_objects));
+	plan_must(tsearch(m, &c->memory_found, compare_found));
+}
+
 /* What was one object, in whatever process, is one; and what was two are two. */
 static int check_memory(struct check *c, const struct span *found, const struct span *want)
 {
 	const struct xckpt_vma *vma = want->memory;
-	struct memory_met *m;
-	char object[64];
+	struct memory_met met, *const *object;
+	char name[64];
 
-	for (m = c->memory; vma && m < c->memory + c->nr_memory; m++) {
-		bool same = m->dev == vma->dev && m->ino == vma->ino;
-
-		if (same && m->found == found->id)
-			return 0;
-		snprintf(object, sizeof(object), "the mapping at %#llx",
-			 (unsigned long long)want->start);
-		if (same)
-			return check_differs(c, object, "of memory of its own",
-					     "of memory that other mappings have, too");
-		if (m->found == found->id)
-			return check_differs(c, object, "of memory that other mappings have, too",
-					     "of memory of its own");
-	}
 	if (!vma)
 		return 0;
-	c->memory = plan_must(realloc(c->memory, (c->nr_memory + 1) * sizeof(*c->memory)));
-	c->memory[c->nr_memory++] = (struct memory_met){ vma->dev, vma->ino, found->id };
+	met = (struct memory_met){ vma->dev, vma->ino, found->id };
+	object = tfind(&met, &c->memory, compare_objects);
+	if (object && (*object)->found == met.found)
+		return 0;
+	snprintf(name, sizeof(name), "the mapping at %#llx", (unsigned long long)want->start);
+	if (object)
+		return check_differs(c, name, "of memory of its own",
+				     "of memory that other mappings have, too");
+	if (tfind(&met, &c->memory_found, compare_found))
+		return check_differs(c, name, "of memory that other mappings have, too",
+				     "of memory of its own");
+	keep_memory(c, &met);
 	return 0;
+}
+
+static void leave(void *m)
+{
+	(void)m; /* it is in the other tree, too */
+}
+
+void check_maps_end(struct check *c)
+{
+	tdestroy(c->memory_found, leave);
+	tdestroy(c->memory, free);
+	c->memory = c->memory_found = NULL;
 }
 
 static int compare(struct check *c, const struct spans *found, const struct spans *want)

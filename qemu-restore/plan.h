@@ -210,8 +210,7 @@ struct plan {
 	size_t nr_terminals;
 	struct shared_object *objects; /* ascending */
 	size_t nr_objects;
-	struct memory_file *memory; /* what the launcher makes of it without a name */
-	size_t nr_memory;
+	void *memory; /* a tree of struct memory_file: what the launcher makes without a name */
 	unsigned int nr_slots;
 	unsigned int *core_slots; /* by process: of its core, plus one, or 0 */
 	uint64_t huge; /* bit n: huge pages of 1 << n bytes are given as such */
@@ -266,9 +265,9 @@ void plan_huge(struct plan *plan);
 unsigned int plan_huge_shift(const struct plan *plan, unsigned int shift);
 void plan_objects(struct plan *plan); /* plan_shared.c: shared memory without a file */
 int plan_object_slot(const struct plan *plan, const struct segment *s);
-/* Both are good until the next one is kept; NULL: there is none. */
 /* An OP_MEMORY with a new slot, of the owner and mode that @f has, or NULL. */
 struct plan_op *plan_make_nameless(struct plan *plan, const struct open_file *f, uint64_t size);
+/* The first one that is kept of a file is the one that is found; NULL: there is none. */
 struct memory_file *plan_keep_memory(struct plan *plan, uint64_t dev, uint64_t ino, int slot);
 struct memory_file *plan_find_memory(const struct plan *plan, uint64_t dev, uint64_t ino);
 /* Of what is a private mapping of a file without a name, and none of its own: slot, or -1. */

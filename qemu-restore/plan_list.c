@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The storage of a plan: operations, the bytes that they point to, complaints. */
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,7 +211,7 @@ void plan_free(struct plan *plan)
 	free(plan->births);
 	free(plan->terminals);
 	free(plan->objects);
-	free(plan->memory);
+	tdestroy(plan->memory, free);
 	free(plan->core_slots);
 	free(plan->processes);
 	free(plan);

@@ -5,6 +5,7 @@
  * fills it; every process maps it where it had it. System V segments, which
  * plan_sysv.c makes, are filled in the same way.
  */
+#include <search.h>
 #include <stdlib.h>
 
 #include "plan.h"
@@ -62,16 +63,39 @@ static void fill_sysv(struct plan *plan, const struct view *views, size_t nr)
 		fill_all(plan, views, nr, OP_SHM_COPY, id);
 }
 
-/* A description of the same file, which tells more of it than a mapping; or NULL. */
-static const struct open_file *find_file(const struct image *img, const struct xckpt_vma *vma)
+static int compare(uint64_t dev, uint64_t ino, uint64_t other_dev, uint64_t other_ino)
 {
+	if (dev != other_dev)
+		return dev < other_dev ? -1 : 1;
+	return ino < other_ino ? -1 : ino > other_ino;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct open_file *x = a, *y = b;
+
+	return compare(x->dev, x->ino, y->dev, y->ino);
+}
+
+/* The files without a name, as a tree: of each the first description. */
+static void *list_files(const struct image *img)
+{
+	void *files = NULL;
 	size_t i;
 
 	for (i = 0; i < img->nr_files; i++)
-		if (is_nameless(&img->files[i]) && img->files[i].dev == vma->dev &&
-		    img->files[i].ino == vma->ino)
-			return &img->files[i];
-	return NULL;
+		if (is_nameless(&img->files[i]))
+			plan_must(tsearch(&img->files[i], &files, compare_files));
+	return files;
+}
+
+/* A description of the same file, which tells more of it than a mapping; or NULL. */
+static const struct open_file *find_file(void *const *files, const struct xckpt_vma *vma)
+{
+	const struct open_file key = { .dev = vma->dev, .ino = vma->ino };
+	const struct open_file *const *file = tfind(&key, files, compare_files);
+
+	return file ? *file : NULL;
 }
 
 struct plan_op *plan_make_nameless(struct plan *plan, const struct open_file *f, uint64_t size)
@@ -89,11 +113,11 @@ struct plan_op *plan_make_nameless(struct plan *plan, const struct open_file *f,
 }
 
 /* The views of one object: all of them, in order. */
-static void add_object(struct plan *plan, const struct view *views, size_t nr)
+static void add_object(struct plan *plan, const struct view *views, size_t nr, void *const *files)
 {
 	struct shared_object *object = &plan->objects[plan->nr_objects++];
 	const struct segment *s = views[0].segment;
-	const struct open_file *f = find_file(plan->img, &s->vma);
+	const struct open_file *f = find_file(files, &s->vma);
 	uint64_t size = s->vma.file_size;
 	struct plan_op *op;
 	size_t i;
@@ -113,10 +137,16 @@ static void add_object(struct plan *plan, const struct view *views, size_t nr)
 	plan_keep_memory(plan, object->vma->dev, object->vma->ino, object->slot);
 }
 
+static void leave(void *file)
+{
+	(void)file; /* it is the image's */
+}
+
 void plan_objects(struct plan *plan)
 {
 	size_t i, first, nr;
 	struct view *views = plan_must(image_views(plan->img, &nr));
+	void *files = list_files(plan->img);
 
 	plan->objects = plan_must(calloc(nr + 1, sizeof(*plan->objects)));
 	for (first = 0; first < nr; first = i) {
@@ -127,8 +157,9 @@ void plan_objects(struct plan *plan)
 		if (is_sysv_memory(views[first].segment))
 			fill_sysv(plan, views + first, i - first);
 		else if (is_shared_memory(views[first].segment))
-			add_object(plan, views + first, i - first);
+			add_object(plan, views + first, i - first, &files);
 	}
+	tdestroy(files, leave);
 	free(views);
 }
 
@@ -145,25 +176,30 @@ int plan_object_slot(const struct plan *plan, const struct segment *s)
 	return object->slot;
 }
 
+static int compare_memory(const void *a, const void *b)
+{
+	const struct memory_file *x = a, *y = b;
+
+	return compare(x->dev, x->ino, y->dev, y->ino);
+}
+
 struct memory_file *plan_keep_memory(struct plan *plan, uint64_t dev, uint64_t ino, int slot)
 {
-	struct memory_file *m;
+	struct memory_file *m = plan_must(malloc(sizeof(*m))), **kept;
 
-	plan->memory =
-		plan_must(realloc(plan->memory, (plan->nr_memory + 1) * sizeof(*plan->memory)));
-	m = &plan->memory[plan->nr_memory++];
 	*m = (struct memory_file){ .dev = dev, .ino = ino, .slot = slot };
-	return m;
+	kept = plan_must(tsearch(m, &plan->memory, compare_memory));
+	if (*kept != m)
+		free(m);
+	return *kept;
 }
 
 struct memory_file *plan_find_memory(const struct plan *plan, uint64_t dev, uint64_t ino)
 {
-	size_t i;
+	const struct memory_file key = { .dev = dev, .ino = ino };
+	struct memory_file *const *kept = tfind(&key, &plan->memory, compare_memory);
 
-	for (i = 0; i < plan->nr_memory; i++)
-		if (plan->memory[i].dev == dev && plan->memory[i].ino == ino)
-			return &plan->memory[i];
-	return NULL;
+	return kept ? *kept : NULL;
 }
 
 int plan_memory_slot(const struct plan *plan, const struct segment *s)

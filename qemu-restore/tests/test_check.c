@@ -12,7 +12,7 @@ static struct synth s;
 static bool told[4096];
 static struct check c;
 static struct plan *plan;
-static char *cores[] = { CORE };
+static char *cores[] = { CORE, CORE };
 
 static void begin(enum engine_kind kind)
 {
@@ -39,6 +39,7 @@ static void look(void)
 
 static void end(void)
 {
+	check_maps_end(&c);
 	free(c.text.bytes);
 	plan_free(plan);
 }
@@ -263,6 +264,90 @@ static void test_maps(void)
 	end();
 }
 
+#define SHARED "rw-s 00000000 00:01 "
+#define SHARED_NAME " /dev/zero (deleted)\n"
+#define FIRST(inode) "00300000-00301000 " SHARED inode SHARED_NAME
+#define SECOND(inode) "00302000-00303000 " SHARED inode SHARED_NAME
+
+static struct image_process processes[2];
+static struct segment segments[2][SYNTH_MAX];
+
+/* Two programs that each have a page of the memory objects @first and @second. */
+static void begin_shared(enum engine_kind kind, const uint64_t first[2], const uint64_t second[2])
+{
+	const uint32_t flags =
+		XCKPT_VMA_READ | XCKPT_VMA_WRITE | XCKPT_VMA_SHARED | XCKPT_VMA_DELETED;
+	size_t i, n;
+
+	begin(kind);
+	for (i = 0; i < 2; i++)
+		synth_segment(&s, 0x300000 + i * 0x2000, 0x301000 + i * 0x2000, XCKPT_VMA_SHMEM,
+			      flags)
+			->path = "/dev/zero (deleted)";
+	for (i = 0; i < 2; i++) {
+		processes[i] = s.p;
+		processes[i].info.pid += (int)i;
+		n = s.p.nr_segments;
+		memcpy(segments[i], s.segments + n - 2, 2 * sizeof(*s.segments));
+		memcpy(segments[i] + 2, s.segments, (n - 2) * sizeof(*s.segments));
+		for (n = 0; n < s.p.nr_segments; n++)
+			segments[i][n].holder = &processes[0];
+		segments[i][0].vma.ino = first[i];
+		segments[i][1].vma.ino = second[i];
+		processes[i].segments = segments[i];
+	}
+	processes[1].info.ppid = 42;
+	s.img.processes = processes;
+	s.img.nr_processes = 2;
+	look();
+	c.image = &processes[0];
+}
+
+static int check_shared(int process, const char *maps)
+{
+	c.process = &plan->processes[process];
+	c.image = &processes[process];
+	return check_maps(&c, maps_text("00401000", maps));
+}
+
+#define OWN " is of memory of its own, it was of memory that other mappings have, too"
+#define OTHERS " is of memory that other mappings have, too, it was of memory of its own"
+
+/* Which memory it is is only told by its being the same elsewhere. */
+static void test_shared(void)
+{
+	static const uint64_t seven[2] = { 7, 7 }, eight[2] = { 8, 8 }, both[2] = { 7, 8 };
+	static const char *const text = FIRST("90") SECOND("91") "00401000";
+
+	begin_shared(ENGINE_NATIVE, seven, eight);
+	ok(!check_shared(0, text) && !check_shared(1, text), "two objects in two processes");
+	ok(differs(check_shared(1, FIRST("90") SECOND("92") "00401000"),
+		   "the mapping at 0x302000" OWN),
+	   "one that another process has as another one");
+	ok(differs(check_shared(1, FIRST("91") SECOND("90") "00401000"),
+		   "the mapping at 0x300000" OWN),
+	   "the other's");
+	end();
+	look();
+	ok(differs(check_shared(0, FIRST("90") SECOND("90") "00401000"),
+		   "the mapping at 0x302000" OTHERS),
+	   "two that are one");
+	end();
+	begin_shared(ENGINE_NATIVE, seven, seven);
+	ok(!check_shared(0, FIRST("90") SECOND("90") "00401000"), "one that is mapped twice");
+	ok(differs(check_shared(1, FIRST("90") SECOND("91") "00401000"),
+		   "the mapping at 0x302000" OWN),
+	   "but not where it is two");
+	end();
+	begin_shared(ENGINE_NATIVE, both, seven);
+	processes[1].segments[1].vma.ino = 9;
+	ok(!check_shared(0, FIRST("90") SECOND("90") "00401000"), "of two processes");
+	ok(differs(check_shared(1, FIRST("90") SECOND("91") "00401000"),
+		   "the mapping at 0x300000" OTHERS),
+	   "each has its own, and it is the other's");
+	end();
+}
+
 /* As such they are no mappings; closed memory is. */
 static void test_guards(void)
 {
@@ -397,6 +482,7 @@ int main(void)
 	test_status_elsewhere();
 	test_stat();
 	test_maps();
+	test_shared();
 	test_guards();
 	test_smaps();
 	test_fdinfo();
