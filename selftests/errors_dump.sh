@@ -425,3 +425,33 @@ dump_error_socket() {
 	rm -rf "$IMAGES/image"
 	wait "$PID" 2>/dev/null || true
 }
+
+# Which is no error: files that are mapped leave descriptors to what is written.
+dump_error_few_descriptors() {
+	local how command=()
+	python3 - "$DIR" >"$DIR/mapper" 2>&1 <<-'END' 9<&- &
+		import mmap, sys, time
+		maps = []
+		for i in range(60):
+		    with open(f"{sys.argv[1]}/mapped.{i}", "wb") as f:
+		        f.write(b"hello")
+		    with open(f.name, "rb") as f:
+		        maps.append(mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ))
+		print("ready", flush=True)
+		time.sleep(1000)
+	END
+	PID=$!
+	STARTED+=("$PID")
+	wait_for 30 grep -qsx ready "$DIR/mapper" || die "nothing is mapped: $(<"$DIR/mapper")"
+	for how in 'a limit that root may raise' 'one that it may not raise'; do
+		# shellcheck disable=SC2016 # the inner shell's
+		run "${command[@]}" bash -c 'ulimit -n 64 && exec xckpt-dump -p "$1" -o "$2"' - \
+			"$PID" "$IMAGES/image"
+		result "$STATUS" "60 mapped files and 64 descriptors, $how" "$(<"$DIR/err")"
+		run xckpt-info --verify "$IMAGES/image"
+		result "$STATUS" 'the image is whole' "$(<"$DIR/err")"
+		rm -rf "$IMAGES/image"
+		command=(setpriv --bounding-set -sys_resource)
+	done
+	end_ticker
+}

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -133,13 +134,40 @@ static enum way find_file(const struct dump *d, const struct mapped_file *f, int
 	return try_way(f, path, false, fd);
 }
 
+/* All that are opened from now on, but for mapped files: the cores and files/, pipes of readers. */
+static rlim_t fds_to_come(const struct dump *d)
+{
+	return d->img.nr_processes + d->nr_contents + (rlim_t)2 * d->opt.jobs + 32;
+}
+
+/* Descriptors that are beyond would be missing later: whose number is as high as this. */
+static rlim_t fds_to_hold(const struct dump *d)
+{
+	rlim_t to_come = fds_to_come(d);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < to_come)
+		return 0;
+	return limit.rlim_cur - to_come;
+}
+
 int hold_mapped(struct dump *d)
 {
+	rlim_t most = fds_to_hold(d);
+
 	if (list_files(d))
 		return -1;
-	for (size_t i = 0; i < d->nr_mapped; i++)
-		if (find_file(d, &d->mapped[i], &d->mapped[i].fd) == WAY_CHANGED)
-			return changed(d, d->mapped[i].segment->path);
+	for (size_t i = 0; i < d->nr_mapped; i++) {
+		struct mapped_file *f = &d->mapped[i];
+
+		if (find_file(d, f, &f->fd) == WAY_CHANGED)
+			return changed(d, f->segment->path);
+		/* the lowest that is free: all below it are in use */
+		if (f->fd >= 0 && (rlim_t)f->fd >= most) {
+			close(f->fd);
+			f->fd = -1;
+		}
+	}
 	return 0;
 }
 

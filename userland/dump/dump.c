@@ -12,15 +12,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One core and one file per process are open at a time. */
+/* So many a process may have at most, whoever it is. */
+static rlim_t most_fds(rlim_t otherwise)
+{
+	FILE *f = fopen("/proc/sys/fs/nr_open", "re");
+	unsigned long long most;
+
+	if (f && fscanf(f, "%llu", &most) == 1)
+		otherwise = most;
+	if (f)
+		fclose(f);
+	return otherwise;
+}
+
+/*
+ * One core and one file per process are open at a time, and the files that they have
+ * mapped. A shell's limits are no reason to do with less: they are against programs that
+ * open files without end, and root, who is asked for all of this, may raise the hard one.
+ */
 static void raise_fd_limit(void)
 {
-	struct rlimit limit;
+	struct rlimit limit, most;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	most.rlim_cur = most.rlim_max = most_fds(limit.rlim_max);
+	if (limit.rlim_cur >= most.rlim_cur || setrlimit(RLIMIT_NOFILE, &most) == 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int check_stdout(void)

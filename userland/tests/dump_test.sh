@@ -81,7 +81,7 @@ rm -rf "$work/img"
 changing() {
 	echo hello >"$work/mapped"
 	: >"$work/log"
-	FAKE_MAPPED=$work/mapped FAKE_SLOW_READ=1 dump -q -o "$work/img" & dumper=$!
+	FAKE_MAPPED=$work/mapped FAKE_SLOW_READ=1 dump -q -o "$work/img" --jobs "${jobs:-2}" & dumper=$!
 	while kill -0 $dumper 2>/dev/null && ! grep -q contents "$work/log"; do sleep 0.1; done
 	"$@" "$work/mapped"
 	wait $dumper
@@ -100,6 +100,23 @@ for change in true "chmod 600" rm; do
 done
 FAKE_COPIED=1 changing overwrite; check $? "one that was open for writing, and copied: $(cat "$work/err")"
 rm -rf "$work/img"
+
+# more mapped files than there can be descriptors, which a core must have as well
+for ((i = 1; i <= 60; i++)); do echo hello >"$work/mapped.$i"; done
+export FAKE_MAPPED_TOO=60
+for jobs in 1 1024; do
+	export FAKE_NOFILE=64
+	changing true; check $? "60 mapped files, 64 descriptors, $jobs jobs: $(cat "$work/err")"
+	rm -rf "$work/img"
+	for file in 1 60; do
+		overwrite_one() { overwrite "$1.$file"; }
+		changing overwrite_one; [ $? = 1 ] && says "$work/mapped.$file was changed meanwhile" && nothing_left
+		check $? "the last one is looked at as the first: $(cat "$work/err")"
+		rm -rf "$work/img"
+		echo hello >"$work/mapped.$file"
+	done
+done
+unset FAKE_MAPPED_TOO FAKE_NOFILE
 
 FAKE_DISTURBED=2 dump --kill -o "$work/img"; [ $? = 1 ] && says "2 of its threads were woken or killed" && nothing_left && ! grep -q kill "$work/log"
 check $? "threads that moved"

@@ -16,9 +16,11 @@
  *   FAKE_STUCK=1      who is to be killed or stopped cannot be
  *   FAKE_SLOW=1       a signal can come before the core is there
  *   FAKE_MAPPED=FILE  they have it mapped; what it holds is not looked at
+ *   FAKE_MAPPED_TOO=N and so many more: FILE.1 to FILE.N
  *   FAKE_COPIED=1     and was copied at the freeze
  *   FAKE_SLOW_READ=1  it can change before their memory is read
  *   FAKE_FSIZE=N      from the cores on no file may have more bytes
+ *   FAKE_NOFILE=N     from the first core on there can be so many descriptors
  *   FAKE_IMAGE=PATH   "early" is logged when this is not there at a kill or stop
  *   FAKE_LOG=FILE     takes one line per step: freeze[-MODE][ TARGET], snapshot[-frozen],
  *                     core, contents (of a core, when first read), thaw, kill, stop
@@ -41,6 +43,7 @@
 
 #define NR_THREADS 3
 #define MAX_CORES 128
+#define MAX_MAPPED 100
 
 int __real_open(const char *path, int flags, ...);
 int __real_ioctl(int fd, unsigned long cmd, ...);
@@ -151,9 +154,8 @@ ssize_t __wrap_splice(int in, off64_t *from, int out, off64_t *to, size_t len, u
 }
 
 /* In the place of a library. */
-static void map_file(struct spec_segment *s)
+static void map_file(struct spec_segment *s, const char *path)
 {
-	const char *path = getenv("FAKE_MAPPED");
 	struct stat st;
 
 	if (!path || stat(path, &st))
@@ -164,6 +166,33 @@ static void map_file(struct spec_segment *s)
 	s->ino = st.st_ino;
 	s->file_size = (uint64_t)st.st_size;
 	s->mtime_ns = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+}
+
+/* Above all others, a page each. */
+static size_t map_more(struct spec_segment *s)
+{
+	static char paths[MAX_MAPPED][256];
+	size_t nr = (size_t)setting("FAKE_MAPPED_TOO");
+
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t start = 0x2000000000 + i * 0x1000;
+
+		snprintf(paths[i], sizeof(paths[i]), "%s.%zu", getenv("FAKE_MAPPED"), i + 1);
+		s[i] =
+			(struct spec_segment){ start, start + 0x1000, 0x1000, XCKPT_VMA_FILE, 1,
+					       NULL };
+		map_file(&s[i], paths[i]);
+	}
+	return nr;
+}
+
+static void set_limit(int resource, const char *name)
+{
+	struct rlimit limit;
+
+	limit.rlim_cur = limit.rlim_max = (rlim_t)setting(name);
+	if (limit.rlim_cur)
+		setrlimit(resource, &limit);
 }
 
 static void note_freeze(const struct xckpt_freeze *f)
@@ -282,10 +311,9 @@ static int do_core(struct xckpt_core *c)
 		  .flags = O_WRONLY },
 		{ .id = 3, .mode = S_IFSOCK, .path_off = 3, .nlink = 1 },
 	};
-	struct spec_segment segments[4];
+	struct spec_segment segments[4 + MAX_MAPPED];
 	struct spec spec = plain_spec;
 	uint64_t size, mib = (uint64_t)setting("FAKE_MIB") << 20;
-	struct rlimit limit;
 	struct bytes head;
 	struct stat st;
 	size_t i;
@@ -293,8 +321,8 @@ static int do_core(struct xckpt_core *c)
 	if (!snapshot || nr_cores == MAX_CORES)
 		return refuse(ENOENT);
 	note("core");
-	memcpy(segments, plain_spec.segments, sizeof(segments));
-	map_file(&segments[2]);
+	memcpy(segments, plain_spec.segments, 4 * sizeof(*segments));
+	map_file(&segments[2], getenv("FAKE_MAPPED"));
 	segments[3] = (struct spec_segment){ 0x20000000, 0x20000000 + (64ul << 30),
 					     64ul << 30, XCKPT_VMA_ANON,
 					     3,		 NULL,
@@ -305,6 +333,7 @@ static int do_core(struct xckpt_core *c)
 						     0x1b,	 "/dev/zero (deleted)",
 						     1ul << 30,	 (1ul << 30) + mib };
 	spec.segments = segments;
+	spec.nr_segments += map_more(segments + 4);
 	spec.pid = c->pid;
 	spec.ppid = c->pid == pid_of(0) ? 1 : c->pid - 10;
 	spec.state = setting("FAKE_ASLEEP") && mode != XCKPT_MODE_STRICT ? XCKPT_TASK_ASLEEP
@@ -330,9 +359,8 @@ static int do_core(struct xckpt_core *c)
 	free(head.data);
 	fstat(c->out_fd, &st);
 	c->out_data_bytes = (uint64_t)st.st_blocks * 512;
-	limit.rlim_cur = limit.rlim_max = (rlim_t)setting("FAKE_FSIZE");
-	if (limit.rlim_cur)
-		setrlimit(RLIMIT_FSIZE, &limit);
+	set_limit(RLIMIT_FSIZE, "FAKE_FSIZE");
+	set_limit(RLIMIT_NOFILE, "FAKE_NOFILE");
 	return 0;
 }
 
