@@ -80,7 +80,10 @@ int capture_contents(struct capture *capture, struct vm_area_struct *vma,
 bool vma_is_vdso(struct vm_area_struct *vma); /* the kernel's own */
 /* A page that cannot be had: because its file ends before it, or is none with an end? */
 bool vma_is_behind_file(struct mm_struct *mm, unsigned long addr);
-/* capture_copies.c: copy what a clone would lose; may find that it has to be done without. */
+/* capture_copies.c: the copies of shared memory that another process of the group has made, or NULL
+ */
+struct store *find_shared(struct capture *capture, struct address_space *mapping);
+/* Copy what a clone would lose; may find that it has to be done without. */
 int capture_copies(struct capture *capture, const struct mapping *mappings);
 void capture_files(struct capture *capture);
 /* capture_rings.c: io_uring */

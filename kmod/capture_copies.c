@@ -30,11 +30,16 @@ static bool needs_copy(const struct mapping *mapping, const struct segment *segm
 	       (inode_is_open_for_write(file_inode(mapping->file)) || is_memfd(mapping->file));
 }
 
+struct store *find_shared(struct capture *capture, struct address_space *mapping)
+{
+	return capture->stores ? xa_load(capture->stores, (unsigned long)mapping) : NULL;
+}
+
 /* The copies of shared memory are found by its address_space, which @mapping's file holds. */
 static struct store *shared_store(struct capture *capture, const struct mapping *mapping)
 {
 	unsigned long key = (unsigned long)mapping->file->f_mapping;
-	struct store *store = xa_load(capture->stores, key);
+	struct store *store = find_shared(capture, mapping->file->f_mapping);
 
 	if (store)
 		return store;
@@ -78,23 +83,44 @@ static int copy_memory(struct capture *capture, const struct mapping *mapping,
 	return ret;
 }
 
-static int copy_segment(struct capture *capture, const struct mapping *mapping,
-			struct segment *segment)
+static int copy_object(struct capture *capture, const struct mapping *mapping,
+		       struct segment *segment)
 {
-	if (segment->contents != CONTENTS_CACHE) {
-		segment->store = store_alloc();
-		return segment->store ? copy_memory(capture, mapping, segment) : -ENOMEM;
-	}
-	segment->store = shared_store(capture, mapping);
-	if (!segment->store)
-		return -ENOMEM;
-	kref_get(&segment->store->ref);
-	segment->store_first = mapping->vma.pgoff >> PAGE_SHIFT;
 	/* huge pages cannot be had but through a mapping */
 	if (mapping->vma.kind == XCKPT_VMA_HUGETLB)
 		return copy_memory(capture, mapping, segment);
 	return store_shmem(segment->store, mapping->file->f_mapping, segment->store_first,
 			   segment->filesz >> PAGE_SHIFT);
+}
+
+/* For the first process that sees it; the others have only to find that out. */
+static int copy_shared(struct capture *capture, const struct mapping *mapping,
+		       struct segment *segment)
+{
+	pgoff_t first = mapping->vma.pgoff >> PAGE_SHIFT;
+	int ret = 0;
+
+	segment->store = shared_store(capture, mapping);
+	if (!segment->store)
+		return -ENOMEM;
+	kref_get(&segment->store->ref);
+	segment->store_first = first;
+	if (!store_has(segment->store, first, segment->filesz >> PAGE_SHIFT))
+		ret = copy_object(capture, mapping, segment);
+	/* all of the mapping: nothing was found behind what its segment has */
+	if (!ret)
+		store_completed(segment->store, first,
+				(segment->end - segment->start) >> PAGE_SHIFT);
+	return ret;
+}
+
+static int copy_segment(struct capture *capture, const struct mapping *mapping,
+			struct segment *segment)
+{
+	if (segment->contents == CONTENTS_CACHE)
+		return copy_shared(capture, mapping, segment);
+	segment->store = store_alloc();
+	return segment->store ? copy_memory(capture, mapping, segment) : -ENOMEM;
 }
 
 /*

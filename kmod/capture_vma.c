@@ -10,6 +10,7 @@
 
 #include "capture.h"
 #include "compat/mm.h"
+#include "store.h"
 
 static enum xckpt_vma_kind file_kind(struct vm_area_struct *vma)
 {
@@ -147,13 +148,32 @@ static unsigned long file_bytes(const struct xckpt_vma *vma)
 	return min(vma->end - vma->start, (u64)PAGE_ALIGN(vma->file_size - vma->pgoff));
 }
 
-/* What a process shares without a file is in the page cache, whoever has touched it. */
-static int choose_cached(struct vm_area_struct *vma, struct segment *segment)
+/*
+ * Where the contents of a mapping end that another process of the group has copied. They may
+ * end earlier, which is not worth a search: what is a hole at the end of the file is one
+ * behind it, too.
+ */
+static unsigned long copied_bytes(struct vm_area_struct *vma, const struct store *store)
 {
+	pgoff_t end = min(store->end, vma->vm_pgoff + vma_pages(vma));
+
+	return end > vma->vm_pgoff ? (end - vma->vm_pgoff) << PAGE_SHIFT : 0;
+}
+
+/* What a process shares without a file is in the page cache, whoever has touched it. */
+static int choose_cached(struct capture *capture, struct vm_area_struct *vma,
+			 struct segment *segment)
+{
+	struct store *store = find_shared(capture, vma->vm_file->f_mapping);
 	struct extents extents = {};
 	int ret;
 
 	segment->contents = CONTENTS_CACHE;
+	/* with many processes that share much, looking anew for each takes longer than copying */
+	if (store && store_has(store, vma->vm_pgoff, vma_pages(vma))) {
+		segment->filesz = copied_bytes(vma, store);
+		return 0;
+	}
 	ret = extents_cache(&extents, vma->vm_file->f_mapping, vma->vm_pgoff, vma->vm_start,
 			    vma->vm_end);
 	if (extents.nr)
@@ -176,14 +196,14 @@ int capture_contents(struct capture *capture, struct vm_area_struct *vma,
 	case XCKPT_VMA_ANON:
 	case XCKPT_VMA_HUGETLB:
 		if (info->flags & XCKPT_VMA_SHARED)
-			return choose_cached(vma, segment);
+			return choose_cached(capture, vma, segment);
 		segment->contents = CONTENTS_PAGES;
 		ret = extents_last(vma->vm_mm, vma->vm_start, vma->vm_end, &end);
 		segment->filesz = end - vma->vm_start;
 		break;
 	case XCKPT_VMA_SHMEM:
 	case XCKPT_VMA_SYSV:
-		return choose_cached(vma, segment);
+		return choose_cached(capture, vma, segment);
 	case XCKPT_VMA_VDSO:
 		segment->contents = CONTENTS_RANGE;
 		segment->filesz = vma->vm_end - vma->vm_start;

@@ -61,7 +61,27 @@ int store_bytes(struct store *store, pgoff_t index, const void *from)
 		return ret == -EBUSY ? 0 : ret;
 	}
 	store->bytes += PAGE_SIZE;
+	store->end = max(store->end, index + 1);
 	return 0;
+}
+
+bool store_has(const struct store *store, pgoff_t first, pgoff_t nr)
+{
+	return first >= store->whole_first && first + nr <= store->whole_end;
+}
+
+void store_completed(struct store *store, pgoff_t first, pgoff_t nr)
+{
+	pgoff_t end = first + nr;
+
+	if (first <= store->whole_end && end >= store->whole_first) {
+		store->whole_first = min(store->whole_first, first);
+		store->whole_end = max(store->whole_end, end);
+	} else if (nr > store->whole_end - store->whole_first) {
+		/* of two that do not touch one is enough: the other is only looked at again */
+		store->whole_first = first;
+		store->whole_end = end;
+	}
 }
 
 int store_shmem(struct store *store, struct address_space *mapping, pgoff_t first, pgoff_t nr)
