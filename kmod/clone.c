@@ -28,6 +28,7 @@ struct clone {
 	struct mm_struct *mm; /* to be cloned, with a user reference */
 	struct mm_struct *copy;
 	int err;
+	bool unwanted; /* by now: nothing is to be begun any more */
 	u64 ns;
 	struct completion done; /* @copy or @err are set */
 	struct completion leave; /* the child may end */
@@ -129,12 +130,14 @@ static void clone_work(struct work_struct *work)
 		.fn_arg = clone,
 	};
 	u64 start = ktime_get_ns();
-	pid_t pid;
+	pid_t pid = -ECANCELED;
 
 	trace_clone_begin(clone->pid, get_mm_rss(clone->mm));
-	kthread_use_mm(clone->mm);
-	pid = kernel_call(kernel_clone)(&args);
-	kthread_unuse_mm(clone->mm);
+	if (!READ_ONCE(clone->unwanted)) {
+		kthread_use_mm(clone->mm);
+		pid = kernel_call(kernel_clone)(&args);
+		kthread_unuse_mm(clone->mm);
+	}
 	if (pid > 0)
 		clone->copy = child_memory(pid);
 	if (clone->copy)
@@ -169,6 +172,11 @@ struct clone *clone_begin(struct mm_struct *mm, pid_t pid)
 	INIT_WORK(&clone->work, clone_work);
 	queue_work(clone_queue, &clone->work);
 	return clone;
+}
+
+void clone_cancel(struct clone *clone)
+{
+	WRITE_ONCE(clone->unwanted, true);
 }
 
 struct mm_struct *clone_finish(struct clone *clone, u64 *ns)

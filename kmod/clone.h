@@ -14,6 +14,8 @@ struct clone;
  */
 struct clone *clone_begin(struct mm_struct *mm, pid_t pid);
 struct mm_struct *clone_finish(struct clone *clone, u64 *ns);
+/* Before that: whether there is one any more does not matter. One under way is let be made. */
+void clone_cancel(struct clone *clone);
 
 int clone_init(void);
 void clone_exit(void);

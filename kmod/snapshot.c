@@ -166,6 +166,15 @@ static int shot_clone(struct shot *shot, u64 *ns)
 	return 0;
 }
 
+/*
+ * Thousands of processes take minutes, and who catches signals wants to end, too. What is no
+ * signal, as a freeze by another session, may wait: it would be for nothing.
+ */
+static int shots_check(void)
+{
+	return task_sigpending(current) ? -EINTR : 0;
+}
+
 static int shots_capture(struct shots *shots, struct group *group, u32 flags, struct xarray *stores,
 			 u64 *clone_ns)
 {
@@ -173,17 +182,18 @@ static int shots_capture(struct shots *shots, struct group *group, u32 flags, st
 	int ret = 0;
 
 	for (i = 0; i < shots->nr; i++) {
-		ret = shot_begin(&shots->list[i], group, flags, stores);
+		ret = shots_check() ?: shot_begin(&shots->list[i], group, flags, stores);
 		if (ret)
 			return ret;
 	}
 	for (i = 0; i < shots->nr; i++) {
-		ret = capture_rest(shots->list[i].capture);
+		ret = shots_check() ?: capture_rest(shots->list[i].capture);
 		if (ret)
 			return ret;
 	}
 	for (i = 0; i < shots->nr && !ret; i++) {
-		if (shots->list[i].clone)
+		ret = shots_check();
+		if (!ret && shots->list[i].clone)
 			ret = shot_clone(&shots->list[i], clone_ns);
 	}
 	return ret;
@@ -195,6 +205,11 @@ static void shots_end(struct shots *shots, int ret, struct snapshot *snapshot)
 	unsigned int i;
 	u64 ns = 0;
 
+	/* they wait for each other: none is begun for nothing */
+	for (i = 0; i < shots->nr && ret; i++) {
+		if (shots->list[i].clone)
+			clone_cancel(shots->list[i].clone);
+	}
 	for (i = 0; i < shots->nr; i++) {
 		struct shot *shot = &shots->list[i];
 		struct mm_struct *mm = shot->clone ? clone_finish(shot->clone, &ns) : NULL;

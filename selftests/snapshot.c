@@ -70,6 +70,58 @@ TEST(it_tells_what_it_did)
 	EXPECT(s.out_copied_bytes && s.out_copied_bytes < AREA);
 }
 
+static void is_told(int sig)
+{
+	(void)sig;
+}
+
+/* Sends signals to a thread as long as that is in a snapshot: shared[4]. */
+static void *signalling_thread(void *arg)
+{
+	while (shared[4]) {
+		pthread_kill((pthread_t)arg, SIGUSR1);
+		usleep(200);
+	}
+	return NULL;
+}
+
+#define FEW 16 /* processes */
+
+static void begets(void)
+{
+	for (int i = 1; i < FEW; i++)
+		if (!fork())
+			fills();
+	fills();
+}
+
+/* It ends early, and the group stays frozen: for another one. */
+TEST(a_snapshot_that_a_signal_interrupts)
+{
+	const struct sigaction act = { .sa_handler = is_told };
+	struct xckpt_snapshot s;
+	struct xckpt_freeze f;
+	int fd = session(), error = 0;
+	pid_t pid;
+
+	map_area();
+	sigaction(SIGUSR1, &act, NULL);
+	pid = target(begets);
+	ASSERT(reaches(0, FEW));
+	ASSERT(!freeze(fd, pid, &f));
+	shared[4] = 1;
+	in_thread(signalling_thread, (long)pthread_self());
+	for (int i = 0; i < 20 && !error; i++)
+		error = snapshot(fd, 0, &s) ? errno : 0;
+	EXPECT(error == EINTR);
+	shared[4] = 0;
+	EXPECT(stands_still(2));
+	/* the last signal may be on its way */
+	nap_ms(100);
+	EXPECT(!snapshot(fd, 0, &s) && s.out_nr_processes == FEW && !s.out_nr_uncloned);
+	EXPECT(!thaw(fd) && moves(1, 1));
+}
+
 TEST(reads_after_the_thaw)
 {
 	struct xckpt_snapshot s;

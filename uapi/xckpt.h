@@ -270,6 +270,8 @@ enum xckpt_uncloned {
  *
  * ENOENT: no group is frozen; ESRCH: no process of it is left
  * E2BIG: a process has more than a core can tell of: 1048576 guard regions, 512 MiB of notes
+ * EINTR: a signal came before all processes were captured: make the call again; with
+ *         ENOENT it tells then that the group has been thawed
  * EAGAIN: threads moved in the last attempt too (one that was stopped was woken):
  *         thaw and freeze again
  * ETIMEDOUT, or another error of FREEZE: threads that moved did not come to rest
