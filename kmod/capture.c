@@ -182,6 +182,7 @@ struct capture *capture_begin(struct group *group, struct task_struct *leader, b
 	capture->leader = get_task_struct(leader);
 	capture->thin = thin;
 	capture->stores = stores;
+	xa_init(&capture->rings);
 	capture->core = core_alloc(group, leader);
 	if (!capture->core)
 		goto err;
@@ -225,6 +226,7 @@ struct core *capture_end(struct capture *capture, int ret)
 	}
 	put_task_struct(capture->leader);
 	extents_free(&capture->guards);
+	capture_rings_forget(capture);
 	notes_free(&capture->notes);
 	kvfree(capture);
 	if (!ret || !core)

@@ -19,6 +19,8 @@ struct capture {
 	bool thin;
 	struct extents guards; /* of all mappings */
 	u32 nr_rings;
+	struct xarray rings; /* the copies of their memory: capture_rings.c */
+	bool rings_missed; /* some of it could not be copied */
 	struct xarray *stores; /* by address_space; NULL: contents are read while frozen */
 	struct notes notes;
 	char path[PATH_MAX]; /* scratch of capture_path() */
@@ -88,8 +90,10 @@ int capture_copies(struct capture *capture, const struct mapping *mappings);
 void capture_files(struct capture *capture);
 /* capture_rings.c: io_uring */
 bool is_ring(const struct file *file);
-/* What a mapping of one has becomes the segment's, as it is now; or -ENOMEM. */
-int capture_ring_memory(const struct mapping *mapping, struct segment *segment);
+/* What a mapping of one has becomes the segment's, as it is now; or -ENOMEM, -EINTR. */
+int capture_ring_memory(struct capture *capture, const struct mapping *mapping,
+			struct segment *segment);
+void capture_rings_forget(struct capture *capture);
 /* Adds to the RING note, which the first one begins: the caller ends it. */
 void capture_ring(struct capture *capture, const struct file *file, u32 id);
 u32 capture_ring_flags(struct task_struct *task); /* XCKPT_PROCESS_* */

@@ -70,7 +70,7 @@ static int copy_rings(struct capture *capture, const struct mapping *mappings)
 
 	for (i = 0; i < core->nr_segments && !ret; i++) {
 		if (mappings[i].vma.kind == XCKPT_VMA_RING)
-			ret = capture_ring_memory(&mappings[i], &core->segments[i]);
+			ret = capture_ring_memory(capture, &mappings[i], &core->segments[i]);
 	}
 	return ret;
 }

@@ -47,8 +47,9 @@ static enum xckpt_vma_kind vma_kind(struct vm_area_struct *vma)
 		return XCKPT_VMA_VDSO;
 	if (has_name(vma, "[vvar"))
 		return XCKPT_VMA_VVAR;
+	/* a private one has pages of its own where it was written to */
 	if (vma->vm_file && is_ring(vma->vm_file))
-		return XCKPT_VMA_RING;
+		return vma->vm_flags & VM_MAYSHARE ? XCKPT_VMA_RING : XCKPT_VMA_SPECIAL;
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 		return XCKPT_VMA_SPECIAL;
 	if (is_vm_hugetlb_page(vma))

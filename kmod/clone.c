@@ -185,6 +185,7 @@ struct mm_struct *clone_finish(struct clone *clone, u64 *ns)
 
 	if (wait_for_completion_killable(&clone->done)) {
 		mm = ERR_PTR(-EINTR);
+		clone_cancel(clone);
 	} else {
 		mm = clone->copy ?: ERR_PTR(clone->err);
 		*ns = max(*ns, clone->ns);

@@ -97,9 +97,10 @@ enum xckpt_note_type {
 /* beside XCKPT_PROCESS_STOPPED: its parent has waited for that (waitid(2), WSTOPPED) */
 #define XCKPT_PROCESS_STOP_TOLD		(1u << 18)
 #define XCKPT_PROCESS_UPROBES		(1u << 19)	/* breakpoints of uprobes in its code */
-/* some thread has requests of io_uring under way; or has registered rings' descriptors */
+/* some thread has requests of io_uring under way, or may have; or has registered descriptors */
 #define XCKPT_PROCESS_REQUESTS		(1u << 20)
 #define XCKPT_PROCESS_RING_FDS		(1u << 21)	/* IORING_REGISTER_RING_FDS */
+#define XCKPT_PROCESS_RING_LIMITS	(1u << 22)	/* restrictions for whatever ring it has */
 
 struct xckpt_timer_value {
 	__u64 interval_ns;	/* 0: does not repeat */
@@ -362,7 +363,8 @@ struct xckpt_note_file {
 };
 
 /* struct xckpt_ring.state: why it cannot be made again */
-#define XCKPT_RING_BUSY		(1u << 0)	/* in use, or has completions that had no room */
+/* in use, or has completions that had no room: what follows and its memory may be of two moments */
+#define XCKPT_RING_BUSY		(1u << 0)
 /* files, buffers, an eventfd, credentials, restrictions ... : io_uring_register(2) */
 #define XCKPT_RING_REGISTERED	(1u << 1)
 

@@ -36,6 +36,8 @@ static const struct {
 } process_why[] = {
 	{ XCKPT_PROCESS_SECCOMP, "seccomp filters " NOT_YET },
 	{ XCKPT_PROCESS_REQUESTS, "requests of io_uring that are under way " NOT_YET },
+	{ XCKPT_PROCESS_RING_LIMITS,
+	  "restrictions of io_uring (IORING_REGISTER_RESTRICTIONS of a thread) " NOT_YET },
 	{ XCKPT_PROCESS_RING_FDS,
 	  "registered descriptors of io_uring (IORING_REGISTER_RING_FDS) " NOT_YET },
 	{ XCKPT_PROCESS_SEGMENTS,
@@ -172,7 +174,8 @@ static const char *why_not_file(const struct image *img, const struct open_file 
 	if (f->kind == FILE_ANON_INODE)
 		return why_not_event(img, &f->event);
 	if (is_of_stranger(img, f))
-		return "a file of /proc that tells of a process outside of the group " NOT_YET;
+		return "a file of /proc that tells of a process outside of the group, or of a "
+		       "thread by its own number, " NOT_YET;
 	if (f->unlinked)
 		return "a file that was opened by a name which was removed, and has another one, " NOT_YET;
 	/* only a path, whatever it leads to */
