@@ -20,6 +20,7 @@ struct span {
 	bool shared;
 	uint64_t offset; /* in the file */
 	uint64_t id; /* tells files of the same name from each other */
+	uint64_t dev; /* of a file that was found: of which it is the inode */
 	const struct xckpt_vma *memory; /* the image's mapping of a memory object, or NULL */
 	const char *file; /* "": anonymous; ANY_FILE */
 	int len; /* of its name */
@@ -32,7 +33,7 @@ struct spans {
 
 /* A memory object of the image, and the inode that it was found to have: known by either. */
 struct memory_met {
-	uint64_t dev, ino, found;
+	uint64_t dev, ino, found_dev, found;
 };
 
 /* shared memory has a file, but what its name is does not matter */
@@ -182,7 +183,7 @@ static const char *parse(const char *line, struct span *span)
 {
 	size_t len = strcspn(line, "\n");
 	char prot[5] = "";
-	unsigned long long start = 0, end = 0, offset = 0, inode = 0;
+	unsigned long long start = 0, end = 0, offset = 0, dev = 0, inode = 0;
 	char *at;
 	int i;
 
@@ -192,8 +193,8 @@ static const char *parse(const char *line, struct span *span)
 	for (i = 0; i < 4 && at[i] && at[i + 1] > ' '; i++)
 		prot[i] = at[i + 1];
 	offset = strtoull(at + 1 + i, &at, 16);
-	strtoull(at, &at, 16);
-	strtoull(at + (*at == ':'), &at, 16);
+	dev = strtoull(at, &at, 16) << 32;
+	dev |= strtoull(at + (*at == ':'), &at, 16);
 	inode = strtoull(at, &at, 10);
 	at += strspn(at, " ");
 	*span = (struct span){ .start = start,
@@ -204,6 +205,7 @@ static const char *parse(const char *line, struct span *span)
 			       .shared = prot[3] == 's',
 			       .offset = offset,
 			       .id = inode,
+			       .dev = dev,
 			       .file = at,
 			       .len = line + len > at ? (int)(line + len - at) : 0 };
 	if (span->len && *at == '[')
@@ -309,6 +311,8 @@ static int compare_found(const void *a, const void *b)
 {
 	const struct memory_met *x = a, *y = b;
 
+	if (x->found_dev != y->found_dev)
+		return x->found_dev < y->found_dev ? -1 : 1;
 	return x->found < y->found ? -1 : x->found > y->found;
 }
 
@@ -330,9 +334,9 @@ static int check_memory(struct check *c, const struct span *found, const struct 
 
 	if (!vma)
 		return 0;
-	met = (struct memory_met){ vma->dev, vma->ino, found->id };
+	met = (struct memory_met){ vma->dev, vma->ino, found->dev, found->id };
 	object = tfind(&met, &c->memory, compare_objects);
-	if (object && (*object)->found == met.found)
+	if (object && !compare_found(*object, &met))
 		return 0;
 	snprintf(name, sizeof(name), "the mapping at %#llx", (unsigned long long)want->start);
 	if (object)
