@@ -281,6 +281,11 @@ static void raise_mappings(const struct process_plan *plan)
 {
 	struct rlimit limit;
 
+	/* all of the address space is occupied for a moment */
+	if (plan->has_rings && !getrlimit(RLIMIT_AS, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_AS, &limit);
+	}
 	if (!plan->has_rings || getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur <= USUAL_STACK)
 		return;
 	limit.rlim_cur = USUAL_STACK;

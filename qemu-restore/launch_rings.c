@@ -15,8 +15,6 @@
 #include "oflags.h"
 #include "report.h"
 
-#define HELPER_ENTRIES 64u
-
 /* A ring with its memory. */
 struct ring {
 	int fd;
@@ -97,8 +95,8 @@ static int submit(const struct ring *r, const struct io_uring_sqe *sqe, uint32_t
 static int tell(const struct ring *r, uint32_t nr)
 {
 	const struct io_uring_sqe sqe = { .opcode = IORING_OP_MSG_RING, .fd = r->fd };
-	uint32_t most =
-		r->params.cq_entries < HELPER_ENTRIES ? r->params.cq_entries : HELPER_ENTRIES;
+	uint32_t most = r->params.cq_entries < RING_HELPER_ENTRIES ? r->params.cq_entries
+								   : RING_HELPER_ENTRIES;
 	struct io_uring_params params = { 0 };
 	struct ring helper;
 	int ret = setup(&helper, most, &params);
@@ -149,6 +147,8 @@ static const char *remedy(int error)
 		return " (see /proc/sys/kernel/io_uring_disabled)";
 	case ENOSYS:
 		return " (this kernel has none)";
+	case ENOMEM:
+		return " (ulimit -l may have to be higher)";
 	case EINVAL:
 		return " (this kernel has not all that it was made with; use a newer one)";
 	default:

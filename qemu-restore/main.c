@@ -141,7 +141,6 @@ static void look_around(struct plan_host *host, const struct options *options)
 	host->page_size = sysconf(_SC_PAGESIZE);
 	host->look_at = mapped_look_at;
 	host->find_place = mapped_find_place;
-	host->find_place = mapped_find_place;
 	host->huge = huge_look(&host->nr_huge);
 	host->vdso = vdso_own(&own) ? &own : NULL;
 	host->stdin_taken = options->from_stdin;

@@ -352,6 +352,8 @@ struct caps {
 struct caps plan_caps(const struct plan_host *host, const struct credentials *c);
 void plan_leftovers(struct process_plan *plan); /* plan_left.c: find ->left */
 bool plan_is_left(const struct process_plan *plan, const struct segment *s);
+/* of the launcher's own ring, which tells another one: launch_rings.c */
+#define RING_HELPER_ENTRIES 64u
 bool plan_hole(struct process_plan *plan); /* plan_hole.c: choose ->hole, ->restart */
 
 /* mapped below the first thread's stack */

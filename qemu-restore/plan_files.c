@@ -118,10 +118,11 @@ static uint64_t position_of(struct plan *plan, const struct description *d)
 	    plan->host->find_place(plan_path(plan, f->path), f, &pos))
 		return pos;
 	plan_issue(plan, true,
-		   "cannot resume pid %d: fd %d has read a part of the directory %s, and the one "
-		   "that is here has its names in another order: some would be missed, others told "
-		   "twice (resume it where that directory is)",
-		   d->pid, d->fd, f->path);
+		   "cannot resume pid %d: fd %d has read a part of the directory %s, and %s: some "
+		   "names would be missed, others told twice (resume it where that directory is)",
+		   d->pid, d->fd, f->path,
+		   f->place.names ? "the one that is here has its names in another order"
+				  : "the image does not tell which, for the one that is here");
 	return pos;
 }
 
@@ -278,7 +279,8 @@ void plan_files(struct plan *plan)
 	for (i = 0; i < img->nr_files; i++)
 		if (files.all[i].fd >= 0)
 			plan_description(&files, &files.all[i]);
-		else if (is_nameless(&img->files[i]))
+	for (i = 0; i < img->nr_files; i++)
+		if (files.all[i].fd < 0 && is_nameless(&img->files[i]))
 			plan_unopened(plan, &img->files[i]);
 	plan_modes(&files);
 	for (i = 0; i < img->nr_processes; i++)

@@ -96,6 +96,7 @@ void plan_unopened(struct plan *plan, const struct open_file *f)
 	if (!m || m->filled)
 		return;
 	fill(plan, f, m->slot);
+	plan_seals(plan, f, m->slot);
 	m->filled = true;
 }
 

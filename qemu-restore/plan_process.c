@@ -14,6 +14,7 @@
 #define MCL_ONFAULT 4
 #define RLIMIT_STACK_X86 3
 #define RLIMIT_NOFILE_X86 7
+#define RLIMIT_AS_X86 9
 #define SIGSET_SIZE 8
 
 /* struct prctl_mm_map */
@@ -249,7 +250,8 @@ void plan_limits(struct process_plan *plan)
 					  *have = &plan->host->rlimit[i];
 
 		/* the launcher changes some */
-		if (i != RLIMIT_NOFILE_X86 && !(i == RLIMIT_STACK_X86 && plan->has_rings) &&
+		if (i != RLIMIT_NOFILE_X86 &&
+		    !(plan->has_rings && (i == RLIMIT_STACK_X86 || i == RLIMIT_AS_X86)) &&
 		    want->cur == have->cur && want->max == have->max)
 			continue;
 		offset = buffer_add(&plan->data, want, sizeof(*want), 8);

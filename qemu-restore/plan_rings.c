@@ -11,26 +11,10 @@
 #include "plan_files.h"
 #include "plan_memory.h"
 
-#define LOWEST 0x10000ull /* vm.mmap_min_addr, which nothing is mapped below */
-
-static bool is_first(const struct image *img, const struct image_process *p,
-		     const struct segment *s)
-{
-	const struct image_process *q;
-	size_t i;
-
-	for (q = img->processes; q <= p; q++)
-		for (i = 0; i < q->nr_segments; i++) {
-			const struct segment *t = &q->segments[i];
-
-			if (t == s)
-				return true;
-			if (t->vma.kind == XCKPT_VMA_RING && t->vma.dev == s->vma.dev &&
-			    t->vma.ino == s->vma.ino && t->vma.pgoff == s->vma.pgoff)
-				return false;
-		}
-	return true;
-}
+#define LOWEST 0x10000ull /* vm.mmap_min_addr, as all distributions have it */
+/* the last page below 47 bits no program has, and where there are more bits no one gets unasked */
+#define HIGHEST (X86_TOP_4 - IMAGE_PAGE_SIZE)
+#define CALLS_TOLD 10000000
 
 static void copy_memory(struct plan *plan, const struct segment *s, size_t process, uint64_t slot)
 {
@@ -43,10 +27,25 @@ static void copy_memory(struct plan *plan, const struct segment *s, size_t proce
 	op->arg[4] = s->vma.pgoff;
 }
 
+/* As many as there were: on a machine of today some hundred thousand in a second. */
+static void tell_calls(struct plan *plan, const struct description *d)
+{
+	const struct xckpt_ring *ring = &d->file->event.ring;
+	uint32_t only_told = ring->cq_tail > ring->sq_head ? ring->cq_tail - ring->sq_head : 0;
+	uint64_t calls = ring->sq_head / ring->sq_entries + only_told / RING_HELPER_ENTRIES;
+
+	if (calls > CALLS_TOLD)
+		plan_warning(plan,
+			     "pid %d: to bring its io_uring (fd %d) to where it was takes %llu "
+			     "million system calls",
+			     d->pid, d->fd, (unsigned long long)calls / 1000000);
+}
+
 void plan_ring(struct plan *plan, const struct description *d, struct plan_op *op)
 {
 	const struct image *img = plan->img;
 	uint64_t slot = op->arg[0];
+	bool mapped = false;
 	size_t i, j;
 
 	op->arg[2] = (uint64_t)(d->file - img->files);
@@ -55,10 +54,19 @@ void plan_ring(struct plan *plan, const struct description *d, struct plan_op *o
 		for (j = 0; j < img->processes[i].nr_segments; j++) {
 			const struct segment *s = &img->processes[i].segments[j];
 
-			if (s->vma.kind == XCKPT_VMA_RING && is_ring_of(d->file, &s->vma) &&
-			    is_first(img, &img->processes[i], s))
-				copy_memory(plan, s, i, slot);
+			if (s->vma.kind != XCKPT_VMA_RING || !is_ring_of(d->file, &s->vma))
+				continue;
+			/* who shares it has the same in it, but may have mapped less */
+			copy_memory(plan, s, i, slot);
+			mapped = true;
 		}
+	if (!mapped)
+		plan_warning(
+			plan,
+			"pid %d: its io_uring (fd %d) is not mapped by anybody: what was in its "
+			"memory is lost",
+			d->pid, d->fd);
+	tell_calls(plan, d);
 	if (plan->engine->kind != ENGINE_NATIVE)
 		plan_issue(plan, false,
 			   "cannot resume pid %d: it has an io_uring (fd %d) and %s has none "
@@ -106,26 +114,36 @@ void plan_map_rings(struct process_plan *plan)
 	uint64_t end = LOWEST;
 	size_t i, nr = 0;
 
-	for (i = 0; i < p->nr_segments; i++)
-		nr += p->segments[i].vma.kind == XCKPT_VMA_RING;
-	if (!nr)
-		return;
-	plan->has_rings = true;
-	occupy(plan, LOWEST, X86_TOP_4, true);
 	for (i = 0; i < p->nr_segments; i++) {
 		const struct segment *s = &p->segments[i];
-		const struct memory_file *m;
 
 		if (s->vma.kind != XCKPT_VMA_RING)
 			continue;
-		m = plan_find_memory(plan->group, s->vma.dev, s->vma.ino);
-		if (m) /* else refused */
-			map_ring(plan, s, m->slot);
+		nr++;
+		if (plan_find_memory(plan->group, s->vma.dev, s->vma.ino))
+			continue;
+		plan_issue(
+			plan->group, false,
+			"cannot resume pid %d: the io_uring that it has mapped at %#llx cannot be "
+			"replaced by another file (leave out --fd for its descriptor)",
+			p->info.pid, (unsigned long long)s->start);
+		return;
+	}
+	if (!nr)
+		return;
+	plan->has_rings = true;
+	occupy(plan, LOWEST, HIGHEST, true);
+	for (i = 0; i < p->nr_segments; i++) {
+		const struct segment *s = &p->segments[i];
+
+		if (s->vma.kind == XCKPT_VMA_RING)
+			map_ring(plan, s,
+				 plan_find_memory(plan->group, s->vma.dev, s->vma.ino)->slot);
 	}
 	for (i = 0; i < p->nr_segments; i++)
 		if (p->segments[i].vma.kind == XCKPT_VMA_RING) {
 			occupy(plan, end, p->segments[i].start, false);
 			end = p->segments[i].end;
 		}
-	occupy(plan, end, X86_TOP_4, false);
+	occupy(plan, end, HIGHEST, false);
 }

@@ -17,6 +17,7 @@
 #define NS_PER_S 1000000000u
 
 /* Where ids are counted up: who had a higher one waits for too long. */
+#define QEMU_TIMERS 32 /* that a program under it may have: its GUEST_TIMER_MAX */
 #define TIMER_ID_MAX (1 << 20)
 
 struct sigevent_x86 {
@@ -110,10 +111,11 @@ static void tell_ids(struct process_plan *plan)
 	if (engine->can.flags & PROBE_TIMER_ANY_ID)
 		return;
 	if (!(engine->can.flags & PROBE_TIMER_IDS))
-		plan_issue(plan->group, engine->can.flags & PROBE_TIMER_FIRST,
+		plan_issue(plan->group,
+			   engine->can.flags & PROBE_TIMER_FIRST && p->nr_timers <= QEMU_TIMERS,
 			   "cannot resume pid %d: " LOT_TEXT " of timer_create() must keep its id, "
 			   "and %s gives ids of its own: what is set expires, but the program "
-			   "cannot set it again (resume it natively on x86-64)",
+			   "cannot set, ask or delete it (resume it natively on x86-64)",
 			   p->info.pid, LOT_ARGS(all), engine->name);
 	else if (last >= TIMER_ID_MAX)
 		plan_issue(plan->group, false,

@@ -108,7 +108,8 @@ static void test_shared(void)
 	plan = make();
 	for (i = 0; i < plan->nr_ops; i++)
 		nr += plan->ops[i].kind == OP_RING_COPY;
-	ok(nr == 2, "what two processes have is put back once");
+	ok(nr == 4 && count_ops(plan, OP_RING) == 1,
+	   "two processes have one, and may have mapped less");
 	plan_free(plan);
 }
 

@@ -194,7 +194,7 @@ static void test_refused(void)
 	ok(has_issue(plan,
 		     "cannot resume pid 42: timer 0 and others of timer_create() must keep its "
 		     "id, and engine gives ids of its own: what is set expires, but the program "
-		     "cannot set it again (resume it natively on x86-64)"),
+		     "cannot set, ask or delete it (resume it natively on x86-64)"),
 	   "with process, timer and remedy");
 	plan_free(plan);
 	s.engine.can.flags |= PROBE_TIMER_FIRST;

@@ -234,7 +234,7 @@ static int consider_object(struct dump *d, const struct view *views, size_t nr)
 	const struct segment *s = views[0].segment;
 	struct open_file *f;
 	struct stat st;
-	int fd;
+	int fd, seals;
 
 	if (s->vma.kind != XCKPT_VMA_SHMEM || are_whole(views, nr) ||
 	    find_file(d, d->img.nr_files, s->vma.dev, s->vma.ino))
@@ -244,6 +244,8 @@ static int consider_object(struct dump *d, const struct view *views, size_t nr)
 		return open_failed(s->path);
 	f = describe_mapping(d, s, &st);
 	f->kind = FILE_MEMFD;
+	seals = fcntl(fd, F_GET_SEALS);
+	f->seals = seals > 0 ? (uint32_t)seals : 0;
 	return add_file(d, f, fd, false);
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* How far directories were read, for where their positions mean nothing. */
 #include "dump.h"
+#include "pseudo.h"
 
 #include <unistd.h>
 
 static void find_place(const struct dump *d, struct open_file *f)
 {
-	int fd = holder_reopen(d, f);
+	/* to read it is an event for who watches it */
+	int fd = d->watches ? -1 : holder_reopen(d, f);
 
 	/* else it cannot be told, and the position is all that there is */
-	if (fd < 0 || directory_place_of(fd, (int64_t)f->pos, &f->place) < 0)
+	if (fd < 0 || is_pseudo_file(fd) || directory_place_of(fd, (int64_t)f->pos, &f->place) < 0)
 		f->place = (struct directory_place){ 0 };
 	if (fd >= 0)
 		close(fd);

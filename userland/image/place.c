@@ -68,10 +68,16 @@ static bool is_same(const void *ctx, const struct directory_place *now, int64_t 
 
 int directory_place_of(int fd, int64_t pos, struct directory_place *place)
 {
-	int64_t at;
+	int64_t at = 0;
+	int ret = walk(fd, place, &at, is_at, &pos);
 
-	/* a file system may have a position of its own for the end, behind the last entry's */
-	return walk(fd, place, &at, is_at, &pos);
+	/*
+	 * A file system may have a position of its own for the end, behind the last entry's. One
+	 * before that is where an entry was that is gone.
+	 */
+	if (!ret && (uint64_t)pos < (uint64_t)at)
+		*place = (struct directory_place){ 0 };
+	return ret;
 }
 
 int64_t directory_place_find(int fd, const struct directory_place *place)

@@ -11,8 +11,8 @@ struct directory_place {
 };
 
 /*
- * The place of position @pos of the directory @fd, whose own position is lost: 1; 0 if it has
- * no entry that ends there: @place is its end then, all names. -1 with errno.
+ * The place of position @pos of the directory @fd, whose own position is lost: 1; 0 if no
+ * entry ends there, and @place is its end then, all names, or not known. -1 with errno.
  */
 int directory_place_of(int fd, int64_t pos, struct directory_place *place);
 
