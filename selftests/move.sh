@@ -136,7 +136,7 @@ dump_stopped() {
 
 dump_victim() {
 	local name=$1 lacks
-	if lacks=$(victim_lacks "$name" hugepages guards); then
+	if lacks=$(victim_lacks "$name" hugepages guards rings); then
 		skip "$name: dumped" "$lacks"
 		rm -rf "${STORE:?}/$name"
 		mkdir -p "$STORE/$name"
@@ -169,7 +169,7 @@ resume_victim() {
 		fail "$name: resumed $(where "$engine")" "no image of it in ${STORE#"$SHARE"/}"
 		return
 	fi
-	if [ "$engine" = native ] && lacks=$(victim_lacks "$name" hugepages); then
+	if [ "$engine" = native ] && lacks=$(victim_lacks "$name" hugepages rings); then
 		skip "$name: resumed natively" "$lacks"
 		return
 	fi

@@ -73,6 +73,17 @@ guards() {
 	"$TESTS/guarded" has
 }
 
+# Programs may use io_uring, and its memory is laid out as where the image is from: Linux 7 does
+# that otherwise than those before.
+rings() {
+	local own
+	own=$(uname -r)
+	[ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" = 0 ] || return 1
+	case ${XCKPT_IMAGES:-${XCKPT_SUITE:-}} in
+	bookworm | trixie) [ "${own%%.*}" -lt 7 ] ;;
+	esac
+}
+
 # N C files that take a while to compile; "done" grows by half a KiB with each.
 project() {
 	local i
@@ -93,6 +104,7 @@ victim_lacks() {
 		$need && continue
 		case $need in
 		hugepages*) echo 'this machine has no huge pages to spare' ;;
+		rings) echo 'this kernel has no io_uring for all, or not that of the image' ;;
 		guards) echo 'this kernel has no guard regions (it takes Linux 6.13)' ;;
 		esac
 		return 0
