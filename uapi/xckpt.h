@@ -261,8 +261,9 @@ enum xckpt_uncloned {
  * @out_nr_attempts: 1 to 3
  * @out_nr_stateful: open file descriptions of the group that are pipes, anonymous
  *         inodes, masters of pseudo-terminals, files without a name or of tmpfs, or of
- *         files with locks; shared mappings of tmpfs files; and IPC namespaces with
- *         System V objects, whoever made them
+ *         files with locks, directories that were read; shared mappings of tmpfs files,
+ *         and of parts of shared memory; and IPC namespaces with System V objects,
+ *         whoever made them
  * @out_copied_bytes: memory copied because a clone would not keep it
  * @out_clone_ns: the longest time that one clone took
  * @out_total_ns: of the whole call, without the thaw
@@ -270,8 +271,9 @@ enum xckpt_uncloned {
  *
  * ENOENT: no group is frozen; ESRCH: no process of it is left
  * E2BIG: a process has more than a core can tell of: 1048576 guard regions, 512 MiB of notes
- * EINTR: a signal came before all processes were captured: make the call again; with
- *         ENOENT it tells then that the group has been thawed
+ * EINTR: a signal came before all processes were captured: make the call again, which begins
+ *         anew, with signals blocked that come often; with ENOENT it tells then that the
+ *         group has been thawed
  * EAGAIN: threads moved in the last attempt too (one that was stopped was woken):
  *         thaw and freeze again
  * ETIMEDOUT, or another error of FREEZE: threads that moved did not come to rest
