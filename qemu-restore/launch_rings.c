@@ -169,7 +169,8 @@ static int make(struct ring *r, const struct xckpt_ring *was, int pid)
 	if (!is_as_it_was(&r->params, was))
 		return fail(
 			"cannot resume pid %d: the memory of its io_uring is laid out otherwise "
-			"by this kernel (use one as new as that of the checkpoint)",
+			"by this kernel (use one like that of the checkpoint: it has "
+			"changed with Linux 6.6)",
 			pid);
 	if (map(r) || turn(r, was->sq_head, was->cq_tail))
 		return fail("cannot resume pid %d: cannot bring its io_uring to where it was: %s",

@@ -73,14 +73,15 @@ guards() {
 	"$TESTS/guarded" has
 }
 
-# Programs may use io_uring, and its memory is laid out as where the image is from: Linux 7 does
-# that otherwise than those before.
+# Programs may use io_uring, and its memory is laid out as where the image is from: since 6.6
+# Linux does that otherwise than before.
 rings() {
-	local own
-	own=$(uname -r)
+	local compact=1
 	[ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" = 0 ] || return 1
-	case ${XCKPT_IMAGES:-${XCKPT_SUITE:-}} in
-	bookworm | trixie) [ "${own%%.*}" -lt 7 ] ;;
+	[ "$(printf '%s\n' 6.6 "$(uname -r)" | sort -V | head -n 1)" = 6.6 ] || compact=0
+	case ${XCKPT_IMAGES:-$SUITE} in
+	bookworm) [ "$compact" = 0 ] ;;
+	trixie | sid) [ "$compact" = 1 ] ;;
 	esac
 }
 
