@@ -42,33 +42,23 @@ static size_t rings_size(const struct io_ring_ctx *ctx)
 	return max(size, array);
 }
 
-/* Where the kernel has what is mapped at @offset, and how many bytes from there on. */
-static const void *ring_memory(const struct io_ring_ctx *ctx, u64 offset, size_t *size)
+/* Where the kernel has what is mapped at @part, an IORING_OFF_*, and how many bytes: whole pages.
+ */
+static const void *ring_memory(const struct io_ring_ctx *ctx, u64 part, size_t *size)
 {
-	u64 inside = offset & ~RING_OFF_MASK;
-	const void *start;
-
-	*size = 0;
-	switch (offset & RING_OFF_MASK) {
+	switch (part) {
 	case IORING_OFF_SQ_RING:
 	case IORING_OFF_CQ_RING:
-		start = ctx->rings;
-		if (start)
-			*size = rings_size(ctx);
-		break;
+		*size = ctx->rings ? PAGE_ALIGN(rings_size(ctx)) : 0;
+		return ctx->rings;
 	case IORING_OFF_SQES:
-		start = ctx->sq_sqes;
-		if (start)
-			*size = (size_t)ctx->sq_entries * (sizeof(struct io_uring_sqe)
-							   << !!(ctx->flags & IORING_SETUP_SQE128));
-		break;
+		*size = PAGE_ALIGN(
+			(size_t)ctx->sq_entries *
+			(sizeof(struct io_uring_sqe) << !!(ctx->flags & IORING_SETUP_SQE128)));
+		return ctx->sq_sqes;
 	default:
 		return NULL;
 	}
-	if (inside >= PAGE_ALIGN(*size))
-		return NULL;
-	*size = PAGE_ALIGN(*size) - inside;
-	return start + inside;
 }
 
 /*
@@ -90,7 +80,7 @@ static bool ring_lock(struct io_ring_ctx *ctx)
 static int copy_part(struct store *store, struct io_ring_ctx *ctx, u64 part)
 {
 	const void *from;
-	size_t size, at;
+	size_t size = 0, at;
 	int ret = 0;
 
 	from = ring_memory(ctx, part, &size);

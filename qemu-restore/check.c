@@ -193,7 +193,7 @@ static int check_all(struct check *c)
 			fail("cannot resume pid %d: %s (self-check: nothing of the program has run)",
 			     b->pid, c->difference);
 	}
-	check_maps_end(c);
+	check_objects_end(c);
 	if (!ret && (check_files_end(c, files) || check_terminals(c) || check_sysv(c)))
 		ret = fail("cannot resume %s: %s (self-check: nothing of the program has run)",
 			   plan->img->name, c->difference);

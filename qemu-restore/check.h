@@ -24,7 +24,7 @@ struct check {
 	bool blind; /* something may not be looked at, which was told */
 	char root[PATH_MAX]; /* as world_enter() gives it: files that were opened outside show it */
 	char **cores; /* the names of all processes' cores, as maps tell them */
-	void *memory, *memory_found; /* of all processes: check_maps.c */
+	void *memory, *memory_found; /* of all processes: check_objects.c */
 	struct buffer text; /* what was read last, NUL-terminated */
 	char difference[1024];
 };
@@ -77,9 +77,12 @@ int check_stat(struct check *c, const struct image_thread *t, const char *stat);
 int check_open_memory(const struct check *c);
 int check_frames(struct check *c);
 
-/* check_maps.c; the end is for what was met in all processes */
-int check_maps(struct check *c, const char *maps);
-void check_maps_end(struct check *c);
+int check_maps(struct check *c, const char *maps); /* check_maps.c */
+
+/* check_objects.c: what has @vma at @start is this inode; the end is for what all processes have */
+int check_object(struct check *c, const struct xckpt_vma *vma, uint64_t start, uint64_t dev,
+		 uint64_t ino);
+void check_objects_end(struct check *c);
 
 /* check_smaps.c: is there anything that only @smaps tells, and is it so? */
 bool check_needs_smaps(const struct check *c);

@@ -6,7 +6,6 @@
  * what can be said is that all of the program's are there.
  */
 #include <limits.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +28,6 @@ struct span {
 struct spans {
 	struct span *all;
 	size_t nr, room;
-};
-
-/* A memory object of the image, and the inode that it was found to have: known by either. */
-struct memory_met {
-	uint64_t dev, ino, found_dev, found;
 };
 
 /* shared memory has a file, but what its name is does not matter */
@@ -298,69 +292,6 @@ static int differ(struct check *c, const struct span *found, const struct span *
 	return check_differs(c, object, a, b);
 }
 
-static int compare_objects(const void *a, const void *b)
-{
-	const struct memory_met *x = a, *y = b;
-
-	if (x->dev != y->dev)
-		return x->dev < y->dev ? -1 : 1;
-	return x->ino < y->ino ? -1 : x->ino > y->ino;
-}
-
-static int compare_found(const void *a, const void *b)
-{
-	const struct memory_met *x = a, *y = b;
-
-	if (x->found_dev != y->found_dev)
-		return x->found_dev < y->found_dev ? -1 : 1;
-	return x->found < y->found ? -1 : x->found > y->found;
-}
-
-static void keep_memory(struct check *c, const struct memory_met *met)
-{
-	struct memory_met *m = plan_must(malloc(sizeof(*m)));
-
-	*m = *met;
-	plan_must(tsearch(m, &c->memory, compare_objects));
-	plan_must(tsearch(m, &c->memory_found, compare_found));
-}
-
-/* What was one object, in whatever process, is one; and what was two are two. */
-static int check_memory(struct check *c, const struct span *found, const struct span *want)
-{
-	const struct xckpt_vma *vma = want->memory;
-	struct memory_met met, *const *object;
-	char name[64];
-
-	if (!vma)
-		return 0;
-	met = (struct memory_met){ vma->dev, vma->ino, found->dev, found->id };
-	object = tfind(&met, &c->memory, compare_objects);
-	if (object && !compare_found(*object, &met))
-		return 0;
-	snprintf(name, sizeof(name), "the mapping at %#llx", (unsigned long long)want->start);
-	if (object)
-		return check_differs(c, name, "of memory of its own",
-				     "of memory that other mappings have, too");
-	if (tfind(&met, &c->memory_found, compare_found))
-		return check_differs(c, name, "of memory that other mappings have, too",
-				     "of memory of its own");
-	keep_memory(c, &met);
-	return 0;
-}
-
-static void leave(void *m)
-{
-	(void)m; /* it is in the other tree, too */
-}
-
-void check_maps_end(struct check *c)
-{
-	tdestroy(c->memory_found, leave);
-	tdestroy(c->memory, free);
-	c->memory = c->memory_found = NULL;
-}
-
 static int compare(struct check *c, const struct spans *found, const struct spans *want)
 {
 	size_t i;
@@ -371,7 +302,7 @@ static int compare(struct check *c, const struct spans *found, const struct span
 
 		if (!f || !w || !is_same(c, f, w))
 			return differ(c, f, w);
-		if (check_memory(c, f, w))
+		if (w->memory && check_object(c, w->memory, w->start, f->dev, f->id))
 			return -1;
 	}
 	return 0;
@@ -398,7 +329,7 @@ static int covered(struct check *c, const struct spans *found, const struct span
 			     (!is_same_segment(f, w) ||
 			      f->offset - w->offset != f->start - w->start)))
 				return differ(c, f, w);
-			if (check_memory(c, f, w))
+			if (w->memory && check_object(c, w->memory, w->start, f->dev, f->id))
 				return -1;
 			at = f->end;
 		}

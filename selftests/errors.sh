@@ -9,6 +9,7 @@
 
 . "$(dirname "$0")/lib.sh"
 . "$SELFTESTS/errors_dump.sh"
+. "$SELFTESTS/errors_kinds.sh"
 . "$SELFTESTS/errors_resume.sh"
 
 DIR=$(mktemp -d /tmp/xckpt-errors.XXXXXX)
