@@ -38,8 +38,8 @@ static void __exit xckpt_exit(void)
 {
 	device_exit();
 	clone_exit();
-	task_exit();
 	park_exit();
+	task_exit();
 }
 
 module_init(xckpt_init);

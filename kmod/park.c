@@ -155,14 +155,16 @@ static void park(struct callback_head *work)
 	struct member *member = container_of(work, struct member, work);
 	struct group *group = member->group;
 	struct pt_regs *regs = current_pt_regs();
-	struct transfer transfer = {};
+	struct transfer transfer;
 	enum member_state state;
 	bool retry = false;
 
 	if (park_last(work))
 		return;
 	member->cut = false; /* an earlier try is over */
+	transfer_begin(&transfer);
 	if (!(current->flags & PF_EXITING)) {
+		member->native = user_64bit_mode(regs);
 		retry = in_vdso(regs) || is_newborn(regs) || in_uprobe();
 		/* else nothing of ours interrupted it, and nobody would look at the result */
 		if (member->woken)

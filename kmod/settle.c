@@ -130,17 +130,18 @@ static void settle_resting(struct member *member)
 bool group_settle(struct group *group, bool all)
 {
 	struct member *member;
-	bool again;
+	bool again = true;
 
 	rcu_read_lock();
 	spin_lock(&members_lock);
 	list_for_each_entry(member, &group->members, node)
 		settle_resting(member);
-	do { /* a vfork child may itself wait in vfork(), and mostly is behind its parent here */
+	/* a vfork child may itself wait in vfork(), and mostly is behind its parent here */
+	while (again && group->nr_pending) {
 		again = false;
 		list_for_each_entry_reverse(member, &group->members, node)
 			again |= settle_vfork(member);
-	} while (again && group->nr_pending);
+	}
 	if (all && !group->nr_pending) {
 		group->epoch++;
 		group->frozen = true;

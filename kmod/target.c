@@ -195,15 +195,19 @@ static bool pid_in_ns(struct pid *pid, struct pid_namespace *ns)
  */
 void target_find_ns(struct group *group)
 {
+	const struct signal_struct *last = NULL;
 	struct pid_namespace *ns = NULL;
 	struct member *member;
 	struct pid *pid;
 
 	rcu_read_lock();
 	list_for_each_entry(member, &group->members, node) {
+		if (member->task->signal == last)
+			continue; /* threads of a process are of one namespace */
 		pid = READ_ONCE(member->task->thread_pid);
 		if (!pid)
 			continue; /* dead and gone */
+		last = member->task->signal;
 		ns = ns ?: ns_of_pid(pid);
 		while (!pid_in_ns(pid, ns))
 			ns = ns->parent;

@@ -163,10 +163,6 @@ bool transfer_ended_early(struct transfer *t, bool slept)
 
 bool transfer_cut(struct transfer *t, const struct pt_regs *regs, bool slept)
 {
-	t->file = t->from = NULL;
-	t->iov = NULL;
-	t->receive = t->socket = t->several = false;
-	t->flags = 0;
 	if (in_ia32_syscall() || (long)regs->orig_ax < 0 || (long)regs->ax <= 0 ||
 	    restart_is_due(regs))
 		return false;

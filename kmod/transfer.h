@@ -26,6 +26,15 @@ struct transfer {
 	struct pt_regs rest; /* as if the program had asked for the rest only */
 };
 
+/* All of it that the others do not set before they look; most threads need no more. */
+static inline void transfer_begin(struct transfer *t)
+{
+	t->file = t->from = NULL;
+	t->iov = NULL;
+	t->receive = t->socket = t->several = false;
+	t->flags = 0;
+}
+
 /*
  * In the thread that is about to park: was the call that it comes from cut short?
  * @slept: the freeze found it waiting. transfer_end() in any case.
