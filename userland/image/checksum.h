@@ -9,6 +9,7 @@
 #ifndef XCKPT_CHECKSUM_H
 #define XCKPT_CHECKSUM_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -80,6 +81,7 @@ struct checksum_copy {
 	/* checksum_copy.c's */
 	size_t room, pending;
 	bool claimed;
+	pthread_mutex_t turn; /* to write to @out_fd */
 };
 
 /*

@@ -149,7 +149,11 @@ struct checksum_copy *checksum_copy_all(struct checksum_copy *copies, size_t nr,
 {
 	struct copy_run run = { .copies = copies, .nr = nr, .lock = PTHREAD_MUTEX_INITIALIZER };
 
+	for (size_t i = 0; i < nr; i++)
+		pthread_mutex_init(&copies[i].turn, NULL);
 	run_parallel(useful_jobs(copies, nr, jobs), copy_worker, &run);
+	for (size_t i = 0; i < nr; i++)
+		pthread_mutex_destroy(&copies[i].turn);
 	for (size_t i = 0; run.failed && i < nr; i++) {
 		free(copies[i].blocks);
 		copies[i].blocks = NULL;

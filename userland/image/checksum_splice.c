@@ -55,6 +55,21 @@ static bool prepare(struct checksum_copy *c, struct checksum_worker *w, uint64_t
 	return true;
 }
 
+/*
+ * Into a file one writes at a time anyway (its inode's lock): who waits for that in the kernel
+ * spins for as long as the other one runs, on a processor that somebody else may want.
+ */
+static ssize_t write_out(struct checksum_copy *c, struct checksum_worker *w, off64_t *out,
+			 size_t len)
+{
+	ssize_t n;
+
+	pthread_mutex_lock(&c->turn);
+	n = splice(w->pipe[0], NULL, c->out_fd, out, len, 0);
+	pthread_mutex_unlock(&c->turn);
+	return n;
+}
+
 /* 0; 1: not possible here; -1 with c->error */
 static int move(struct checksum_copy *c, struct checksum_worker *w, size_t len, uint64_t offset)
 {
@@ -72,7 +87,7 @@ static int move(struct checksum_copy *c, struct checksum_worker *w, size_t len, 
 			if (n == 0 || (n < 0 && errno != EINTR))
 				return checksum_error(c, n ? errno : ENODATA, false, (uint64_t)in);
 		} else {
-			n = splice(w->pipe[0], NULL, c->out_fd, &out, (size_t)(in - out), 0);
+			n = write_out(c, w, &out, (size_t)(in - out));
 			if (n < 0 && errno == EINVAL)
 				return give_up(c, w);
 			if (n == 0) { /* Linux 6.1, of the kernel's own pages: the vDSO */
