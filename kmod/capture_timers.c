@@ -21,7 +21,7 @@
 #include "symbols.h"
 
 /* for as many siglock is held, with interrupts off */
-#define TIMERS_AT_ONCE 64
+#define TIMERS_AT_ONCE 512
 
 /* User and system time, user time, time on a processor: as CPUCLOCK_PROF, _VIRT, _SCHED. */
 struct samples {
@@ -200,25 +200,32 @@ static void fill_timer(const struct timers *all, struct k_itimer *timer, struct 
 	}
 }
 
+/* The timer behind @nr others, or NULL. siglock is held. */
+static struct k_itimer *timer_at(struct signal_struct *signal, u32 nr)
+{
+	struct k_itimer *timer = compat_first_timer(signal);
+
+	while (timer && nr--)
+		timer = compat_next_timer(signal, timer);
+	return timer;
+}
+
 /*
  * Fill in up to @room timers, some at a time; returns how many there are, or less if
- * the process is being killed. The ones that have not been seen stay where they are
- * while siglock is free, or none does.
+ * the process is being killed. None is remembered while siglock is free: a thread whose
+ * tracer stopped it before timer_delete(2), and lets it go on now, would free it.
  */
 static u32 fill_timers(const struct timers *all, struct xckpt_timer *to, u32 room)
 {
 	struct signal_struct *signal = all->leader->signal;
-	struct k_itimer *timer = NULL;
+	struct k_itimer *timer;
 	unsigned long flags;
 	u32 nr = 0, end;
 
 	do {
 		if (!compat_lock_sighand(all->leader, &flags))
 			return 0;
-		if (!nr)
-			timer = compat_first_timer(signal);
-		else if (!compat_first_timer(signal))
-			timer = NULL;
+		timer = timer_at(signal, nr);
 		for (end = nr + TIMERS_AT_ONCE; timer && nr < end; nr++) {
 			if (nr < room)
 				fill_timer(all, timer, &to[nr]);

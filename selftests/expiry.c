@@ -341,3 +341,30 @@ TEST(killed_while_captured)
 		waitpid(pid, NULL, 0);
 	}
 }
+
+#define MANY 1200
+
+static void with_many_timers(void)
+{
+	for (int i = 0; i < MANY; i++)
+		if (make(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0, 0) < 0)
+			_exit(97);
+	count_forever(0);
+}
+
+/* More than are looked at at once. */
+TEST(many_timers)
+{
+	struct xckpt_freeze f;
+	int fd = session();
+	pid_t pid;
+
+	share_counters();
+	pid = target(with_many_timers);
+	ASSERT(!freeze(fd, pid, &f));
+	get_timers(fd, pid);
+	ASSERT(nr_timers == MANY);
+	for (size_t i = 1; i < nr_timers; i++)
+		EXPECT(timers[i].id == timers[i - 1].id + 1);
+	ASSERT(!thaw(fd));
+}
