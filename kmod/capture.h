@@ -96,6 +96,6 @@ int capture_ring_memory(struct capture *capture, const struct mapping *mapping,
 void capture_rings_forget(struct capture *capture);
 /* Adds to the RING note, which the first one begins: the caller ends it. */
 void capture_ring(struct capture *capture, const struct file *file, u32 id);
-u32 capture_ring_flags(struct task_struct *task); /* XCKPT_PROCESS_* */
+u32 capture_ring_flags(struct group *group, struct task_struct *task); /* XCKPT_PROCESS_* */
 
 #endif

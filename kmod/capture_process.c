@@ -77,8 +77,9 @@ static void fill_signal(struct xckpt_note_process *note, struct task_struct *lea
 }
 
 static void fill_ids(struct xckpt_note_process *note, struct task_struct *leader,
-		     struct pid_namespace *ns)
+		     struct group *group)
 {
+	struct pid_namespace *ns = group->ns;
 	struct task_struct *task;
 
 	rcu_read_lock();
@@ -89,7 +90,7 @@ static void fill_ids(struct xckpt_note_process *note, struct task_struct *leader
 	for_each_thread(leader, task) {
 		if (compat_seccomp_mode(task))
 			note->flags |= XCKPT_PROCESS_SECCOMP;
-		note->flags |= capture_ring_flags(task);
+		note->flags |= capture_ring_flags(group, task);
 	}
 	/* killed meanwhile, its leader may be gone */
 	if (pid_alive(leader)) {
@@ -223,7 +224,7 @@ void capture_identity(struct capture *capture)
 	struct xckpt_note_process fixed = { .size = sizeof(fixed) };
 	u32 at;
 
-	fill_ids(&fixed, leader, capture->group->ns);
+	fill_ids(&fixed, leader, capture->group);
 	capture_process_creds(&fixed, leader);
 	fill_signal(&fixed, leader);
 	fill_sharing(&fixed, leader);

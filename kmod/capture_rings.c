@@ -15,6 +15,7 @@
 #include "compat/ring.h"
 #include "compat/task.h"
 #include "store.h"
+#include "task.h"
 
 #ifdef CONFIG_IO_URING
 
@@ -216,14 +217,22 @@ static bool has_requests(struct io_uring_task *uring)
 /*
  * What a task has of io_uring lives as long as it, but in execve(2), and in a thread of the
  * kernel that polls a ring: both free it. Who is held is in no execve() that goes on, unless a
- * tracer stopped it there and lets it.
+ * tracer has stopped it there: that may let it go on just now.
  */
-static bool may_look(const struct task_struct *task)
+static bool may_look(struct group *group, struct task_struct *task)
 {
-	return !(task->flags & COMPAT_PF_WORKER) && !task_is_traced(task);
+	struct member *member;
+	bool ret = task->exit_state;
+
+	spin_lock(&members_lock);
+	member = member_find(group, task);
+	if (member)
+		ret = member->state != MEMBER_STOPPED || !READ_ONCE(task->ptrace);
+	spin_unlock(&members_lock);
+	return ret;
 }
 
-u32 capture_ring_flags(struct task_struct *task)
+u32 capture_ring_flags(struct group *group, struct task_struct *task)
 {
 	struct io_uring_task *uring = READ_ONCE(task->io_uring);
 	u32 flags = compat_task_has_ring_limits(task) ? XCKPT_PROCESS_RING_LIMITS : 0;
@@ -232,8 +241,10 @@ u32 capture_ring_flags(struct task_struct *task)
 	if (!uring)
 		return flags;
 	flags |= XCKPT_PROCESS_IO_URING;
-	if (!may_look(task))
-		return task->flags & COMPAT_PF_WORKER ? flags : flags | XCKPT_PROCESS_REQUESTS;
+	if (task->flags & COMPAT_PF_WORKER)
+		return flags;
+	if (!may_look(group, task))
+		return flags | XCKPT_PROCESS_REQUESTS;
 	if (has_requests(uring))
 		flags |= XCKPT_PROCESS_REQUESTS;
 	for (i = 0; i < ARRAY_SIZE(uring->registered_rings); i++) {
@@ -264,7 +275,7 @@ void capture_ring(struct capture *capture, const struct file *file, u32 id)
 {
 }
 
-u32 capture_ring_flags(struct task_struct *task)
+u32 capture_ring_flags(struct group *group, struct task_struct *task)
 {
 	return 0;
 }
