@@ -87,6 +87,9 @@ static void add_regset(struct notes *notes, struct task_struct *task,
 
 	if (!regset->core_note_type || !regset->regset_get)
 		return;
+	/* who is killed meanwhile frees these, and XCKPT_PROCESS_IO_PORTS tells of them */
+	if (regset->core_note_type == NT_386_IOPERM)
+		return;
 	if (regset->active && regset->active(task, regset) <= 0)
 		return;
 	before = notes->size;
