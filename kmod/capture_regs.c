@@ -10,6 +10,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/signal.h>
 #include <asm/fpu/xcr.h>
+#include <asm/unistd.h>
 
 #include "capture.h"
 #include "compat/task.h"
@@ -42,12 +43,10 @@ static void show_interrupted(struct elf_prstatus *status, struct task_struct *ta
  */
 static bool is_before_call(struct task_struct *task)
 {
-	const struct pt_regs *regs = task_pt_regs(task);
 	unsigned long flags;
 	int event = -1;
 
-	if (!task_is_traced(task) || (long)regs->orig_ax < 0 || (long)regs->ax != -ENOSYS ||
-	    !compat_lock_sighand(task, &flags))
+	if (!task_is_traced(task) || !compat_lock_sighand(task, &flags))
 		return false;
 	if (task->last_siginfo)
 		event = task->last_siginfo->si_code >> 8;
@@ -55,9 +54,38 @@ static bool is_before_call(struct task_struct *task)
 	return !event || event == PTRACE_EVENT_SECCOMP;
 }
 
-static void add_prstatus(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
-			 const struct user_regset_view *view, bool asleep)
+/*
+ * Works, and so ours, do not wait for the end of a call where io_uring waits, nor where a
+ * tracer is about to be told of something. That may be of a child, which is there by then.
+ */
+static bool is_within_call(struct task_struct *task, const struct pt_regs *regs)
 {
+	switch (regs->orig_ax) {
+	case __NR_clone:
+	case __NR_clone3:
+	case __NR_fork:
+	case __NR_vfork:
+		return false;
+	}
+	return task->ptrace || compat_uses_io_uring(task);
+}
+
+/* Is the call of a held thread still to be made, as far as an image is concerned? */
+static bool is_to_be_made(struct task_struct *task, u32 state)
+{
+	const struct pt_regs *regs = task_pt_regs(task);
+
+	if (state == XCKPT_TASK_ASLEEP)
+		return true;
+	if ((long)regs->orig_ax < 0 || (long)regs->ax != -ENOSYS)
+		return false;
+	return state == XCKPT_TASK_PARKED ? is_within_call(task, regs) : is_before_call(task);
+}
+
+static void add_prstatus(struct notes *notes, struct task_struct *task, struct pid_namespace *ns,
+			 const struct user_regset_view *view, u32 state)
+{
+	bool asleep = state == XCKPT_TASK_ASLEEP;
 	struct elf_prstatus status = {};
 	bool saved;
 
@@ -70,7 +98,7 @@ static void add_prstatus(struct notes *notes, struct task_struct *task, struct p
 	status.common.pr_sigpend = task->pending.signal.sig[0];
 	status.common.pr_sighold = restart_sigmask(task, asleep, &saved);
 	regset_get(task, &view->regsets[0], sizeof(status.pr_reg), &status.pr_reg);
-	if (asleep || is_before_call(task))
+	if (is_to_be_made(task, state))
 		show_interrupted(&status, task);
 	status.pr_fpvalid = 1;
 	notes_put(notes, "CORE", NT_PRSTATUS, &status, sizeof(status));
@@ -207,7 +235,7 @@ static void add_thread_note(struct capture *capture, struct task_struct *task, u
 	compat_rseq(task, &note.rseq, &note.rseq_len, &note.rseq_sig);
 	note.flags |= prctl_flags(task);
 	fill_scheduling(&note, task);
-	restart_describe(&note, task, regs, state == XCKPT_TASK_ASLEEP);
+	restart_describe(&note, task, regs, is_to_be_made(task, state));
 	get_task_comm(note.comm, task);
 	if (state == XCKPT_TASK_VFORK)
 		note.vfork_child = freeze_vfork_child(capture->group, task, ns);
@@ -299,7 +327,7 @@ void capture_thread(struct capture *capture, struct task_struct *task, u32 state
 	if (!try_get_task_stack(task))
 		return;
 	view = task_user_regset_view(task);
-	add_prstatus(&capture->notes, task, ns, view, state == XCKPT_TASK_ASLEEP);
+	add_prstatus(&capture->notes, task, ns, view, state);
 	for (i = 1; i < view->n; i++)
 		add_regset(&capture->notes, task, &view->regsets[i]);
 	add_siginfo(&capture->notes);

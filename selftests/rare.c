@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Threads in states that are rare, or made on purpose. Root, module loaded. */
 #include <elf.h>
+#include <linux/io_uring.h>
 #include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/reg.h>
@@ -275,5 +276,43 @@ TEST(several_messages)
 		ASSERT(write(other, "message", 8) == 8);
 		close(other);
 		EXPECT(reaches(24, 1) && shared[22] == 2 && shared[23] == EAGAIN);
+	}
+}
+
+/* For a completion of what another thread may submit one day. */
+static void waits_for_a_ring(void)
+{
+	struct io_uring_params params = {};
+	int fd = (int)syscall(SYS_io_uring_setup, 4, &params);
+
+	if (fd < 0)
+		_exit(97);
+	shared[0]++;
+	shared[22] =
+		(uint64_t)syscall(SYS_io_uring_enter, fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+	shared[23] = 1;
+	pausing_thread(NULL);
+}
+
+/* It parks where it waits, in the middle of its call, which an image has to make again. */
+TEST(a_wait_for_a_ring)
+{
+	struct xckpt_freeze f;
+	int fd = session();
+	pid_t pid;
+
+	for (int i = 0; i < NR_MODES; i++) {
+		share_counters();
+		pid = target(waits_for_a_ring);
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			SKIP("no io_uring");
+		EXPECT(reaches_state(pid, 'S'));
+		ASSERT(!freeze_mode(fd, pid, &f, all_modes[i]));
+		core_load(core_of(fd, pid, 0));
+		EXPECT(thread_regs(pid)->orig_rax == SYS_io_uring_enter);
+		EXPECT((int64_t)thread_regs(pid)->rax == -513); /* ERESTARTNOINTR */
+		ASSERT(!thaw(fd));
+		/* the one that runs on has noticed nothing */
+		EXPECT(reaches_state(pid, 'S') && !shared[23]);
 	}
 }
