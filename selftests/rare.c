@@ -316,3 +316,42 @@ TEST(a_wait_for_a_ring)
 		EXPECT(reaches_state(pid, 'S') && !shared[23]);
 	}
 }
+
+static char *poisoned;
+
+static void is_told(int sig)
+{
+	(void)sig;
+}
+
+static void loses_a_page(void)
+{
+	signal(SIGBUS, is_told);
+	memset(poisoned, 1, 4096);
+	if (madvise(poisoned, 4096, MADV_HWPOISON))
+		_exit(97);
+	count_forever(0);
+}
+
+/* Who touched it would get SIGBUS: it must not come back as zeros. */
+TEST(a_page_that_is_lost)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	char byte;
+	pid_t pid;
+
+	share_counters();
+	poisoned = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT(poisoned != MAP_FAILED);
+	pid = target(loses_a_page);
+	if (waitpid(pid, NULL, WNOHANG) == pid)
+		SKIP("no MADV_HWPOISON");
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(!snapshot(fd, 0, &s));
+	ASSERT(!thaw(fd));
+	core_load(core_of(fd, pid, 0));
+	EXPECT(pread(core.fd, &byte, 1, (off_t)segment_of((uintptr_t)poisoned)->p_offset) == -1 &&
+	       errno == EFAULT);
+}

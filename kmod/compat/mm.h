@@ -73,17 +73,24 @@ static inline s64 compat_mtime_ns(const struct inode *inode)
 #endif
 }
 
-/* Is a page behind this entry that is not present: swapped out or in migration? */
+/*
+ * Is a page behind this entry that is not present: swapped out, in migration or with a
+ * device? Or was one, and is lost: who reads that must not find zeros. The others are marks.
+ */
 static inline bool compat_pte_has_page(pte_t pte)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
 	softleaf_t entry = softleaf_from_pte(pte);
 
-	return softleaf_is_swap(entry) || softleaf_is_migration(entry);
+	return softleaf_is_swap(entry) || softleaf_is_migration(entry) ||
+	       softleaf_is_device_private(entry) || softleaf_is_device_exclusive(entry) ||
+	       softleaf_is_hwpoison(entry);
 #else
 	swp_entry_t entry = pte_to_swp_entry(pte);
 
-	return !non_swap_entry(entry) || is_migration_entry(entry);
+	return !non_swap_entry(entry) || is_migration_entry(entry) ||
+	       is_device_private_entry(entry) || is_device_exclusive_entry(entry) ||
+	       is_hwpoison_entry(entry);
 #endif
 }
 
