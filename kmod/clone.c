@@ -10,6 +10,7 @@
 #include <linux/hugetlb.h>
 #include <linux/kref.h>
 #include <linux/kthread.h>
+#include <linux/oom.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -121,23 +122,37 @@ static void drop_huge_pages(struct mm_struct *mm)
 	kthread_unuse_mm(mm);
 }
 
-static void clone_work(struct work_struct *work)
+/*
+ * The child is as large as the process, and no kernel thread. When memory is short, the
+ * kernel must not choose it: it would empty the clone at once, of which zeros are left.
+ */
+static pid_t clone_memory(struct clone *clone)
 {
-	struct clone *clone = container_of(work, struct clone, work);
 	struct kernel_clone_args args = {
 		.flags = CLONE_UNTRACED | CLONE_FILES | CLONE_FS,
 		.fn = clone_child,
 		.fn_arg = clone,
 	};
+	short adj = current->signal->oom_score_adj; /* which children inherit */
+	pid_t pid;
+
+	current->signal->oom_score_adj = OOM_SCORE_ADJ_MIN;
+	kthread_use_mm(clone->mm);
+	pid = kernel_call(kernel_clone)(&args);
+	kthread_unuse_mm(clone->mm);
+	current->signal->oom_score_adj = adj;
+	return pid;
+}
+
+static void clone_work(struct work_struct *work)
+{
+	struct clone *clone = container_of(work, struct clone, work);
 	u64 start = ktime_get_ns();
 	pid_t pid = -ECANCELED;
 
 	trace_clone_begin(clone->pid, get_mm_rss(clone->mm));
-	if (!READ_ONCE(clone->unwanted)) {
-		kthread_use_mm(clone->mm);
-		pid = kernel_call(kernel_clone)(&args);
-		kthread_unuse_mm(clone->mm);
-	}
+	if (!READ_ONCE(clone->unwanted))
+		pid = clone_memory(clone);
 	if (pid > 0)
 		clone->copy = child_memory(pid);
 	if (clone->copy)
