@@ -117,8 +117,8 @@ static void drop_huge_pages(struct mm_struct *mm)
 	if (!mm_has_huge_pages(mm))
 		return;
 	kthread_use_mm(mm);
-	while (next_huge(mm, end, &start, &end) && !vm_munmap(start, end - start))
-		;
+	while (next_huge(mm, end, &start, &end))
+		vm_munmap(start, end - start); /* but for what is sealed, since Linux 6.10 */
 	kthread_unuse_mm(mm);
 }
 
