@@ -254,12 +254,14 @@ static bool same_access(struct task_struct *task, struct task_struct *other)
 	       rcu_access_pointer(task->real_cred) == rcu_access_pointer(other->real_cred);
 }
 
-/* 64-bit code; its registers are on its stack. Who has none any more was killed. */
+/* 64-bit code, not x32; its registers are on its stack. Who has none any more was killed. */
 static bool is_native(struct member *member)
 {
 	struct task_struct *task = member->task;
 	bool ret;
 
+	if (test_tsk_thread_flag(task, TIF_ADDR32))
+		return false;
 	if (member->state == MEMBER_PARKED && member->native)
 		return true;
 	if (!try_get_task_stack(task))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What /dev/xckpt refuses, and how it says so. Runs as root with the module. */
+#include <elf.h>
 #include <sys/stat.h>
 
 #include "session.h"
@@ -98,4 +99,81 @@ TEST(a_descriptor_without_the_capabilities)
 	}
 	EXPECT(wait(&fd) > 0 && fd == 0);
 	ASSERT(!chmod(XCKPT_DEVICE, 0600));
+}
+
+static uint16_t machine;
+
+/* Turns into a program of 32 bits that runs in a circle. */
+static void runs_narrow_code(void)
+{
+	const struct {
+		Elf32_Ehdr eh;
+		Elf32_Phdr ph;
+		unsigned char code[2];
+	} image = {
+		.eh = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
+				     EV_CURRENT },
+			.e_type = ET_EXEC,
+			.e_machine = machine,
+			.e_version = EV_CURRENT,
+			.e_entry = 0x10000000 + sizeof(image.eh) + sizeof(image.ph),
+			.e_phoff = sizeof(image.eh),
+			.e_ehsize = sizeof(image.eh),
+			.e_phentsize = sizeof(image.ph),
+			.e_phnum = 1 },
+		.ph = { .p_type = PT_LOAD,
+			.p_vaddr = 0x10000000,
+			.p_filesz = sizeof(image),
+			.p_memsz = sizeof(image),
+			.p_flags = PF_R | PF_X,
+			.p_align = 4096 },
+		.code = { 0xeb, 0xfe }, /* jmp to itself */
+	};
+	char *const argv[] = { "narrow", NULL };
+	int fd = (int)syscall(SYS_memfd_create, "narrow", 0);
+
+	if (write(fd, &image, sizeof(image)) != sizeof(image))
+		_exit(97);
+	shared[0]++;
+	syscall(SYS_execveat, fd, "", argv, NULL, AT_EMPTY_PATH);
+	_exit(97);
+}
+
+/* Has it become one? Else it ends, because the kernel runs no such programs. */
+static int is_narrow(pid_t pid)
+{
+	char path[32], exe[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	while (readlink(path, exe, sizeof(exe) - 1) >= 0) {
+		if (!strncmp(exe, "/memfd:narrow", 13))
+			return 1;
+		nap_ms(1);
+	}
+	return 0;
+}
+
+TEST(code_of_32_bits)
+{
+	pid_t pid;
+
+	share_counters();
+	machine = EM_386;
+	pid = target(runs_narrow_code);
+	if (!is_narrow(pid))
+		SKIP("this kernel runs no programs of 32 bits");
+	refused(pid, EOPNOTSUPP, XCKPT_REASON_COMPAT, pid);
+}
+
+/* Debian's kernels run it when started with syscall.x32=y. */
+TEST(code_of_x32)
+{
+	pid_t pid;
+
+	share_counters();
+	machine = EM_X86_64;
+	pid = target(runs_narrow_code);
+	if (!is_narrow(pid))
+		SKIP("this kernel runs no x32 programs");
+	refused(pid, EOPNOTSUPP, XCKPT_REASON_COMPAT, pid);
 }
