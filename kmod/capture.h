@@ -71,8 +71,8 @@ int capture_layout(struct capture *capture); /* capture_mm.c; mmap_lock is taken
 int capture_guards(struct capture *capture, struct vm_area_struct *vma);
 void capture_guard_note(struct capture *capture);
 /*
- * Pin up to @nr pages from @start on; returns how many, or -errno. Of a file, what is guarded
- * is what the file has there: a guard leaves a mapping no page of its own.
+ * capture_pages.c: pin up to @nr pages from @start on; returns how many, or -errno. Of a file,
+ * what is guarded is what the file has there: a guard leaves a mapping no page of its own.
  */
 long memory_pages(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages);
 /* capture_vma.c, under mmap_lock: what @vma is; and what of it goes into the core, or -errno */

@@ -57,6 +57,47 @@ TEST(a_target_with_a_userfaultfd)
 	EXPECT(moves(1, 1));
 }
 
+/* Shared memory whose pages are in the page cache, and for a handler to map. */
+static void fills_with_minor_faults(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MINOR_SHMEM };
+	struct uffdio_register reg = { .range = { (uintptr_t)area, AREA },
+				       .mode = UFFDIO_REGISTER_MODE_MINOR };
+	int uffd;
+
+	if (mmap(area, AREA, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) != area)
+		_exit(97);
+	for (size_t i = 0; i < AREA / 8; i++)
+		area[i] = 1;
+	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg))
+		_exit(97);
+	if (madvise(area, AREA, MADV_DONTNEED))
+		_exit(97);
+	count_forever(0);
+}
+
+/* Its handler is frozen, too: who waits for it waits for ever. */
+TEST(a_target_with_minor_faults)
+{
+	struct xckpt_freeze f;
+	struct xckpt_snapshot s;
+	int fd = session();
+	pid_t pid;
+
+	map_area();
+	pid = target(fills_with_minor_faults);
+	if (waitpid(pid, NULL, WNOHANG) == pid)
+		SKIP("no userfaultfd of shared memory for minor faults");
+	ASSERT(!freeze(fd, pid, &f));
+	ASSERT(!snapshot(fd, 0, &s));
+	EXPECT(s.out_nr_uncloned == 1 && s.out_uncloned == XCKPT_UNCLONED_UFFD);
+	core_load(core_of(fd, pid, 0));
+	EXPECT(area_holds(1));
+	ASSERT(!thaw(fd));
+}
+
 /* From Linux 6.5 on. */
 static unsigned int pins_for_devices(void)
 {
