@@ -29,7 +29,8 @@ int read_failed(const struct checksum_copy *c)
 		return fail("cannot read the memory of pid %d (%s): it ended during the dump",
 			    p->info.pid, p->info.comm);
 	return fail("cannot read the memory of pid %d (%s): %s", p->info.pid, p->info.comm,
-		    strerror(c->error));
+		    c->error == EFAULT ? "a page of it is lost (the kernel's log may tell why)"
+				       : strerror(c->error));
 }
 
 static struct manifest_file *new_sum(struct dump *d, const char *name, uint64_t size)
