@@ -76,25 +76,31 @@ static struct mm_struct *child_memory(pid_t pid)
 	return mm;
 }
 
-static bool mm_has_huge_pages(struct mm_struct *mm)
+/*
+ * Huge pages have been copied. A page that the process shares with its clone would cost it
+ * another one when it writes there, of which there are just so many; who gets none is killed.
+ *
+ * What is shared with others has been copied, too, or is the business of a file. But the
+ * clone would count among those who may write to it: nobody could seal a memfd
+ * (F_SEAL_WRITE), nor be the last to have attached a segment of System V.
+ */
+static bool is_unneeded(struct vm_area_struct *vma)
 {
-#ifdef CONFIG_HUGETLB_PAGE
-	return atomic_long_read(&mm->hugetlb_usage);
-#else
-	return false;
-#endif
+	const unsigned long written_to = VM_SHARED | VM_MAYWRITE;
+
+	return is_vm_hugetlb_page(vma) || (vma->vm_flags & written_to) == written_to;
 }
 
-/* The next mapping of huge pages from @from on; false: there is none. */
-static bool next_huge(struct mm_struct *mm, unsigned long from, unsigned long *start,
-		      unsigned long *end)
+/* The next mapping that is, from @from on; false: there is none. */
+static bool next_unneeded(struct mm_struct *mm, unsigned long from, unsigned long *start,
+			  unsigned long *end)
 {
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(iter, mm, from);
 
 	mmap_read_lock(mm);
 	for_each_vma(iter, vma) {
-		if (is_vm_hugetlb_page(vma))
+		if (is_unneeded(vma))
 			break;
 	}
 	if (vma) {
@@ -105,19 +111,12 @@ static bool next_huge(struct mm_struct *mm, unsigned long from, unsigned long *s
 	return vma;
 }
 
-/*
- * Huge pages have been copied. A page that the process shares with its clone would cost
- * it another one when it writes there, of which there are just so many; who gets none
- * is killed.
- */
-static void drop_huge_pages(struct mm_struct *mm)
+static void drop_unneeded(struct mm_struct *mm)
 {
 	unsigned long start, end = 0;
 
-	if (!mm_has_huge_pages(mm))
-		return;
 	kthread_use_mm(mm);
-	while (next_huge(mm, end, &start, &end))
+	while (next_unneeded(mm, end, &start, &end))
 		vm_munmap(start, end - start); /* but for what is sealed, since Linux 6.10 */
 	kthread_unuse_mm(mm);
 }
@@ -156,7 +155,7 @@ static void clone_work(struct work_struct *work)
 	if (pid > 0)
 		clone->copy = child_memory(pid);
 	if (clone->copy)
-		drop_huge_pages(clone->copy);
+		drop_unneeded(clone->copy);
 	else
 		clone->err = pid < 0 ? pid : -ENOMEM;
 	clone->ns = ktime_get_ns() - start;

@@ -134,6 +134,44 @@ TEST(reads_after_the_thaw)
 	EXPECT(area_holds(1));
 }
 
+/* Seals what it has written, once that is mapped nowhere. */
+static void seals(void)
+{
+	int fd = (int)syscall(SYS_memfd_create, "sealed", MFD_ALLOW_SEALING);
+	void *at;
+
+	if (fd < 0 || ftruncate(fd, 4096))
+		_exit(97);
+	at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		_exit(97);
+	memset(at, 1, 4096);
+	shared[0]++;
+	while (!shared[2])
+		nap_ms(1);
+	munmap(at, 4096);
+	shared[22] = fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) ? (uint64_t)errno : 0;
+	shared[23] = 1;
+	count_forever(0);
+}
+
+/* A snapshot has none of the mappings that are shared. */
+TEST(a_target_that_seals_its_memory)
+{
+	struct xckpt_snapshot s;
+	struct xckpt_freeze f;
+	int fd = session();
+	pid_t pid;
+
+	share_counters();
+	pid = target(seals);
+	ASSERT(!freeze_mode(fd, pid, &f, XCKPT_MODE_AUTO));
+	ASSERT(!snapshot(fd, 0, &s) && !s.out_nr_uncloned);
+	ASSERT(!thaw(fd));
+	shared[2] = 1;
+	EXPECT(reaches(23, 1) && !shared[22]);
+}
+
 TEST(a_snapshot_that_thaws)
 {
 	struct xckpt_freeze f;
