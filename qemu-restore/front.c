@@ -10,10 +10,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -138,6 +140,61 @@ static void take_terminal(void)
 	gave_terminal = false;
 }
 
+static struct {
+	bool changed;
+	struct termios before;
+} modes;
+
+/* Speed and the like are the line's. The numbers of the others are all machines' that we run on. */
+static int apply_modes(int tty, const struct terminal *was)
+{
+	struct termios now = modes.before;
+
+	now.c_iflag = was->iflag;
+	now.c_oflag = was->oflag;
+	now.c_lflag = was->lflag;
+	memcpy(now.c_cc, was->chars, sizeof(was->chars));
+	return tcsetattr(tty, TCSANOW, &now);
+}
+
+/* What the program has set there, as stty(1) does; how it leaves it is up to the program. */
+static void set_modes(const struct terminal *was)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (tty < 0)
+		return;
+	if (tcgetattr(tty, &modes.before) || apply_modes(tty, was))
+		warn("cannot give the terminal the modes that it had: %s", strerror(errno));
+	else
+		modes.changed = true;
+	close(tty);
+}
+
+static void reset_modes(void)
+{
+	int tty = modes.changed ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+
+	if (tty < 0)
+		return;
+	tcsetattr(tty, TCSANOW, &modes.before);
+	close(tty);
+}
+
+/* As the kernel tells of a window that was made larger: a screen is to be drawn anew. */
+static void tell_size(pid_t pid, const struct terminal *was)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct winsize now;
+
+	if (tty < 0)
+		return;
+	if (!ioctl(tty, TIOCGWINSZ, &now) &&
+	    (now.ws_row != was->rows || now.ws_col != was->columns))
+		kill(has_own_group(pid) ? -getpgid(pid) : pid, SIGWINCH);
+	close(tty);
+}
+
 void front_prepare(void)
 {
 	fork_waker();
@@ -146,6 +203,7 @@ void front_prepare(void)
 void front_end(void)
 {
 	take_terminal();
+	reset_modes();
 	if (waker.pid > 0) {
 		kill(waker.pid, SIGKILL);
 		waitpid(waker.pid, NULL, 0);
@@ -266,9 +324,16 @@ static void pass_on(const struct watch *w, const siginfo_t *info)
 			forward(w->l->all[i].pid, info);
 }
 
-void front_begin(const struct launched *l)
+/* In the background it is somebody else's. */
+void front_begin(const struct launched *l, const struct plan *plan)
 {
+	bool foreground = is_foreground();
+	size_t i;
+
 	give_terminal(l->all[l->main].pid);
+	for (i = 0; foreground && i < plan->nr_ops; i++)
+		if (plan->ops[i].kind == OP_FRONT)
+			set_modes(plan->img->front);
 }
 
 int front(struct launched *l, const struct plan *plan, struct loader *loader)
@@ -276,6 +341,8 @@ int front(struct launched *l, const struct plan *plan, struct loader *loader)
 	struct watch w = { .l = l, .plan = plan, .loader = loader->pid };
 	siginfo_t info;
 
+	if (modes.changed)
+		tell_size(l->all[l->main].pid, plan->img->front);
 	loader_release(loader);
 	for (look(&w); is_alive(&w); look(&w)) {
 		if (w.loader_status) { /* it has said what is wrong */
@@ -289,6 +356,7 @@ int front(struct launched *l, const struct plan *plan, struct loader *loader)
 	}
 	if (w.loader > 0)
 		kill(w.loader, SIGKILL);
+	modes.changed = false; /* they are as the program has left them */
 	front_end();
 	world_leave(&l->world);
 	return end_like(w.status);

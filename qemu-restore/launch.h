@@ -103,8 +103,8 @@ void launch_abort(struct launched *l, const struct plan *plan);
 
 /* Stay in front of the program until it ends; returns what to exit with. front.c */
 int front(struct launched *l, const struct plan *plan, struct loader *loader);
-/* Before the program runs: it gets the terminal if that is ours to give. */
-void front_begin(const struct launched *l);
+/* Before the program runs: it gets the terminal if that is ours to give, as it had it. */
+void front_begin(const struct launched *l, const struct plan *plan);
 /* Block the signals that front() waits for: who is told to end cleans up first. */
 void front_hold(void);
 /* Once they are held, and before anything is started. */

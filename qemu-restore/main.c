@@ -264,7 +264,7 @@ static int run(struct plan *plan, struct image *img, const struct options *optio
 	if (!ret)
 		tell_warnings(plan);
 	if (!ret) {
-		front_begin(&l);
+		front_begin(&l, plan);
 		if (!launch_go(&l, plan)) {
 			slots_keep_unpacked(&slots);
 			return front(&l, plan, &loader);

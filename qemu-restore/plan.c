@@ -132,6 +132,7 @@ struct plan *plan_make(const struct image *img, const struct engine *engine,
 	for (i = 0; i < plan->nr_processes; i++)
 		plan_vforks(&plan->processes[i]);
 	plan_births(plan);
+	plan_front(plan);
 	for (i = 0; i < plan->nr_processes; i++)
 		fill_process(&plan->processes[i]);
 	plan_sort(plan);

@@ -242,6 +242,7 @@ const char *plan_path(struct plan *plan, const char *path); /* where a path of t
 int plan_lost_cwd(struct plan *plan, const char *path);
 /* plan_terminals.c: the controlling terminal of session @sid, NULL: none that is made. */
 const struct plan_terminal *plan_terminal_of(const struct plan *plan, int sid);
+void plan_front(struct plan *plan); /* qemu-resume's own, which the program gets */
 void *plan_must(void *p); /* NULL: no memory, which ends the program */
 void plan_sort(struct plan *plan); /* put the operations in the order in which they are done */
 

@@ -43,6 +43,7 @@ enum op_kind {
 	OP_OPEN_TTY, /* [0]: slot, /dev/tty [1]: for whom this slave's terminal is that, [2]: flags
 		      */
 	OP_MODES, /* [0], [1]: as OP_TERMINAL, [2]: index in img->files */
+	OP_FRONT, /* qemu-resume's terminal gets the modes of img->front, once all stand */
 	OP_EVENTFD, /* [0]: slot, [1]: count, [2]: semaphore, [3]: x86-64 flags */
 	OP_TIMERFD, /* [0]: slot, [1]: clock, [2]: expirations, [3]: x86-64 flags, [4]: value, ns,
 		       [5]: interval, ns; nr: TFD_TIMER_*. The value is a date with ABSTIME */

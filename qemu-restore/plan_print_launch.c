@@ -308,6 +308,10 @@ void text_launcher(struct text *t, const struct plan *plan, const struct plan_op
 	case OP_MODES:
 		add_terminal(t, plan, op);
 		break;
+	case OP_FRONT:
+		text_add(t, "tcsetattr(\"/dev/tty\", {%#o, %#o, %#o})", plan->img->front->iflag,
+			 plan->img->front->oflag, plan->img->front->lflag);
+		break;
 	case OP_CWD:
 		if (op->arg[0])
 			text_add(t, "fchdir(slot %llu, ", (unsigned long long)a[0] - 1);

@@ -64,6 +64,16 @@ void plan_masters(struct files *files)
 			add_terminal(files, &files->all[i]);
 }
 
+/* One that is made anew has its own; and nobody's are for who runs without a terminal. */
+void plan_front(struct plan *plan)
+{
+	const bool *tty = plan->host->tty;
+	int sid = plan->main < 0 ? 0 : plan->processes[plan->main].process->info.sid;
+
+	if (plan->img->front && (tty[0] || tty[1] || tty[2]) && !plan_terminal_of(plan, sid))
+		plan_add_shared(plan, OP_FRONT, 0);
+}
+
 void plan_slave(struct files *files, struct description *d)
 {
 	const struct description *master = files_find(files, d->file->master);

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 PATIENCE = 60
@@ -138,5 +139,32 @@ def job():
     term.ends()
 
 
+def modes():
+    """A program that reads keys as they come: an editor, say, that draws its screen anew."""
+    keys = """
+import os, signal, termios, tty
+tty.setraw(0)
+signal.signal(signal.SIGWINCH, lambda *_: print('size', *os.get_terminal_size(), end=';', flush=True))
+print('up;', end='', flush=True)
+while True:
+    key = os.read(0, 1)
+    print('key', key[0], end=';', flush=True)
+    if key == b'q':
+        break
+"""
+    first = Terminal('python3', '-c', keys)
+    termios.tcsetwinsize(first.fd, (17, 71))
+    first.sees('up;')
+    image = dump(first.pid, 'modes')
+    term = Terminal('qemu-resume', '--engine', ENGINE, image)
+    result(term.sees('size 0 0;'), 'a screen of another size is told of', term)
+    term.type('\x03')
+    result(term.sees('key 3;'), 'keys are read as they come', term)
+    result(not termios.tcgetattr(term.fd)[3] & termios.ECHO, 'and not echoed', term)
+    term.type('q')
+    result(term.ends() == 0, 'up to its end', term)
+
+
 shell()
 job()
+modes()

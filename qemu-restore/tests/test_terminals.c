@@ -88,6 +88,32 @@ static void test_sides(void)
 	plan_free(plan);
 }
 
+static void test_front(void)
+{
+	struct plan *plan;
+
+	begin();
+	s.p.nr_fds = 0;
+	s.img.front = &terminal;
+	plan = make();
+	ok(!count_ops(plan, OP_FRONT), "modes are for nobody where there is no terminal");
+	plan_free(plan);
+	s.host.tty[1] = true;
+	plan = make();
+	ok(count_ops(plan, OP_FRONT) == 1, "and else for that of qemu-resume");
+	plan_free(plan);
+	s.p.nr_fds = 2;
+	lead_session();
+	plan = make();
+	ok(!count_ops(plan, OP_FRONT), "but not where the program has one of its own");
+	plan_free(plan);
+	begin();
+	s.host.tty[0] = true;
+	plan = make();
+	ok(!count_ops(plan, OP_FRONT), "or was in the background");
+	plan_free(plan);
+}
+
 static void test_outside(void)
 {
 	const char *override[] = { NULL, NULL, NULL, "/tmp/typescript" };
@@ -253,6 +279,7 @@ static void test_made(void)
 int main(void)
 {
 	test_sides();
+	test_front();
 	test_outside();
 	test_session();
 	test_made();

@@ -182,6 +182,9 @@ bool has_registers(uint32_t state); /* enum xckpt_task_state */
  */
 int find_mounts(struct dump *d);
 int judge_mounts(const struct dump *d);
+/* front.c: of the terminal that the group is in the foreground of */
+int find_front(struct dump *d);
+int terminal_modes(int fd, struct terminal *t); /* terminals.c; any side tells */
 bool shares_mounts(int pid, int tid); /* has this thread the dumper's mount namespace? */
 /* files.c: open files that processes share */
 int merge_files(struct dump *d, const struct core_files *files);

@@ -98,7 +98,7 @@ static int attempt(struct dump *d, uint32_t mode)
 {
 	int ret;
 
-	if (session_freeze(d, mode) || session_tasks(d) || find_mounts(d))
+	if (session_freeze(d, mode) || session_tasks(d) || find_mounts(d) || find_front(d))
 		return -1;
 	ret = capture_group(d);
 	if (!ret && find_sysv(d))

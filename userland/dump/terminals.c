@@ -48,24 +48,13 @@ static uint32_t slave_index(const struct dump *d, const struct open_file *f)
 	return index_of(dev);
 }
 
-/* All that the master tells; how often its slave is open was told with it. */
-static int read_state(int fd, struct terminal *t)
+int terminal_modes(int fd, struct terminal *t)
 {
-	int packet = 0, exclusive = 0, locked = 0;
-	struct pollfd hangup = { .fd = fd };
 	struct termios2 modes;
 	struct winsize size;
 
-	if (ioctl(fd, TIOCGPTN, &t->index) || ioctl(fd, TCGETS2, &modes) ||
-	    ioctl(fd, TIOCGWINSZ, &size) || ioctl(fd, TIOCGPKT, &packet) ||
-	    ioctl(fd, TIOCGEXCL, &exclusive) || ioctl(fd, TIOCGPTLCK, &locked) ||
-	    poll(&hangup, 1, 0) < 0)
+	if (ioctl(fd, TCGETS2, &modes) || ioctl(fd, TIOCGWINSZ, &size))
 		return -1;
-	t->packet = packet;
-	t->exclusive = exclusive;
-	t->locked = locked;
-	/* it was and is not */
-	t->opened = hangup.revents & POLLHUP;
 	t->iflag = modes.c_iflag;
 	t->oflag = modes.c_oflag;
 	t->cflag = modes.c_cflag;
@@ -79,6 +68,24 @@ static int read_state(int fd, struct terminal *t)
 	t->columns = size.ws_col;
 	t->width = size.ws_xpixel;
 	t->height = size.ws_ypixel;
+	return 0;
+}
+
+/* All that the master tells; how often its slave is open was told with it. */
+static int read_state(int fd, struct terminal *t)
+{
+	int packet = 0, exclusive = 0, locked = 0;
+	struct pollfd hangup = { .fd = fd };
+
+	if (ioctl(fd, TIOCGPTN, &t->index) || terminal_modes(fd, t) ||
+	    ioctl(fd, TIOCGPKT, &packet) || ioctl(fd, TIOCGEXCL, &exclusive) ||
+	    ioctl(fd, TIOCGPTLCK, &locked) || poll(&hangup, 1, 0) < 0)
+		return -1;
+	t->packet = packet;
+	t->exclusive = exclusive;
+	t->locked = locked;
+	/* it was and is not */
+	t->opened = hangup.revents & POLLHUP;
 	return 0;
 }
 

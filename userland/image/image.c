@@ -143,6 +143,7 @@ static int fill(struct image *img, struct image_priv *priv, const char *path)
 	img->xfeatures = m->xfeatures;
 	img->xstate = m->xstate;
 	img->nr_xstate = m->nr_xstate;
+	img->front = m->front;
 	if (core && check_member(priv, core))
 		return -1;
 	if (image_check_files(img, priv) || open_processes(img, priv))

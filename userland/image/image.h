@@ -130,6 +130,8 @@ struct image {
 	struct open_file *files;
 	size_t nr_files;
 	struct sysv_ipc sysv;
+	/* modes and size of the terminal that the group was in the foreground of; NULL: of none */
+	const struct terminal *front;
 	void *priv;
 	struct image_zombie *zombies; /* processes that had ended and were not waited for */
 	size_t nr_zombies;

@@ -270,6 +270,8 @@ static void read_tables(struct reading *r, const json_t *o, struct manifest *m)
 	/* not in images of the first versions, nor where there is none */
 	if (json_object_get(o, "sysv") && !r->bad)
 		manifest_read_sysv(r, json_object_get(o, "sysv"), &m->sysv);
+	if (json_object_get(o, "front") && !r->bad)
+		m->front = manifest_read_front(r, json_object_get(o, "front"));
 	a = get_array(r, o, "unsupported", sizeof(*m->unsupported), &m->unsupported,
 		      &m->nr_unsupported);
 	for (size_t i = 0; a && i < m->nr_unsupported && !r->bad; i++) {

@@ -74,6 +74,7 @@ struct manifest {
 	struct open_file *files;
 	size_t nr_files;
 	struct sysv_ipc sysv;
+	struct terminal *front; /* as struct image.front */
 	struct manifest_mapped *mapped;
 	size_t nr_mapped;
 	struct manifest_unsupported *unsupported;

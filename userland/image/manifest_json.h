@@ -41,6 +41,9 @@ json_t *manifest_format_sysv(const struct sysv_ipc *ipc);
 /* manifest_terminal.c: a pseudo-terminal; NULL: no memory, or it is bad */
 struct terminal *manifest_read_terminal(struct reading *r, const json_t *o);
 json_t *manifest_format_terminal(const struct terminal *t);
+/* Of one that is not in the image: modes and size. */
+struct terminal *manifest_read_front(struct reading *r, const json_t *o);
+json_t *manifest_format_front(const struct terminal *t);
 
 /* manifest_files.c: one open file */
 void manifest_read_file(struct reading *r, const json_t *o, struct open_file *f);

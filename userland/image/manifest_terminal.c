@@ -72,22 +72,43 @@ struct terminal *manifest_read_terminal(struct reading *r, const json_t *o)
 	return t;
 }
 
-json_t *manifest_format_terminal(const struct terminal *t)
+struct terminal *manifest_read_front(struct reading *r, const json_t *o)
+{
+	struct terminal *t = arena_alloc(r->arena, 1, sizeof(*t));
+
+	if (t)
+		read_modes(r, o, t);
+	else
+		r->bad = true;
+	return t;
+}
+
+json_t *manifest_format_front(const struct terminal *t)
 {
 	json_t *chars = json_array();
 
 	for (size_t i = 0; i < NR_TERMINAL_CHARS; i++)
 		json_array_append_new(chars, json_integer(t->chars[i]));
-	return json_pack(
-		"{s:o, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:i, s:o, s:i, s:i, s:i, s:i, s:o, s:o, s:o}",
-		"index", json_number(t->index), "opened", t->opened, "locked", t->locked, "packet",
-		t->packet, "end", t->end, "exclusive", t->exclusive, "slave_exclusive",
-		t->slave_exclusive, "outside", t->outside, "session", t->session, "foreground",
-		t->foreground, "iflag", json_number(t->iflag), "oflag", json_number(t->oflag),
-		"cflag", json_number(t->cflag), "lflag", json_number(t->lflag), "ispeed",
-		json_number(t->ispeed), "ospeed", json_number(t->ospeed), "line", t->line, "chars",
-		chars, "rows", t->rows, "columns", t->columns, "width", t->width, "height",
-		t->height, "uid", json_number(t->uid), "gid", json_number(t->gid), "mode",
-		json_number(t->mode));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:i, s:i, s:i, s:i}", "iflag",
+			 json_number(t->iflag), "oflag", json_number(t->oflag), "cflag",
+			 json_number(t->cflag), "lflag", json_number(t->lflag), "ispeed",
+			 json_number(t->ispeed), "ospeed", json_number(t->ospeed), "line", t->line,
+			 "chars", chars, "rows", t->rows, "columns", t->columns, "width", t->width,
+			 "height", t->height);
+}
+
+json_t *manifest_format_terminal(const struct terminal *t)
+{
+	json_t *modes = manifest_format_front(t);
+	json_t *o =
+		json_pack("{s:o, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o}",
+			  "index", json_number(t->index), "opened", t->opened, "locked", t->locked,
+			  "packet", t->packet, "end", t->end, "exclusive", t->exclusive,
+			  "slave_exclusive", t->slave_exclusive, "outside", t->outside, "session",
+			  t->session, "foreground", t->foreground, "uid", json_number(t->uid),
+			  "gid", json_number(t->gid), "mode", json_number(t->mode));
+
+	json_object_update(o, modes);
+	json_decref(modes);
+	return o;
 }

@@ -129,6 +129,8 @@ static json_t *format_tables(const struct manifest *m, json_t *o)
 	json_object_set_new(o, "files", files);
 	if (has_sysv(&m->sysv))
 		json_object_set_new(o, "sysv", manifest_format_sysv(&m->sysv));
+	if (m->front)
+		json_object_set_new(o, "front", manifest_format_front(m->front));
 	if (m->thin)
 		json_object_set_new(o, "mapped_files", mapped);
 	else

@@ -115,6 +115,7 @@ static int round_trip(struct open_file *files, size_t nr, struct arena *arena, s
 				    .kernel = "k",
 				    .machine = "x86_64",
 				    .root_pid = 42,
+				    .front = &terminal,
 				    .files = files,
 				    .nr_files = nr };
 	char path[300], *text;
@@ -172,6 +173,9 @@ static void test_round_trip(void)
 	check(m.files[10].terminal && !memcmp(m.files[10].terminal, &terminal, sizeof(terminal)),
 	      "a pseudo-terminal");
 	check(!m.files[10].master && m.files[11].master == 10, "and whose slave is its");
+	check(m.front && m.front->lflag == terminal.lflag && m.front->columns == terminal.columns &&
+		      !memcmp(m.front->chars, terminal.chars, sizeof(terminal.chars)),
+	      "modes of the terminal in front");
 	arena_free(&arena);
 }
 
