@@ -122,6 +122,10 @@ static int open_pipe(struct slots *slots, const struct plan *plan, const struct 
 	if (op->arg[2] && fcntl(fds[1], F_SETPIPE_SZ, (int)op->arg[2]) < 0)
 		warn("cannot give %s its %llu bytes: %s", op->object,
 		     (unsigned long long)op->arg[2], strerror(errno));
+	/* /dev/stdout and the like are opened by it */
+	if (plan->host->root && op->arg[5] &&
+	    fchown(fds[0], (uid_t)op->arg[5], (gid_t)(op->arg[5] >> 32)))
+		warn("cannot give %s its owner: %s", op->object, strerror(errno));
 	for (i = 0; i < 2; i++)
 		fcntl(fds[i], F_SETFL, oflags_to_host(op->arg[3 + i]) & ~O_ACCMODE);
 	ret = slot_keep(slots, plan, op->arg[0], fds[0]) ||

@@ -28,7 +28,8 @@ enum op_kind {
 	OP_SEE, /* [0]: pid of a child that ends, [1]: it is not waited for */
 	OP_EXIT, /* [0]: as wait(2) tells it */
 	OP_OPEN, /* [0]: slot, [1]: x86-64 flags, [2]: position, [3]: enum open_check, [4]: size */
-	OP_PIPE, /* [0]: slot of the reading end, [1]: writing end, [2]: capacity, [3]: its flags */
+	OP_PIPE, /* [0]: slot of the reading end, [1]: writing end, [2]: capacity, [3], [4]: their
+		    flags, [5]: uid, and gid << 32 */
 	OP_FIFO, /* [0]: slot, opened for reading and writing, [1]: capacity */
 	OP_REOPEN, /* [0]: slot, [1]: of this one, [2]: x86-64 flags, [3]: position, [4]: it is the
 		      same description */

@@ -119,6 +119,7 @@ static void plan_unnamed(struct files *files, struct description *first)
 	op->arg[2] = state.capacity;
 	op->arg[3] = r ? r->file->flags : 0;
 	op->arg[4] = w ? w->file->flags : 0;
+	op->arg[5] = (uint64_t)first->file->gid << 32 | first->file->uid;
 	op->object = first->file->path;
 	plan_fill(plan, &state, slot + 1);
 	if (r)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What becomes of open files: packed and nameless ones, events, locks, mapped paths. */
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include "launch.h"
 #include "synth.h"
 #include "tap.h"
 
@@ -369,6 +371,32 @@ static void test_replaced(void)
 	plan_free(plan);
 }
 
+static void test_pipe_owner(void)
+{
+	struct slots slots = { 0 };
+	const struct plan_op *op;
+	struct open_file *w;
+	struct plan *plan;
+	struct stat st = { 0 };
+
+	begin();
+	w = file(FILE_PIPE, "pipe:[5]", 4);
+	w->inside = true;
+	w->flags = X86_O_WRONLY;
+	w->uid = 1000;
+	w->gid = 1001;
+	plan = make();
+	op = find_op(plan, OP_PIPE, 0);
+	if (geteuid()) {
+		ok(true, "a pipe's owner # SKIP needs root");
+	} else if (ok(!slots_open(&slots, plan, AT_FDCWD), "a pipe is made")) {
+		fstat(slots.fd[op->arg[1]], &st);
+		ok(st.st_uid == 1000 && st.st_gid == 1001, "it is its user's, who can open it");
+		slots_close(&slots);
+	}
+	plan_free(plan);
+}
+
 static void test_packets(void)
 {
 	uint32_t sizes[] = { 3, 7 };
@@ -428,6 +456,7 @@ int main(void)
 	test_timers();
 	test_locks();
 	test_replaced();
+	test_pipe_owner();
 	test_packets();
 	test_maps();
 	return tap_end();
