@@ -3,8 +3,10 @@
  * Descriptors. The launcher opens each description once, into a slot, and puts
  * it at all its numbers: under QEMU the program's descriptors are the engine's.
  */
+#include <linux/major.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "plan_files.h"
 
@@ -126,6 +128,41 @@ static uint64_t position_of(struct plan *plan, const struct description *d)
 	return pos;
 }
 
+/* A character device whose driver may keep something for who has it open, as ioctl(2) set it. */
+static bool has_driver_state(const struct open_file *f)
+{
+	/* not /dev/null, zero, full, random, urandom, kmsg */
+	return f->kind == FILE_DEVICE && (f->mode & S_IFMT) == S_IFCHR &&
+	       (f->rdev >> 8 & 0xfff) != MEM_MAJOR && !(f->flags & X86_O_PATH);
+}
+
+/* What is written to it is when it is to be told of: /proc/pressure, memory.pressure of a cgroup.
+ */
+static bool is_pressure(const struct open_file *f)
+{
+	static const char end[] = ".pressure";
+	size_t len = strlen(f->path);
+
+	return f->kind == FILE_REGULAR && f->flags & X86_O_ACCMODE &&
+	       (!strncmp(f->path, "/proc/pressure/", 15) ||
+		(!strncmp(f->path, "/sys/fs/cgroup/", 15) && len >= sizeof(end) &&
+		 !strcmp(f->path + len - (sizeof(end) - 1), end)));
+}
+
+static void tell_lost_settings(struct plan *plan, const struct description *d)
+{
+	if (has_driver_state(d->file))
+		plan_warning(plan,
+			     "pid %d: fd %d (%s) is opened anew: what its driver kept for the "
+			     "program, as ioctl(2) sets it, is not in the image",
+			     d->pid, d->fd, d->file->path);
+	if (is_pressure(d->file))
+		plan_warning(plan,
+			     "pid %d: fd %d (%s) does not tell of pressure any more: what it was "
+			     "to be told of is not in the image",
+			     d->pid, d->fd, d->file->path);
+}
+
 static void plan_open(struct plan *plan, struct description *d, const char *path)
 {
 	const struct open_file *f = d->file;
@@ -140,6 +177,7 @@ static void plan_open(struct plan *plan, struct description *d, const char *path
 	if (path) {
 		op->arg[3] = CHECK_CREATE;
 	} else {
+		tell_lost_settings(plan, d);
 		op->arg[2] = position_of(plan, d);
 		op->arg[3] = check_of(plan, f);
 		op->arg[4] = op->arg[3] == CHECK_SAME ? f->size : 0;

@@ -371,6 +371,33 @@ static void test_replaced(void)
 	plan_free(plan);
 }
 
+static void test_settings(void)
+{
+	struct open_file *f;
+	struct plan *plan;
+
+	begin();
+	f = file(FILE_DEVICE, "/dev/null", 4);
+	f->mode = S_IFCHR | 0666;
+	f->rdev = 0x103;
+	file(FILE_REGULAR, "/proc/pressure/memory", 5)->flags = X86_O_RDONLY;
+	plan = make();
+	ok(!plan->nr_issues, "/dev/null and what is only read has no settings");
+	plan_free(plan);
+	f->path = "/dev/snd/timer";
+	f->rdev = 0x7421;
+	s.files[1].flags = X86_O_RDWR;
+	plan = make();
+	ok(has_issue(plan, "fd 4 (/dev/snd/timer) is opened anew"), "other devices may have some");
+	ok(has_issue(plan, "fd 5 (/proc/pressure/memory) does not tell of pressure any more"),
+	   "and who waits for pressure has");
+	plan_free(plan);
+	s.files[1].path = "/sys/fs/cgroup/job/memory.pressure";
+	plan = make();
+	ok(has_issue(plan, "memory.pressure) does not tell of pressure"), "of a cgroup, too");
+	plan_free(plan);
+}
+
 static void test_pipe_owner(void)
 {
 	struct slots slots = { 0 };
@@ -456,6 +483,7 @@ int main(void)
 	test_timers();
 	test_locks();
 	test_replaced();
+	test_settings();
 	test_pipe_owner();
 	test_packets();
 	test_maps();

@@ -47,6 +47,10 @@ const struct segment *image_find_segment(const struct image_process *p, uint64_t
 /* Files that are mapped by a name that they have lost: by the one that they have. */
 void image_find_names(struct image *img);
 
+#define NOT_YET "cannot be resumed by this version"
+/* unsupported_files.c: why an open file cannot be resumed, or NULL */
+const char *image_why_not_file(const struct image *img, const struct open_file *f);
+
 /* Unlink what an image may hold in @dir_fd, not the directory itself. */
 int image_remove_contents(int dir_fd);
 

@@ -5,6 +5,7 @@
 #include <err.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char told[8192];
 
@@ -46,6 +47,14 @@ static void test_files(struct image *img)
 	f->kind = FILE_DEVICE;
 	f->flags = 0;
 	check(image_unsupported(img, NULL, NULL) == 2, "and so is a device");
+	f->mode = S_IFCHR | 0666;
+	f->rdev = 0xac8;
+	expect(img, 3, "a network interface of its own (tun, tap) cannot be resumed");
+	f->rdev = 0xae5;
+	expect(img, 3, "a file system of its own (FUSE) cannot be resumed");
+	f->flags = X86_O_PATH;
+	check(image_unsupported(img, NULL, NULL) == 2, "its path is only a path");
+	f->flags = 0;
 	f->deleted = true;
 	expect(img, 3, "a device file that was removed cannot be resumed");
 	*f = was;
