@@ -13,6 +13,9 @@
 #define FXSAVE_SIZE 512
 #define XSAVE_HEADER_END 576
 #define AT_ENTRY_WORDS 2
+#ifndef NT_X86_SHSTK
+#define NT_X86_SHSTK 0x204
+#endif
 #define REGS_SIZE (27 * 8)
 #define END_OF(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
 
@@ -146,6 +149,15 @@ static int take_fpregs(struct notes *n, const struct note *note)
 	return 0;
 }
 
+/* The kernel has it of those only who asked for one. */
+static int take_shadow_stack(struct notes *n, const struct note *note)
+{
+	(void)note;
+	if (n->thread)
+		n->thread->shadow_stack = true;
+	return 0;
+}
+
 static int take_thread(struct notes *n, const struct note *note)
 {
 	struct xckpt_note_thread *info;
@@ -173,6 +185,7 @@ static const struct {
 	{ "CORE", NT_PRSTATUS, take_prstatus },
 	{ "CORE", NT_PRFPREG, take_fpregs },
 	{ "LINUX", NT_X86_XSTATE, take_fpregs },
+	{ "LINUX", NT_X86_SHSTK, take_shadow_stack },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_PROCESS, take_process },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_MM, take_mm },
 	{ XCKPT_NOTE_NAME, XCKPT_NT_VMA, take_vma },

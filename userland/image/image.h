@@ -58,6 +58,7 @@ struct image_thread {
 	const uint8_t *pending; /* XCKPT_SIGINFO_SIZE bytes each */
 	size_t nr_pending;
 	const struct credentials *own; /* NULL: its process's */
+	bool shadow_stack; /* arch_prctl(ARCH_SHSTK_ENABLE) */
 };
 
 struct segment {

@@ -241,6 +241,18 @@ static void walk_tracers(struct walk *w, const struct image_process *p)
 	}
 }
 
+/* Threads have one when the one has that made them. */
+static void walk_shadow_stacks(struct walk *w, const struct image_process *p)
+{
+	for (size_t i = 0; i < p->nr_threads; i++) {
+		if (!p->threads[i].shadow_stack)
+			continue;
+		report(w, p->info.pid, "a shadow stack (ARCH_SHSTK_ENABLE) " NOT_YET, "thread %d",
+		       p->threads[i].tid);
+		return;
+	}
+}
+
 static void walk_process(struct walk *w, const struct image_process *p)
 {
 	uint32_t flags = p->info.flags;
@@ -255,6 +267,7 @@ static void walk_process(struct walk *w, const struct image_process *p)
 	for (size_t i = 0; i < ARRAY_SIZE(process_why); i++)
 		if (flags & process_why[i].flag)
 			report(w, p->info.pid, process_why[i].why, "%s", "");
+	walk_shadow_stacks(w, p);
 	walk_tracers(w, p);
 	walk_timers(w, p);
 	walk_undo(w, p);

@@ -49,6 +49,7 @@ struct spec {
 	const struct xckpt_guard *guards;
 	size_t nr_guards; /* 0: no note of them */
 	const struct sysv_ipc *sysv; /* of the manifest, or NULL */
+	bool shadow_stack; /* every thread has one */
 };
 
 extern const struct spec plain_spec;

@@ -174,6 +174,8 @@ static void put_thread_notes(struct bytes *b, const struct spec *spec, unsigned 
 	put_note(b, "CORE", NT_PRSTATUS, prstatus, sizeof(prstatus));
 	put_note(b, "CORE", NT_PRFPREG, fp, sizeof(fp));
 	put_note(b, "LINUX", NT_X86_XSTATE, xstate, sizeof(xstate));
+	if (spec->shadow_stack)
+		put_note(b, "LINUX", 0x204, &info.tid, 8); /* NT_X86_SHSTK */
 	put_note(b, "CORE", NT_SIGINFO, siginfo, sizeof(siginfo));
 	put_note(b, "XCKPT", XCKPT_NT_THREAD, &info, sizeof(info));
 	/* the second has another user and two groups of its own */

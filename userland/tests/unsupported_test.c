@@ -111,6 +111,19 @@ static void test_processor(struct image *img)
 	p->threads[0].info.policy = 0;
 }
 
+static void test_shadow_stack(void)
+{
+	struct spec spec = plain_spec;
+	char *dir = in_scratch("shadow");
+	struct image *img;
+
+	spec.shadow_stack = true;
+	image_make(dir, &spec);
+	img = image_open(dir);
+	expect(img, 3, "thread 42: a shadow stack (ARCH_SHSTK_ENABLE) cannot be resumed");
+	image_close(img);
+}
+
 /* One that the process does not have; what may be executed and nothing else has the kernel's. */
 static void test_key(struct image *img)
 {
@@ -168,6 +181,7 @@ int main(void)
 	test_master(img);
 	test_mappings(img);
 	test_processor(img);
+	test_shadow_stack();
 	test_key(img);
 	test_timers(img);
 	test_tracers(img);
