@@ -25,6 +25,9 @@
 #ifndef TFD_IOC_SET_TICKS
 #define TFD_IOC_SET_TICKS _IOW('T', 0, uint64_t)
 #endif
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
 #define NS 1000000000ull
 /* instance numbers grow by one with each watch: no more steps than this to reach one */
 #define MOST_WATCHES (1 << 20)
@@ -193,7 +196,8 @@ static int open_dead(void)
 static int place_pidfd(const struct plan_op *op)
 {
 	int pid = (int)op->arg[1];
-	int fd = pid < 0 ? open_dead() : (int)syscall(SYS_pidfd_open, pid, 0);
+	unsigned int how = op->arg[2] & X86_O_EXCL ? PIDFD_THREAD : 0;
+	int fd = pid < 0 ? open_dead() : (int)syscall(SYS_pidfd_open, pid, how);
 
 	if (fd < 0 || dup2(fd, (int)op->arg[0]) < 0)
 		return fail("cannot open process %d as fd %d: %s", pid, (int)op->arg[0],

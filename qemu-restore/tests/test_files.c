@@ -2,8 +2,9 @@
 /* What becomes of open files: packed and nameless ones, events, locks, mapped paths. */
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
-#include "launch.h"
+#include "launch_slots.h"
 #include "synth.h"
 #include "tap.h"
 
@@ -371,6 +372,23 @@ static void test_replaced(void)
 	plan_free(plan);
 }
 
+static void test_thread_pidfd(void)
+{
+	struct slots slots = { 0 };
+	struct plan_op op = { .kind = OP_PIDFD, .arg = { 63, (uint64_t)getpid(), X86_O_EXCL } };
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), O_EXCL);
+
+	if (fd < 0) {
+		ok(true, "a pidfd of a thread # SKIP since Linux 6.9");
+		return;
+	}
+	close(fd);
+	ok(!event_place(&slots, &op) && fcntl(63, F_GETFL) & O_EXCL, "a pidfd of a thread is one");
+	op.arg[2] = 0;
+	ok(!event_place(&slots, &op) && !(fcntl(63, F_GETFL) & O_EXCL), "one of a process is not");
+	close(63);
+}
+
 static void test_settings(void)
 {
 	struct open_file *f;
@@ -484,6 +502,7 @@ int main(void)
 	test_locks();
 	test_replaced();
 	test_settings();
+	test_thread_pidfd();
 	test_pipe_owner();
 	test_packets();
 	test_maps();

@@ -108,6 +108,8 @@ struct terminal {
 #define X86_O_RDONLY 0u
 #define X86_O_WRONLY 1u
 #define X86_O_RDWR 2u
+#define X86_O_EXCL 0200u
+#define X86_O_TRUNC 01000u
 #define X86_O_ASYNC 020000u
 #define X86_O_DIRECT 040000u
 #define X86_O_PATH 010000000u

@@ -63,8 +63,20 @@ static const char *why_not_ring(const struct xckpt_ring *ring)
 	return NULL;
 }
 
-static const char *why_not_event(const struct image *img, const struct event_state *e)
+/* O_EXCL is one of a thread, PIDFD_THREAD. */
+static const char *why_not_pidfd(const struct open_file *f)
 {
+	if (!f->event.pid)
+		return "a pidfd of a process outside of the group " NOT_YET;
+	return f->flags & X86_O_TRUNC ? "a pidfd with which its process ends "
+					"(CLONE_PIDFD_AUTOKILL) " NOT_YET
+				      : NULL;
+}
+
+static const char *why_not_event(const struct image *img, const struct open_file *f)
+{
+	const struct event_state *e = &f->event;
+
 	switch (e->kind) {
 	case EVENT_COUNTER:
 	case EVENT_TIMER:
@@ -75,7 +87,7 @@ static const char *why_not_event(const struct image *img, const struct event_sta
 	case EVENT_WATCHES:
 		return why_not_watches(e);
 	case EVENT_PROCESS:
-		return e->pid ? NULL : "a pidfd of a process outside of the group " NOT_YET;
+		return why_not_pidfd(f);
 	case EVENT_RING:
 		return why_not_ring(&e->ring);
 	default:
@@ -126,7 +138,7 @@ const char *image_why_not_file(const struct image *img, const struct open_file *
 			       ? "a file without a name whose contents are not in the image " NOT_YET
 			       : NULL;
 	if (f->kind == FILE_ANON_INODE)
-		return why_not_event(img, &f->event);
+		return why_not_event(img, f);
 	if (is_of_stranger(img, f))
 		return "a file of /proc that tells of a process outside of the group, or of a "
 		       "thread by its own number, " NOT_YET;

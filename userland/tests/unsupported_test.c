@@ -58,6 +58,14 @@ static void test_files(struct image *img)
 	f->deleted = true;
 	expect(img, 3, "a device file that was removed cannot be resumed");
 	*f = was;
+	f->kind = FILE_ANON_INODE;
+	f->path = "pidfd:[5]";
+	f->event = (struct event_state){ .kind = EVENT_PROCESS, .pid = 42 };
+	f->flags = X86_O_RDWR | X86_O_EXCL;
+	check(image_unsupported(img, NULL, NULL) == 2, "and a pidfd of a thread");
+	f->flags = X86_O_RDWR | X86_O_TRUNC;
+	expect(img, 3, "(pidfd:[5]): a pidfd with which its process ends (CLONE_PIDFD_AUTOKILL)");
+	*f = was;
 }
 
 /* What has another end than the one that is in the image. */
