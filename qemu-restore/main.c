@@ -20,6 +20,7 @@
 #include "huge.h"
 #include "image.h"
 #include "interrupt.h"
+#include "label.h"
 #include "launch.h"
 #include "load.h"
 #include "mapped.h"
@@ -129,11 +130,13 @@ static void look_at_attributes(struct plan_host *host)
 static void look_around(struct plan_host *host, const struct options *options)
 {
 	static struct vdso_own own;
+	static char label[LABEL_ROOM];
 	int i;
 
 	memset(host, 0, sizeof(*host));
 	look_at_privileges(host);
 	look_at_attributes(host);
+	host->label = label_read(0, label);
 	host->root = !geteuid();
 	host->uid = getuid();
 	host->gid = getgid();

@@ -55,6 +55,7 @@ struct huge_pages {
 struct plan_host {
 	bool root;
 	uint32_t uid, gid;
+	const char *label; /* of a security module, "" without one */
 	uint64_t address_top; /* end of what a process can map */
 	uint64_t page_size; /* 0: as x86-64's */
 	bool tty[3]; /* of qemu-resume's own descriptors */

@@ -90,6 +90,20 @@ static void tell_lost_namespaces(struct process_plan *plan)
 			     info->pid);
 }
 
+/* What a security module let it do and what not, which exec does not give back. */
+static void tell_lost_label(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	const char *own = plan->host->label;
+
+	if (p->label && strcmp(p->label, own))
+		plan_warning(plan->group,
+			     "pid %d: it was confined by the security label '%s', and will have "
+			     "%s%s%s (start qemu-resume with it: aa-exec, runcon)",
+			     p->info.pid, p->label, *own ? "that of qemu-resume, '" : "none", own,
+			     *own ? "'" : "");
+}
+
 /* What no engine and no option could make good. */
 void plan_check(struct process_plan *plan)
 {
@@ -98,6 +112,7 @@ void plan_check(struct process_plan *plan)
 
 	check_top(plan);
 	tell_lost_namespaces(plan);
+	tell_lost_label(plan);
 	if (p->info.pid == 1)
 		plan_issue(plan->group, false,
 			   "cannot resume pid 1: the first process of a pid namespace is "

@@ -135,6 +135,7 @@ static inline void synth_init(struct synth *s, enum engine_kind kind)
 	s->engine.can.component[2] = (struct probe_component){ 576, 256 };
 	s->engine.can.flags = PROBE_XSAVE | PROBE_MM_MAP;
 	s->host = (struct plan_host){ .root = true,
+				      .label = "",
 				      .address_top = 1ull << 47,
 				      .exe_exists = &s->exe_exists,
 				      .look_at = synth_look_at,

@@ -206,6 +206,16 @@ static void test_warnings(void)
 		   has_issue(plan, "a network (namespace)") && has_issue(plan, "a pid namespace") &&
 		   plan->issues[0].warning,
 	   "namespaces that are not brought back");
+	ok(!has_issue(plan, "security label"), "a label that is no other");
+	s.p.label = "jail (enforce)";
+	plan_free(plan);
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(has_issue(plan, "the security label 'jail (enforce)', and will have none"),
+	   "one that it will not have");
+	s.host.label = "jail (enforce)";
+	plan_free(plan);
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	ok(!has_issue(plan, "security label"), "one that qemu-resume has as well");
 	ok(!has_issue(plan, "first stack can grow") &&
 		   find_call(plan, NR_MMAP, 0x7ffffffff000 - (64 << 20)),
 	   "a stack that may be larger than most are has room for that");

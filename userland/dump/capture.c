@@ -2,6 +2,7 @@
 /* The frozen group as one struct image: a core per process and what joins them. */
 #include "dump.h"
 #include "interrupt.h"
+#include "label.h"
 #include "report.h"
 #include "version.h"
 
@@ -85,6 +86,17 @@ static int add_ended(struct dump *d, struct manifest_process *p, const struct xc
 	return 0;
 }
 
+static int note_label(struct dump *d, struct manifest_process *mp, int outer_pid)
+{
+	char own[LABEL_ROOM], label[LABEL_ROOM];
+
+	label_read(outer_pid, label);
+	if (!label[0] || !strcmp(label, label_read(0, own)))
+		return 0;
+	mp->label = arena_strdup(&d->priv.arena, label);
+	return mp->label ? 0 : -1;
+}
+
 static int fill_process(struct dump *d, struct manifest_process *mp, const struct image_process *p)
 {
 	struct arena *arena = &d->priv.arena;
@@ -165,7 +177,7 @@ static int add_live(struct dump *d, struct manifest_process *mp, struct core_fil
 	if (p->threads[0].tid == p->info.pid)
 		mp->state = state_name(p->threads[0].info.state);
 	d->data_bytes += data_bytes;
-	return fill_process(d, mp, p);
+	return note_label(d, mp, p->outer_pid) || fill_process(d, mp, p) ? -1 : 0;
 }
 
 /* Every core's notes; contents are not touched. */

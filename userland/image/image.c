@@ -78,6 +78,7 @@ static int open_process(struct image *img, struct image_priv *priv,
 	if (core_read(fd, &at, &priv->arena, p, &files))
 		return -1;
 	p->mounts = mp->mounts;
+	p->label = mp->label;
 	if (data_map_make(&p->data, fd, p->core_size))
 		return fail("%s: cannot read %s: %s", priv->action, mp->core, strerror(errno));
 	if (image_check_head(img, p))

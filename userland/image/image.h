@@ -97,6 +97,8 @@ struct image_process {
 	uint64_t core_size;
 	struct data_map data; /* where the core has any; not during a dump */
 	const char *core_name; /* "42.core" */
+	/* of its first thread, as AppArmor or SELinux gave it; NULL: xckpt-dump had the same */
+	const char *label;
 	int mounts; /* those with one number had the same mounted; 0: as xckpt-dump had */
 	int outer_pid; /* during a dump: its pid for the dumper, who may see another number */
 	const uint32_t *groups; /* supplementary ones */

@@ -155,6 +155,8 @@ static void read_process(struct reading *r, const json_t *o, struct manifest_pro
 	/* not where it is that of xckpt-dump, nor in images of the first versions */
 	if (json_object_get(o, "mounts"))
 		p->mounts = (int)get_int(r, o, "mounts", 1, INT32_MAX);
+	if (json_object_get(o, "label"))
+		p->label = get_string(r, o, "label");
 	threads = get_array(r, o, "threads", sizeof(*p->threads), &p->threads, &p->nr_threads);
 	for (size_t i = 0; threads && i < p->nr_threads; i++)
 		p->threads[i] = (int)json_integer_value(json_array_get(threads, i));

@@ -40,6 +40,7 @@ struct manifest_process {
 	const char *core; /* NULL: a zombie */
 	int exit_code; /* of a zombie, as wait(2) gives it */
 	int mounts; /* whose number is the same have the same mounted; 0: as xckpt-dump has */
+	const char *label; /* as struct image_process.label */
 	int *threads;
 	size_t nr_threads;
 	struct manifest_fd *fds;

@@ -71,6 +71,8 @@ static json_t *format_process(const struct manifest_process *p)
 	json_object_set_new(o, "core", json_string(p->core));
 	if (p->mounts)
 		json_object_set_new(o, "mounts", json_integer(p->mounts));
+	if (p->label)
+		json_object_set_new(o, "label", json_bytes(p->label));
 	for (size_t i = 0; i < p->nr_threads; i++)
 		json_array_append_new(threads, json_integer(p->threads[i]));
 	for (size_t i = 0; i < p->nr_fds; i++)

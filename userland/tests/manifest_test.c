@@ -110,7 +110,14 @@ static const struct open_file all[] = {
 /* A manifest with these files, written and read: 0, and @m is in @arena. */
 static int round_trip(struct open_file *files, size_t nr, struct arena *arena, struct manifest *m)
 {
-	struct manifest written = { .version = IMAGE_FORMAT_WHOLE,
+	struct manifest_process process = { .pid = 42,
+					    .comm = "c",
+					    .state = "parked",
+					    .core = "42.core",
+					    .label = "jail (enforce)" };
+	struct manifest written = { .processes = &process,
+				    .nr_processes = 1,
+				    .version = IMAGE_FORMAT_WHOLE,
 				    .tool = "test",
 				    .kernel = "k",
 				    .machine = "x86_64",
@@ -176,6 +183,8 @@ static void test_round_trip(void)
 	check(m.front && m.front->lflag == terminal.lflag && m.front->columns == terminal.columns &&
 		      !memcmp(m.front->chars, terminal.chars, sizeof(terminal.chars)),
 	      "modes of the terminal in front");
+	check(m.nr_processes == 1 && !strcmp(m.processes[0].label, "jail (enforce)"),
+	      "a security label");
 	arena_free(&arena);
 }
 
