@@ -70,7 +70,25 @@ int slot_open(const struct slots *slots, const char *path, int flags, mode_t mod
 
 	if (!slashes)
 		return open(path, flags, mode);
-	return openat(slots->root, path[slashes] ? path + slashes : ".", flags, mode);
+	path = path[slashes] ? path + slashes : ".";
+	/* a path alone is no access to what it leads to; and to others than root nothing is given
+	 */
+	if (geteuid() || flags & O_PATH)
+		return openat(slots->root, path, flags, mode);
+	return trusted_open(slots->root, path, flags, mode);
+}
+
+static const char *open_remedy(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return " (put it there, say by --map where it is, or dump --with-files)";
+	case ELOOP:
+		return " (a link that is not root's is on its way, and could lead anywhere: say "
+		       "by --map where it is)";
+	default:
+		return "";
+	}
 }
 
 /* A FIFO may stand there now, at which one would wait. A lease is worth waiting for. */
@@ -99,9 +117,7 @@ static int open_path(struct slots *slots, const struct plan *plan, const struct 
 		fd = open(op->path, flags | (flags & O_ACCMODE ? O_CREAT : 0), 0666);
 	if (fd < 0)
 		return fail("cannot resume pid %d: %s: %s%s", pid, op->path, strerror(errno),
-			    errno == ENOENT ? " (put it there, say by --map where it is, or dump "
-					      "--with-files)"
-					    : "");
+			    open_remedy(errno));
 	if (!opened_check(op, fd, pid)) {
 		if (op->arg[2] && lseek(fd, op->arg[2], SEEK_SET) < 0)
 			ret = fail("cannot resume pid %d: cannot seek in %s: %s", pid, op->path,

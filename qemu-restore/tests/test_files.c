@@ -372,6 +372,55 @@ static void test_replaced(void)
 	plan_free(plan);
 }
 
+/* Bytes of a file of root that a program of another user would get by its path. */
+static bool leads_to(const char *path, int flags)
+{
+	struct slots slots = { .root = open("/", O_PATH | O_DIRECTORY) };
+	int fd = slot_open(&slots, path, flags | O_NONBLOCK, 0);
+
+	close(slots.root);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void test_links(void)
+{
+	char dir[] = "/tmp/xckpt-links-XXXXXX", command[600];
+
+	if (geteuid() || !mkdtemp(dir)) {
+		ok(true, "links of others # SKIP needs root");
+		return;
+	}
+	snprintf(
+		command, sizeof(command),
+		"cd %s && mkdir real && echo x >real/file && ln -s real root && ln -s %s/real all && "
+		"ln -s real other && ln -s file real/last && ln -s root/file real/../ways && "
+		"ln -s loop loop && chown -h 1000 other real/last",
+		dir, dir);
+	ok(!system(command), "links are made");
+	snprintf(command, sizeof(command), "%s/real/file", dir);
+	ok(leads_to(command, O_RDONLY), "a path without links");
+	snprintf(command, sizeof(command), "%s/root/../all//./file", dir);
+	ok(leads_to(command, O_RDONLY), "with links of root");
+	snprintf(command, sizeof(command), "%s/ways", dir);
+	ok(leads_to(command, O_RDONLY), "one behind the other");
+	snprintf(command, sizeof(command), "%s/root", dir);
+	ok(leads_to(command, O_DIRECTORY), "to a folder");
+	snprintf(command, sizeof(command), "%s/root/last", dir);
+	ok(!leads_to(command, O_DIRECTORY), "and to no other thing");
+	snprintf(command, sizeof(command), "%s/other/file", dir);
+	ok(!leads_to(command, O_RDONLY) && errno == ELOOP, "but not with those of others");
+	snprintf(command, sizeof(command), "%s/root/last", dir);
+	ok(!leads_to(command, O_RDONLY) && errno == ELOOP, "nor to one");
+	snprintf(command, sizeof(command), "%s/loop", dir);
+	ok(!leads_to(command, O_RDONLY) && errno == ELOOP, "nor for ever");
+	snprintf(command, sizeof(command), "%s/root/none/file", dir);
+	ok(!leads_to(command, O_RDONLY) && errno == ENOENT, "what is not there");
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	ok(!system(command), "they are removed");
+}
+
 static void test_thread_pidfd(void)
 {
 	struct slots slots = { 0 };
@@ -503,6 +552,7 @@ int main(void)
 	test_replaced();
 	test_settings();
 	test_thread_pidfd();
+	test_links();
 	test_pipe_owner();
 	test_packets();
 	test_maps();
