@@ -31,7 +31,7 @@ int slots_first(const struct plan *plan)
 
 int slots_make_room(const struct plan *plan)
 {
-	rlim_t want = slots_first(plan) + plan->nr_slots + 2 * plan->nr_births +
+	rlim_t want = slots_first(plan) + plan->nr_slots + plan->nr_packed + 2 * plan->nr_births +
 		      6 * plan->nr_processes + 64;
 	struct rlimit limit;
 
@@ -78,7 +78,7 @@ int slot_open(const struct slots *slots, const char *path, int flags, mode_t mod
 	return trusted_open(slots->root, path, flags, mode);
 }
 
-static const char *open_remedy(int error)
+const char *slot_remedy(int error)
 {
 	switch (error) {
 	case ENOENT:
@@ -117,7 +117,7 @@ static int open_path(struct slots *slots, const struct plan *plan, const struct 
 		fd = open(op->path, flags | (flags & O_ACCMODE ? O_CREAT : 0), 0666);
 	if (fd < 0)
 		return fail("cannot resume pid %d: %s: %s%s", pid, op->path, strerror(errno),
-			    open_remedy(errno));
+			    slot_remedy(errno));
 	if (!opened_check(op, fd, pid)) {
 		if (op->arg[2] && lseek(fd, op->arg[2], SEEK_SET) < 0)
 			ret = fail("cannot resume pid %d: cannot seek in %s: %s", pid, op->path,

@@ -11,6 +11,9 @@ int slot_keep(struct slots *slots, const struct plan *plan, uint64_t slot, int f
 /* open(2) with the program's root: a descriptor, or -1 with errno. */
 int slot_open(const struct slots *slots, const char *path, int flags, mode_t mode);
 
+/* What can be done against such an error of it: " (...)", or "". */
+const char *slot_remedy(int error);
+
 /* launch_trusted.c: the same as root, by no symbolic link but root's; @path is below @root. */
 int trusted_open(int root, const char *path, int flags, mode_t mode);
 

@@ -19,7 +19,9 @@
 /* A file that was made. */
 struct unpacked {
 	char *path;
-	char *before; /* where what it replaces is, or NULL: there was none */
+	char *at; /* the same by its folder, @dir, that no link put there meanwhile leads away */
+	char *before; /* where what it replaces is, as @at, or NULL: there was none */
+	int dir;
 	bool made; /* it stands at the path */
 	size_t parents; /* the folders on its path from there on were made, too; 0: none */
 };
@@ -79,32 +81,78 @@ static int look_at_present(const struct plan *plan, const struct plan_op *op, in
 	return -2;
 }
 
-/* Who may write to the file can make others beside it, as a data base does. */
-static int make_parent(const char *path, const struct plan_op *op)
+/* Below @from, which is the root; what the user has named is the user's. */
+static int open_folder(int from, const char *path)
 {
-	if (mkdir(path, 0755))
-		return -1;
-	return geteuid() ? 0 : chown(path, (uid_t)op->arg[3], (gid_t)op->arg[4]);
+	size_t slashes = strspn(path, "/");
+	const char *below = path[slashes] ? path + slashes : ".";
+	int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+	if (!slashes || geteuid())
+		return open(path, flags);
+	return trusted_open(from, below, flags, 0);
 }
 
-static int make_parents(struct unpacked *u, const struct plan_op *op)
+/* Who may write to the file can make others beside it, as a data base does. */
+static int make_folder(int parent, const char *path, const struct plan_op *op)
 {
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	int fd;
+
+	if (mkdirat(parent, name, 0755))
+		return -1;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && !geteuid() && fchown(fd, (uid_t)op->arg[3], (gid_t)op->arg[4])) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* The folder that the file is to be in, made if it is not there. */
+static int open_parent(struct unpacked *u, const struct plan_op *op)
+{
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int dir = open(*op->path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
 	char copy[PATH_MAX], *slash;
 
-	if (strlen(op->path) >= sizeof(copy)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(copy, op->path);
-	for (slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	snprintf(copy, sizeof(copy), "%s", op->path);
+	for (slash = strchr(copy + 1, '/'); slash && dir >= 0; slash = strchr(slash + 1, '/')) {
 		*slash = 0;
-		if (!make_parent(copy, op))
-			u->parents = u->parents ? u->parents : (size_t)(slash - copy);
-		else if (errno != EEXIST)
-			return -1;
+		next = open_folder(root, copy);
+		if (next < 0 && errno == ENOENT) {
+			next = make_folder(dir, copy, op);
+			if (next >= 0 && !u->parents)
+				u->parents = (size_t)(slash - copy);
+		}
 		*slash = '/';
+		close(dir);
+		dir = next;
 	}
-	return 0;
+	close(root);
+	return dir;
+}
+
+/* Descriptors of files that the program will have are not to be in its way. */
+static int enter_parent(struct slots *slots, const struct plan *plan, struct unpacked *u,
+			const struct plan_op *op)
+{
+	const char *slash = strrchr(op->path, '/');
+	int dir;
+
+	errno = ENAMETOOLONG;
+	dir = strlen(op->path) < PATH_MAX ? open_parent(u, op) : -1;
+	if (dir < 0)
+		return -1;
+	u->dir = fcntl(dir, F_DUPFD_CLOEXEC, slots_first(plan));
+	close(dir);
+	if (u->dir < 0)
+		return -1;
+	if (u->dir > slots->top)
+		slots->top = u->dir;
+	return asprintf(&u->at, "/proc/self/fd/%d/%s", u->dir, slash ? slash + 1 : op->path) < 0
+		       ? -1
+		       : 0;
 }
 
 /* The deepest first, as far as nothing else has come into them. */
@@ -152,12 +200,12 @@ static int set_aside(struct unpacked *u, const char *name)
 {
 	int fd, error;
 
-	u->before = other_name(u->path);
+	u->before = other_name(u->at);
 	fd = u->before ? mkostemp(u->before, O_CLOEXEC) : -1;
 	if (fd < 0)
 		return -1;
 	close(fd);
-	if (rename(u->path, u->before)) {
+	if (rename(u->at, u->before)) {
 		error = errno;
 		unlink(u->before);
 		free(u->before);
@@ -165,13 +213,13 @@ static int set_aside(struct unpacked *u, const char *name)
 		errno = error;
 		return -1;
 	}
-	return rename(name, u->path);
+	return rename(name, u->at);
 }
 
 /* What is at @name stands at the path then, and at u->before what stood there; takes @name. */
 static int put(struct unpacked *u, char *name)
 {
-	int ret = renameat2(AT_FDCWD, name, AT_FDCWD, u->path, RENAME_EXCHANGE);
+	int ret = renameat2(AT_FDCWD, name, AT_FDCWD, u->at, RENAME_EXCHANGE);
 
 	if (!ret) {
 		u->made = true;
@@ -180,7 +228,8 @@ static int put(struct unpacked *u, char *name)
 	}
 	if (errno != ENOENT && errno != EINVAL && errno != ENOSYS)
 		return -1;
-	if (access(u->path, F_OK) ? rename(name, u->path) : set_aside(u, name))
+	if (faccessat(AT_FDCWD, u->at, F_OK, AT_SYMLINK_NOFOLLOW) ? rename(name, u->at)
+								  : set_aside(u, name))
 		return -1;
 	u->made = true;
 	free(name);
@@ -190,7 +239,7 @@ static int put(struct unpacked *u, char *name)
 /* Under another name first: what is there stays whole until all is written. */
 static int unpack_new(struct unpacked *u, const struct plan_op *op, int in)
 {
-	char *name = make_parents(u, op) ? NULL : other_name(op->path);
+	char *name = other_name(u->at);
 	int fd, error;
 
 	fd = name ? mkostemp(name, O_CLOEXEC) : -1;
@@ -221,7 +270,7 @@ static struct unpacked *add_unpacked(struct slots *slots, const char *path)
 		free(copy);
 		return NULL;
 	}
-	all[slots->nr_unpacked] = (struct unpacked){ .path = copy };
+	all[slots->nr_unpacked] = (struct unpacked){ .path = copy, .dir = -1 };
 	return &all[slots->nr_unpacked++];
 }
 
@@ -235,12 +284,23 @@ int contents_unpack(struct slots *slots, const struct plan *plan, const struct p
 	ret = look_at_present(plan, op, in);
 	if (!ret) {
 		u = add_unpacked(slots, op->path);
-		ret = u ? unpack_new(u, op, in) : -1;
+		ret = u && !enter_parent(slots, plan, u, op) ? unpack_new(u, op, in) : -1;
 	}
 	if (ret == -1)
-		fail("cannot put back %s: %s", op->path, strerror(errno));
+		fail("cannot put back %s: %s%s", op->path, strerror(errno), slot_remedy(errno));
 	close(in);
 	return ret < 0 ? -1 : 0;
+}
+
+/* Where that is which @u has replaced, for people. */
+static const char *told(const struct unpacked *u)
+{
+	static char text[PATH_MAX + 16];
+	const char *slash = strrchr(u->path, '/');
+
+	snprintf(text, sizeof(text), "%.*s%s", slash ? (int)(slash - u->path) + 1 : 0, u->path,
+		 strrchr(u->before, '/') + 1);
+	return text;
 }
 
 static void forget(struct slots *slots)
@@ -248,7 +308,10 @@ static void forget(struct slots *slots)
 	size_t i;
 
 	for (i = 0; i < slots->nr_unpacked; i++) {
+		if (slots->unpacked[i].dir >= 0)
+			close(slots->unpacked[i].dir);
 		free(slots->unpacked[i].path);
+		free(slots->unpacked[i].at);
 		free(slots->unpacked[i].before);
 	}
 	free(slots->unpacked);
@@ -262,7 +325,7 @@ void slots_keep_unpacked(struct slots *slots)
 
 	for (i = 0; i < slots->nr_unpacked; i++)
 		if (slots->unpacked[i].before && unlink(slots->unpacked[i].before))
-			warn("cannot remove %s, which was replaced: %s", slots->unpacked[i].before,
+			warn("cannot remove %s, which was replaced: %s", told(&slots->unpacked[i]),
 			     strerror(errno));
 	forget(slots);
 }
@@ -274,11 +337,11 @@ void slots_undo_unpacked(struct slots *slots)
 	for (i = slots->nr_unpacked; i-- > 0;) {
 		const struct unpacked *u = &slots->unpacked[i];
 
-		if (u->before && rename(u->before, u->path))
-			warn("cannot put back what was %s and is %s now: %s", u->path, u->before,
+		if (u->before && rename(u->before, u->at))
+			warn("cannot put back what was %s and is %s now: %s", u->path, told(u),
 			     strerror(errno));
 		if (u->made && !u->before)
-			unlink(u->path);
+			unlink(u->at);
 		remove_parents(u);
 	}
 	forget(slots);

@@ -421,6 +421,65 @@ static void test_links(void)
 	ok(!system(command), "they are removed");
 }
 
+static bool is_there(const char *dir, const char *path, uid_t uid)
+{
+	char whole[300];
+	struct stat st;
+
+	snprintf(whole, sizeof(whole), "%s/%s", dir, path);
+	return !lstat(whole, &st) && st.st_uid == uid;
+}
+
+/* A packed file at @path in @dir: 0, and it is there, or -1. */
+static int unpack(const char *dir, const char *path, struct slots *slots)
+{
+	char whole[300];
+	struct open_file *f;
+	struct plan *plan;
+	int ret;
+
+	begin();
+	snprintf(whole, sizeof(whole), "%s/%s", dir, path);
+	f = file(FILE_REGULAR, whole, 4);
+	f->data = "data";
+	f->data_size = f->size = 2;
+	f->uid = f->gid = 1000;
+	f->mode = S_IFREG | 0600;
+	s.img.dir_fd = open(dir, O_PATH | O_DIRECTORY);
+	plan = make();
+	ret = contents_unpack(slots, plan, find_op(plan, OP_UNPACK, 0));
+	plan_free(plan);
+	close(s.img.dir_fd);
+	return ret;
+}
+
+/* What is not there is made, and goes again when nothing comes of the resume. */
+static void test_unpacked(void)
+{
+	char dir[] = "/tmp/xckpt-unpack-XXXXXX", command[300];
+	struct slots slots = { 0 };
+
+	if (geteuid() || !mkdtemp(dir)) {
+		ok(true, "packed files in folders of others # SKIP needs root");
+		return;
+	}
+	snprintf(command, sizeof(command),
+		 "cd %s && echo x >data && mkdir real && ln -s real other && chown -h 1000 other",
+		 dir);
+	ok(!system(command), "an image and folders are made");
+	ok(!unpack(dir, "new/er/file", &slots) && is_there(dir, "new/er/file", 1000) &&
+		   is_there(dir, "new/er", 1000),
+	   "a packed file, and folders that its user can write to");
+	ok(unpack(dir, "other/file", &slots) && !is_there(dir, "real/file", 1000),
+	   "not by a link of others");
+	ok(unpack(dir, "other/new/file", &slots) && !is_there(dir, "real/new", 1000),
+	   "nor folders");
+	slots_undo_unpacked(&slots);
+	ok(!is_there(dir, "new", 1000), "all is undone");
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	ok(!system(command), "and removed");
+}
+
 static void test_thread_pidfd(void)
 {
 	struct slots slots = { 0 };
@@ -553,6 +612,7 @@ int main(void)
 	test_settings();
 	test_thread_pidfd();
 	test_links();
+	test_unpacked();
 	test_pipe_owner();
 	test_packets();
 	test_maps();
