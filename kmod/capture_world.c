@@ -37,19 +37,30 @@ static bool shares_memory(struct task_struct *leader, struct mm_struct *mm)
 	return shares;
 }
 
-static u32 own_namespaces(struct task_struct *leader, struct pid_namespace *pids)
+/* unshare(2) and setns(2) are for the calling thread only. */
+static u32 thread_namespaces(struct task_struct *task)
 {
 	struct nsproxy *ns;
 	u32 flags = 0;
 
-	task_lock(leader);
-	ns = leader->nsproxy;
+	task_lock(task);
+	ns = task->nsproxy;
 	if (ns && ns->uts_ns != current->nsproxy->uts_ns)
 		flags |= XCKPT_PROCESS_OWN_UTS;
 	if (ns && ns->net_ns != current->nsproxy->net_ns)
 		flags |= XCKPT_PROCESS_OWN_NET;
-	task_unlock(leader);
+	task_unlock(task);
+	return flags;
+}
+
+static u32 own_namespaces(struct task_struct *leader, struct pid_namespace *pids)
+{
+	struct task_struct *task;
+	u32 flags = 0;
+
 	rcu_read_lock();
+	for_each_thread(leader, task)
+		flags |= thread_namespaces(task);
 	if (__task_cred(leader)->user_ns != current_user_ns())
 		flags |= XCKPT_PROCESS_OWN_USER;
 	if (task_active_pid_ns(leader) != pids)

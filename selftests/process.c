@@ -174,6 +174,34 @@ static void with_threads(void)
 	napping_thread(NULL);
 }
 
+static void *lonely_thread(void *arg)
+{
+	shared[READY] = unshare(CLONE_NEWUTS | CLONE_NEWNET) ? 97 : 1;
+	napping_thread(NULL);
+	return NULL;
+}
+
+static void with_lonely_thread(void)
+{
+	in_thread(lonely_thread, 0);
+	napping_thread(NULL);
+}
+
+TEST(namespaces_of_a_thread)
+{
+	const uint32_t own = XCKPT_PROCESS_OWN_UTS | XCKPT_PROCESS_OWN_NET;
+	pid_t pid;
+
+	share_counters();
+	pid = target(with_threads);
+	EXPECT(reaches(READY, 1));
+	EXPECT(!(flags_of(pid) & own));
+	share_counters();
+	pid = target(with_lonely_thread);
+	EXPECT(reaches(READY, 1));
+	EXPECT((flags_of(pid) & own) == own);
+}
+
 TEST(a_stop_of_job_control)
 {
 	static const int signals[] = { SIGSTOP, SIGTSTP, SIGTTIN };

@@ -89,7 +89,7 @@ enum xckpt_note_type {
 #define XCKPT_PROCESS_DISPATCH		(1u << 12)	/* PR_SET_SYSCALL_USER_DISPATCH */
 /* its memory is another process's, too (CLONE_VM without CLONE_VFORK) */
 #define XCKPT_PROCESS_ODD_MM		(1u << 13)
-/* namespaces other than those of who dumped it; of pids: than the first process's */
+/* namespaces of any thread other than those of who dumped it; of pids: than the first process's */
 #define XCKPT_PROCESS_OWN_UTS		(1u << 14)
 #define XCKPT_PROCESS_OWN_NET		(1u << 15)
 #define XCKPT_PROCESS_OWN_USER		(1u << 16)
