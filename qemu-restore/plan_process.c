@@ -8,6 +8,7 @@
 #define PR_SET_MM 35
 #define PR_SET_MM_MAP 14
 #define PR_SET_THP_DISABLE 41
+#define THP_EXCEPT_ADVISED 2
 #define PR_SET_MDWE 65
 #define PR_SET_MEMORY_MERGE 67
 #define MCL_FUTURE 2
@@ -300,11 +301,13 @@ static void plan_barriers(struct process_plan *plan)
 
 void plan_no_huge_pages(struct process_plan *plan)
 {
+	uint32_t flags = plan->process->mm.flags;
 	struct plan_op *op;
 
-	if (!(plan->process->mm.flags & XCKPT_MM_THP_DISABLED))
+	if (!(flags & (XCKPT_MM_THP_DISABLED | XCKPT_MM_THP_ADVISED)))
 		return;
-	op = plan_syscall(plan, plan->process->info.pid, NR_PRCTL, PR_SET_THP_DISABLE, 1, 0, 0);
+	op = plan_syscall(plan, plan->process->info.pid, NR_PRCTL, PR_SET_THP_DISABLE, 1,
+			  flags & XCKPT_MM_THP_ADVISED ? THP_EXCEPT_ADVISED : 0, 0);
 	op->optional = true;
 	op->object = "memory that asked for no huge pages";
 }

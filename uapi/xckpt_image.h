@@ -167,6 +167,7 @@ struct xckpt_note_mm {
 #define XCKPT_MM_MDWE_NO_INHERIT	(1u << 8)	/* beside it */
 #define XCKPT_MM_MERGE_ANY	(1u << 9)	/* PR_SET_MEMORY_MERGE */
 #define XCKPT_MM_DUMP_FILTER	(1u << 10)	/* @dump_filter is told */
+#define XCKPT_MM_THP_ADVISED	(1u << 11)	/* PR_THP_DISABLE_EXCEPT_ADVISED */
 
 /* What a mapping is made of. */
 enum xckpt_vma_kind {

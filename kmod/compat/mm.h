@@ -43,7 +43,7 @@ static inline void compat_anon_name(struct vm_area_struct *vma, char *to, size_t
 #define compat_mm_flags(mm) READ_ONCE((mm)->flags)
 #endif
 
-/* What prctl(2) asked for the whole memory: since 6.3 MDWE, since 6.4 MEMORY_MERGE. */
+/* What prctl(2) asked for the whole memory: since 6.3 MDWE, 6.4 MEMORY_MERGE, 6.18 THP_ADVISED. */
 static inline u32 compat_prctl_flags(struct mm_struct *mm)
 {
 	u32 flags = 0;
@@ -58,6 +58,10 @@ static inline u32 compat_prctl_flags(struct mm_struct *mm)
 #ifdef MMF_VM_MERGE_ANY
 	if (compat_mm_flag(mm, MMF_VM_MERGE_ANY))
 		flags |= XCKPT_MM_MERGE_ANY;
+#endif
+#ifdef MMF_DISABLE_THP_EXCEPT_ADVISED
+	if (compat_mm_flag(mm, MMF_DISABLE_THP_EXCEPT_ADVISED))
+		flags |= XCKPT_MM_THP_ADVISED;
 #endif
 	return flags;
 }

@@ -237,8 +237,14 @@ static void test_no_huge_pages(void)
 	s.p.mm.flags = XCKPT_MM_THP_DISABLED;
 	plan = plan_make(&s.img, &s.engine, &s.host);
 	refuse = find_call(plan, NR_PRCTL, 41);
-	ok(refuse && refuse < find_op(plan, OP_SWEEP, 0),
+	ok(refuse && refuse < find_op(plan, OP_SWEEP, 0) && !refuse->arg[2],
 	   "huge pages are refused before there is any memory");
+	plan_free(plan);
+	s.p.mm.flags = XCKPT_MM_THP_ADVISED;
+	plan = plan_make(&s.img, &s.engine, &s.host);
+	refuse = find_call(plan, NR_PRCTL, 41);
+	ok(refuse && refuse->arg[1] == 1 && refuse->arg[2] == 2 && refuse->optional,
+	   "or where nobody has advised them");
 	plan_free(plan);
 }
 
