@@ -264,6 +264,7 @@ struct watch {
 	int status; /* of the main process */
 	pid_t loader; /* it checks what is left of the image */
 	int loader_status;
+	const struct terminal *was; /* the program is still to be told if its size is another one */
 };
 
 static bool is_ours(const struct watch *w, unsigned int i)
@@ -336,13 +337,33 @@ void front_begin(const struct launched *l, const struct plan *plan)
 			set_modes(plan->img->front);
 }
 
+/*
+ * What comes before the program is back in the call that it waits in does not end that: so it
+ * is told of its terminal's size when it had time for that.
+ */
+static int next_signal(struct watch *w, siginfo_t *info)
+{
+	const struct timespec patience = { 0, 500000000 };
+	int sig;
+
+	if (!w->was)
+		return sigwaitinfo(&waited, info);
+	sig = sigtimedwait(&waited, info, &patience);
+	if (sig < 0 && w->l->all[w->l->main].pid > 0)
+		tell_size(w->l->all[w->l->main].pid, w->was);
+	if (sig < 0)
+		w->was = NULL;
+	return sig;
+}
+
 int front(struct launched *l, const struct plan *plan, struct loader *loader)
 {
-	struct watch w = { .l = l, .plan = plan, .loader = loader->pid };
+	struct watch w = { .l = l,
+			   .plan = plan,
+			   .loader = loader->pid,
+			   .was = modes.changed ? plan->img->front : NULL };
 	siginfo_t info;
 
-	if (modes.changed)
-		tell_size(l->all[l->main].pid, plan->img->front);
 	loader_release(loader);
 	for (look(&w); is_alive(&w); look(&w)) {
 		if (w.loader_status) { /* it has said what is wrong */
@@ -350,7 +371,7 @@ int front(struct launched *l, const struct plan *plan, struct loader *loader)
 			front_end();
 			return RECORD_EXIT_FAILURE;
 		}
-		if (sigwaitinfo(&waited, &info) > 0 && info.si_signo != SIGCHLD &&
+		if (next_signal(&w, &info) > 0 && info.si_signo != SIGCHLD &&
 		    info.si_pid != waker.pid)
 			pass_on(&w, &info);
 	}
