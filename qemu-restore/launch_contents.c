@@ -16,6 +16,7 @@
 
 #include "checksum.h"
 #include "launch_slots.h"
+#include "launch_tree.h"
 #include "oflags.h"
 #include "report.h"
 
@@ -55,8 +56,14 @@ static ssize_t write_at(int out, const char *bytes, size_t len, uint64_t to)
 static int copy_range(int in, uint64_t from, int out, uint64_t to, uint64_t len)
 {
 	while (len) {
-		ssize_t n =
-			pread(in, piece, len < CONTENTS_PIECE ? len : CONTENTS_PIECE, (off_t)from);
+		ssize_t n;
+
+		/* signals are held, and what is copied may be large */
+		if (tree_interrupted()) {
+			errno = EINTR;
+			return -1;
+		}
+		n = pread(in, piece, len < CONTENTS_PIECE ? len : CONTENTS_PIECE, (off_t)from);
 
 		if (n <= 0) {
 			errno = n ? errno : EIO; /* it has become shorter */

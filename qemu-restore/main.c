@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,13 +234,32 @@ static bool unpacks(const struct plan *plan)
 	return false;
 }
 
+/* Takes long where much is packed. A signal that comes meanwhile is held again afterwards. */
+static int verify_files(const struct image *img)
+{
+	sigset_t ending;
+	int ret;
+
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGHUP);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGQUIT);
+	sigaddset(&ending, SIGTERM);
+	interrupt_catch();
+	sigprocmask(SIG_UNBLOCK, &ending, NULL);
+	ret = image_verify(img, VERIFY_FILES, nr_cpus(), 0, NULL);
+	sigprocmask(SIG_BLOCK, &ending, NULL);
+	interrupt_release();
+	return ret;
+}
+
 /* Check the image and make the program stand before its first instruction. */
 static int start(struct launched *l, struct plan *plan, struct image *img, struct slots *slots,
 		 struct loader *loader)
 {
 	int ret = -1;
 
-	if (image_verify(img, VERIFY_FILES, nr_cpus(), 0, NULL) || loader_begin(loader, plan) ||
+	if (verify_files(img) || loader_begin(loader, plan) ||
 	    (unpacks(plan) && loader_check(loader)))
 		return -1;
 	if (!slots_make_room(plan))

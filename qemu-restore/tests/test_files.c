@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What becomes of open files: packed and nameless ones, events, locks, mapped paths. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -480,6 +481,27 @@ static void test_unpacked(void)
 	ok(!system(command), "and removed");
 }
 
+/* Signals are held until there is a program that they can be for. */
+static void test_interrupted(void)
+{
+	const struct timespec now = { 0, 0 };
+	int in = memfd_create("in", 0), out = memfd_create("out", 0);
+	sigset_t set;
+
+	if (write(in, "x", 1) != 1)
+		abort();
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	raise(SIGINT);
+	ok(contents_copy_sparse(in, out, 1) && errno == EINTR, "what is copied is not copied on");
+	sigtimedwait(&set, NULL, &now);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	ok(!contents_copy_sparse(in, out, 1), "without a signal it is");
+	close(in);
+	close(out);
+}
+
 static void test_thread_pidfd(void)
 {
 	struct slots slots = { 0 };
@@ -611,6 +633,7 @@ int main(void)
 	test_replaced();
 	test_settings();
 	test_thread_pidfd();
+	test_interrupted();
 	test_links();
 	test_unpacked();
 	test_pipe_owner();
