@@ -19,6 +19,7 @@
 #include <uapi/linux/wait.h>
 
 #include "clone.h"
+#include "compat/mm.h"
 #include "symbols.h"
 #include "trace.h"
 
@@ -77,8 +78,9 @@ static struct mm_struct *child_memory(pid_t pid)
 }
 
 /*
- * Huge pages have been copied. A page that the process shares with its clone would cost it
- * another one when it writes there, of which there are just so many; who gets none is killed.
+ * Huge pages have been copied, but for what is sealed, which stays. A page that the process shares
+ * with its clone would cost it another one when it writes there, of which there are just so many;
+ * who gets none is killed.
  *
  * What is shared with others has been copied, too, or is the business of a file. But the
  * clone would count among those who may write to it: nobody could seal a memfd
@@ -88,27 +90,32 @@ static bool is_unneeded(struct vm_area_struct *vma)
 {
 	const unsigned long written_to = VM_SHARED | VM_MAYWRITE;
 
+	if (vma->vm_flags & COMPAT_VM_SEALED)
+		return false;
 	return is_vm_hugetlb_page(vma) || (vma->vm_flags & written_to) == written_to;
 }
 
-/* The next mapping that is, from @from on; false: there is none. */
+/* The next mappings that are, one behind the other, from @from on; false: there are none. */
 static bool next_unneeded(struct mm_struct *mm, unsigned long from, unsigned long *start,
 			  unsigned long *end)
 {
 	struct vm_area_struct *vma;
+	bool found = false;
 	VMA_ITERATOR(iter, mm, from);
 
 	mmap_read_lock(mm);
 	for_each_vma(iter, vma) {
-		if (is_unneeded(vma))
+		if (found && (!is_unneeded(vma) || vma->vm_start != *end))
 			break;
-	}
-	if (vma) {
-		*start = vma->vm_start;
+		if (!found && !is_unneeded(vma))
+			continue;
+		if (!found)
+			*start = vma->vm_start;
 		*end = vma->vm_end;
+		found = true;
 	}
 	mmap_read_unlock(mm);
-	return vma;
+	return found;
 }
 
 static void drop_unneeded(struct mm_struct *mm)
@@ -116,8 +123,8 @@ static void drop_unneeded(struct mm_struct *mm)
 	unsigned long start, end = 0;
 
 	kthread_use_mm(mm);
-	while (next_unneeded(mm, end, &start, &end))
-		vm_munmap(start, end - start); /* but for what is sealed, since Linux 6.10 */
+	while (next_unneeded(mm, end, &start, &end) && !vm_munmap(start, end - start))
+		;
 	kthread_unuse_mm(mm);
 }
 

@@ -186,9 +186,10 @@ static void park(struct callback_head *work)
 		restart_charge(regs, ktime_get_ns() - member->parked_ns);
 	if (state != MEMBER_RETRY && member->cut && !fatal_signal_pending(current)) {
 		/* that may take as long as it likes: rmmod fails meanwhile, and does not wait */
-		__module_get(THIS_MODULE);
-		transfer_finish(&transfer, regs);
-		module_put(THIS_MODULE);
+		if (try_module_get(THIS_MODULE)) { /* if it does already, the count is short */
+			transfer_finish(&transfer, regs);
+			module_put(THIS_MODULE);
+		}
 	}
 	transfer_end(&transfer);
 	if (state != MEMBER_RETRY)

@@ -19,7 +19,8 @@ static bool find_terminal(int pid, unsigned int *dev, int *group)
 	size_t n;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	/* of the thread: for the process its threads would be added up, and all stand still */
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, pid);
 	f = fopen(path, "re");
 	if (!f)
 		return false;
