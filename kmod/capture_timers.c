@@ -39,6 +39,8 @@ struct standing {
 	s64 left; /* ns until it expires, or did */
 	bool armed;
 	bool none; /* it sends no signal, and nobody watches when it expires */
+	bool dated;
+	s64 date; /* if so, when it expires, or did */
 };
 
 static void add_task(struct samples *to, const struct task_struct *task)
@@ -120,6 +122,17 @@ static void stand_cpu(const struct timers *all, struct k_itimer *timer, struct x
 	rcu_read_unlock();
 }
 
+/* Of CLOCK_REALTIME, what is to expire after some time counts that by another clock. */
+static void stand_real(struct k_itimer *timer, struct standing *standing)
+{
+	struct hrtimer *real = &timer->it.real.timer;
+
+	standing->left = hrtimer_get_remaining(real);
+	standing->dated =
+		timer->it_clock == CLOCK_REALTIME && real->base->clockid == CLOCK_REALTIME;
+	standing->date = ktime_to_ns(hrtimer_get_expires(real));
+}
+
 static void stand(const struct timers *all, struct k_itimer *timer, struct xckpt_timer *to,
 		  struct standing *standing)
 {
@@ -133,7 +146,7 @@ static void stand(const struct timers *all, struct k_itimer *timer, struct xckpt
 	if (timer->it_clock == CLOCK_REALTIME_ALARM || timer->it_clock == CLOCK_BOOTTIME_ALARM)
 		standing->left = alarm_expires_remaining(&timer->it.alarm.alarmtimer);
 	else
-		standing->left = hrtimer_get_remaining(&timer->it.real.timer);
+		stand_real(timer, standing);
 }
 
 static u32 overrun_value(s64 overrun)
@@ -159,6 +172,10 @@ static void fill_value(struct k_itimer *timer, struct xckpt_timer *to,
 	if (left <= 0) /* it has just expired; who looks at one without a signal sees 0 */
 		left = standing->none ? 0 : 1;
 	to->value_ns = left;
+	if (standing->dated && left) {
+		to->flags |= XCKPT_TIMER_DATED;
+		to->date_ns = standing->date + times * interval;
+	}
 	if (requeue) {
 		to->flags |= XCKPT_TIMER_PENDING;
 		to->overrun = overrun_value(timer->it_overrun + times);

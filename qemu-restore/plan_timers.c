@@ -2,7 +2,7 @@
 /*
  * Timers: setitimer(2)'s and timer_create(2)'s. They are made before the program is
  * known to be there, and run from the moment when it does: what was left of them at
- * the checkpoint is left then, whatever clock they are on.
+ * the checkpoint is left then, whatever clock they are on, but of those set to a date.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #define X86_SIGEV_THREAD_ID 4
 #define X86_SI_TIMER -2
 #define X86_CLOCK_MONOTONIC 1
+#define X86_TIMER_ABSTIME 1
 #define PR_TIMER_CREATE_RESTORE_IDS 77
 #define NS_PER_S 1000000000u
 
@@ -235,23 +236,29 @@ static struct ids pending_ids(const struct image_process *p)
 	return ids;
 }
 
-/* ns until it expires: one may have done so since that was written (xckpt_image.h). */
-static uint64_t left_of(const struct xckpt_timer *t, const struct ids *pending)
+/* Has it expired since that was written (xckpt_image.h)? */
+static bool has_expired(const struct xckpt_timer *t, const struct ids *pending)
 {
-	if (!t->value_ns || t->flags & XCKPT_TIMER_PENDING ||
-	    !bsearch(&t->id, pending->ids, pending->nr, sizeof(t->id), compare_ids))
-		return t->value_ns;
-	return t->interval_ns;
+	return t->value_ns && !(t->flags & XCKPT_TIMER_PENDING) &&
+	       bsearch(&t->id, pending->ids, pending->nr, sizeof(t->id), compare_ids);
 }
 
-static void start_timer(struct process_plan *plan, const struct xckpt_timer *t, uint64_t left)
+static void start_timer(struct process_plan *plan, const struct xckpt_timer *t, bool expired)
 {
-	uint64_t it[4] = { t->interval_ns / NS_PER_S, t->interval_ns % NS_PER_S, left / NS_PER_S,
-			   left % NS_PER_S };
+	bool dated = t->flags & XCKPT_TIMER_DATED;
+	uint64_t when = expired ? t->interval_ns : t->value_ns;
+	uint64_t it[4] = { t->interval_ns / NS_PER_S, t->interval_ns % NS_PER_S, 0, 0 };
 	struct plan_op *op;
 
+	if (!when || clock_is_gone(plan, t))
+		return;
+	if (dated)
+		when = t->date_ns + (expired ? t->interval_ns : 0);
+	it[2] = when / NS_PER_S;
+	it[3] = when % NS_PER_S;
 	op = plan_syscall(plan, plan->process->info.pid, NR_TIMER_SETTIME, (uint64_t)id_of(plan, t),
-			  0, buffer_add(&plan->data, it, sizeof(it), 8), 0);
+			  dated ? X86_TIMER_ABSTIME : 0, buffer_add(&plan->data, it, sizeof(it), 8),
+			  0);
 	op->refs = 1 << 2;
 }
 
@@ -264,12 +271,8 @@ static void start_timers(struct process_plan *plan)
 	if (!p->nr_timers)
 		return;
 	pending = pending_ids(p);
-	for (i = 0; i < p->nr_timers; i++) {
-		uint64_t left = left_of(&p->timers[i], &pending);
-
-		if (left && !clock_is_gone(plan, &p->timers[i]))
-			start_timer(plan, &p->timers[i], left);
-	}
+	for (i = 0; i < p->nr_timers; i++)
+		start_timer(plan, &p->timers[i], has_expired(&p->timers[i], &pending));
 	free(pending.ids);
 }
 

@@ -9,6 +9,7 @@
 #define MS 1000000ll
 #define S (1000 * MS)
 #define HOUR (3600 * S)
+#define FAR_DATE (4000000000 * S + 5) /* in the year 2096 */
 /* Nothing takes that long here. */
 #define SLACK (600 * S)
 #define CROWD 20000
@@ -29,12 +30,17 @@ static int make(int32_t clock, int notify, int signo, uint64_t value, pid_t tid)
 	return syscall(SYS_timer_create, clock, &event, &id) ? (_exit(97), -1) : id;
 }
 
-static void set(int id, int64_t value, int64_t interval)
+static void set_by(int id, int flags, int64_t value, int64_t interval)
 {
 	struct itimerspec it = { { interval / S, interval % S }, { value / S, value % S } };
 
-	if (syscall(SYS_timer_settime, id, 0, &it, NULL))
+	if (syscall(SYS_timer_settime, id, flags, &it, NULL))
 		_exit(97);
+}
+
+static void set(int id, int64_t value, int64_t interval)
+{
+	set_by(id, 0, value, interval);
 }
 
 static const struct xckpt_timer *timers;
@@ -99,7 +105,8 @@ static const int32_t clocks[] = { CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_BOOTTIM
 #define FIRST_CPU (NR_CLOCKS + 1) /* one before it is ended */
 #define UNARMED (FIRST_CPU + 3)
 #define SILENT (UNARMED + 1)
-#define NR_KINDS (SILENT + 1)
+#define DATED (SILENT + 1)
+#define NR_KINDS (DATED + 1)
 
 static void of_every_kind(void)
 {
@@ -118,6 +125,7 @@ static void of_every_kind(void)
 	set(make((int32_t)(~(uint32_t)getpid() << 3) | 1, SIGEV_SIGNAL, SIGUSR1, 3, 0), HOUR, 0);
 	make(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1, 4, 0);
 	set(make(CLOCK_REALTIME, SIGEV_NONE, 0, 5, 0), HOUR, 0);
+	set_by(make(CLOCK_REALTIME, SIGEV_SIGNAL, SIGUSR1, 6, 0), TIMER_ABSTIME, FAR_DATE, 7 * S);
 	shared[READY] = 1;
 	count_forever(0);
 }
@@ -171,7 +179,10 @@ TEST(timers_of_every_kind)
 	check_cpu_clocks(pid);
 	EXPECT(timer(UNARMED) && !timer(UNARMED)->value_ns && !timer(UNARMED)->interval_ns);
 	EXPECT(timer(SILENT) && timer(SILENT)->notify == SIGEV_NONE);
-	EXPECT(around(timer(SILENT)->value_ns, HOUR));
+	EXPECT(around(timer(SILENT)->value_ns, HOUR) && !timer(SILENT)->flags);
+	ASSERT(timer(DATED));
+	EXPECT(timer(DATED)->flags == XCKPT_TIMER_DATED && timer(DATED)->date_ns == FAR_DATE);
+	EXPECT(timer(DATED)->interval_ns == 7 * S);
 	close(fd);
 	EXPECT(moves(0, 1));
 }

@@ -269,6 +269,8 @@ struct xckpt_sigaction {
 #define XCKPT_TIMER_CLOCK_GONE	(1u << 1)
 /* The thread that was to get its signals is gone, and nobody gets them. */
 #define XCKPT_TIMER_TARGET_GONE	(1u << 2)
+/* It was set to a date (CLOCK_REALTIME, TIMER_ABSTIME), which is that of @date_ns. */
+#define XCKPT_TIMER_DATED	(1u << 3)
 
 /*
  * XCKPT_NT_TIMER is a table of these with ascending ids, what timer_create(2) made
@@ -298,6 +300,7 @@ struct xckpt_timer {
 	__u64 value_ns;		/* until the next expiry, on its clock; 0: not armed */
 	__u32 overrun;		/* timer_getoverrun(2) */
 	__u32 __reserved;
+	__u64 date_ns;		/* of the next expiry, since the Epoch; see XCKPT_TIMER_DATED */
 };
 
 /*

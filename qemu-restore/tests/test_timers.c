@@ -102,6 +102,15 @@ static void test_made(void)
 		   !find_call(plan, NR_TIMER_SETTIME, 3) && left_of(plan, 5, &interval) == 7,
 	   "what was left is left, and who was not armed is not");
 	ok(!find_call(plan, NR_PRCTL, 77), "nobody is asked for an id where they are counted");
+	ok(!start->arg[1], "and that is from now on");
+	plan_free(plan);
+	timers[0].clock = 0;
+	timers[0].flags = XCKPT_TIMER_DATED;
+	timers[0].date_ns = 1800000000 * SECOND + 7;
+	plan = plan_it();
+	start = find_call(plan, NR_TIMER_SETTIME, 0);
+	ok(start->arg[1] == 1 && left_of(plan, 0, &interval) == 1800000000 * SECOND + 7,
+	   "but a date stays a date");
 	plan_free(plan);
 	s.engine.can.flags |= PROBE_TIMER_ANY_ID;
 	plan = plan_it();

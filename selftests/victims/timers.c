@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * timers [LINES]: POSIX timers of every kind. They keep their numbers, which have a
- * gap, their signals with what these carry, and what is left of them; those that
+ * gap, their signals with what these carry, and what is left of them, or their date; those that
  * repeat go on, what was to come once comes once, and what waits, blocked, tells how
  * often it would have come.
  */
@@ -28,10 +28,10 @@
 enum { MONOTONIC, DELETED, REALTIME, THREAD, PROCESS_TIME, THREAD_TIME, ONCE, BLOCKED, NR_SIGNALS };
 
 /* the kernel's timers in the order in which they are made; and glibc's own kind */
-static timer_t timers[NR_SIGNALS], silent, calling;
+static timer_t timers[NR_SIGNALS], silent, dated, calling;
 static volatile sig_atomic_t came[NR_SIGNALS], wrong, calls;
 static volatile pid_t helper_tid;
-static int64_t armed_at;
+static int64_t armed_at, date;
 
 static pid_t own_tid(void)
 {
@@ -79,12 +79,17 @@ static timer_t make(clockid_t clock, int notify, int n, pid_t tid)
 	return timer;
 }
 
-static void set(timer_t timer, int64_t value, int64_t interval)
+static void set_by(timer_t timer, int flags, int64_t value, int64_t interval)
 {
 	struct itimerspec it = { { interval / S, interval % S }, { value / S, value % S } };
 
-	if (timer_settime(timer, 0, &it, NULL))
+	if (timer_settime(timer, flags, &it, NULL))
 		die("timer_settime");
+}
+
+static void set(timer_t timer, int64_t value, int64_t interval)
+{
+	set_by(timer, 0, value, interval);
 }
 
 /* ns; of a timer that repeats the interval has to be right */
@@ -180,6 +185,7 @@ static void set_up(void)
 	timers[ONCE] = make(CLOCK_REALTIME, SIGEV_SIGNAL, ONCE, 0);
 	timers[BLOCKED] = make(CLOCK_MONOTONIC, SIGEV_THREAD_ID, BLOCKED, own_tid());
 	silent = make(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0);
+	dated = make(CLOCK_REALTIME, SIGEV_NONE, 0, 0);
 	calling = make(CLOCK_MONOTONIC, SIGEV_THREAD, 99, 0);
 
 	armed_at = now(CLOCK_MONOTONIC);
@@ -190,7 +196,17 @@ static void set_up(void)
 	set(timers[ONCE], 2400 * MS, 0);
 	set(timers[BLOCKED], BLOCKED_EVERY, BLOCKED_EVERY);
 	set(silent, HOUR, 0);
+	date = now(CLOCK_REALTIME) + HOUR;
+	set_by(dated, TIMER_ABSTIME, date, 0);
 	set(calling, 100 * MS, 100 * MS);
+}
+
+/* However long the program was nowhere. */
+static void check_date(void)
+{
+	int64_t before = now(CLOCK_REALTIME), is = left(dated, 0), after = now(CLOCK_REALTIME);
+
+	expect(is <= date - before && is >= date - after, "a date");
 }
 
 /* What is left and what has passed make up the hour. */
@@ -213,6 +229,7 @@ static void step(unsigned int line)
 	spend(CLOCK_PROCESS_CPUTIME_ID, 4 * MS);
 	check_hour(timers[REALTIME], &last[0]);
 	check_hour(silent, &last[1]);
+	check_date();
 	expect(left(timers[MONOTONIC], 40 * MS) <= 40 * MS, "of one that repeats");
 	expect(left(timers[THREAD], 60 * MS) <= 60 * MS, "of another");
 	expect(left(timers[PROCESS_TIME], 10 * MS) <= 10 * MS, "of processor time");

@@ -11,7 +11,7 @@
 _Static_assert(sizeof(struct xckpt_vma) == 80, "struct xckpt_vma");
 _Static_assert(sizeof(struct xckpt_guard) == 16, "struct xckpt_guard");
 _Static_assert(sizeof(struct xckpt_sigaction) == 32, "struct xckpt_sigaction");
-_Static_assert(sizeof(struct xckpt_timer) == 56, "struct xckpt_timer");
+_Static_assert(sizeof(struct xckpt_timer) == 64, "struct xckpt_timer");
 _Static_assert(sizeof(struct xckpt_file) == 104, "struct xckpt_file");
 _Static_assert(sizeof(struct xckpt_fd) == 16, "struct xckpt_fd");
 _Static_assert(sizeof(struct xckpt_ring) == 48, "struct xckpt_ring");
@@ -168,7 +168,8 @@ static const char *timer_fault(const struct xckpt_timer *t, const struct xckpt_t
 		return "a timer's signal has an impossible number";
 	if (t->notify == SIGEV_THREAD_ID && !(t->flags & XCKPT_TIMER_TARGET_GONE) && t->tid <= 0)
 		return "a timer is for an impossible thread";
-	if (t->interval_ns > INT64_MAX || t->value_ns > INT64_MAX || t->overrun > INT32_MAX)
+	if (t->interval_ns > INT64_MAX || t->value_ns > INT64_MAX || t->date_ns > INT64_MAX ||
+	    t->overrun > INT32_MAX)
 		return "a timer has an impossible time";
 	return NULL;
 }

@@ -166,6 +166,8 @@ static json_t *posix_timers(const struct image_process *p)
 
 		if (t->notify == SIGEV_THREAD_ID)
 			json_object_set_new(o, "tid", json_integer(t->tid));
+		if (t->flags & XCKPT_TIMER_DATED)
+			json_object_set_new(o, "date_ns", number(t->date_ns));
 		json_array_append_new(array, o);
 	}
 	return array;

@@ -211,7 +211,8 @@ static void print_posix_timer(const struct xckpt_timer *t)
 	if (t->notify == SIGEV_THREAD_ID)
 		say("for thread %d, ", t->tid);
 	if (t->value_ns)
-		say("in %.6f s%s\n", (double)t->value_ns / 1e9, t->interval_ns ? ", repeats" : "");
+		say("in %.6f s%s%s\n", (double)t->value_ns / 1e9, t->interval_ns ? ", repeats" : "",
+		    t->flags & XCKPT_TIMER_DATED ? ", at a date" : "");
 	else
 		say("not armed\n");
 }
