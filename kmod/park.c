@@ -256,14 +256,15 @@ void park_again(struct member *member)
 }
 
 /*
- * The notification may have cut a call short: the work has to run, to mend that. It
- * does so soon, unless the thread is stopped, or waits for what no signal ends.
+ * The notification may have cut a call short, or is still to do so: the work has to run, to
+ * mend that. It does so soon, unless the thread is stopped, or waits for what only its end
+ * ends, as in vfork(); any other wait that no signal ends is short, as that for a lock.
  */
 static bool park_must_run(const struct member *member)
 {
 	return member->woken && member->state == MEMBER_PENDING &&
 	       !(READ_ONCE(member->task->__state) &
-		 (TASK_UNINTERRUPTIBLE | __TASK_STOPPED | __TASK_TRACED));
+		 (TASK_WAKEKILL | __TASK_STOPPED | __TASK_TRACED));
 }
 
 /* Take back a work that did not run; nobody waits for a thread that stays stopped. */
