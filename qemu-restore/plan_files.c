@@ -329,6 +329,29 @@ void plan_files(struct plan *plan)
 	free(files.all);
 }
 
+/*
+ * An engine may give signals other numbers than the program's, and has to know which of
+ * its descriptors tell of signals: so the program sets them itself.
+ */
+static void plan_signalfds(struct process_plan *plan)
+{
+	const struct image_process *p = plan->process;
+	size_t i;
+
+	for (i = 0; i < p->nr_fds; i++) {
+		const struct event_state *e = &p->fds[i].file->event;
+		struct plan_op *op;
+
+		if (p->fds[i].file->kind != FILE_ANON_INODE || e->kind != EVENT_SIGNALS)
+			continue;
+		op = plan_syscall(plan, p->info.pid, NR_SIGNALFD4, p->fds[i].fd,
+				  buffer_add(&plan->data, &e->mask, sizeof(e->mask), 8),
+				  sizeof(e->mask), 0);
+		op->refs = 1 << 1;
+		op->object = p->fds[i].file->path;
+	}
+}
+
 void plan_descriptor_flags(struct process_plan *plan)
 {
 	const struct image_process *p = plan->process;
@@ -354,5 +377,6 @@ void plan_descriptor_flags(struct process_plan *plan)
 		if (p->fds[i].cloexec)
 			plan_syscall(plan, tid, NR_FCNTL, p->fds[i].fd, X86_F_SETFD, X86_FD_CLOEXEC,
 				     0);
+	plan_signalfds(plan);
 	plan_late_fcntls(plan);
 }

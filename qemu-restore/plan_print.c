@@ -51,6 +51,7 @@ static const struct {
 	{ NR_TGKILL, "tgkill", { DEC, DEC, SIG } },
 	{ NR_WAITID, "waitid", { DEC, DEC, DEC, HEX } },
 	{ NR_IOPRIO_SET, "ioprio_set", { DEC, DEC, HEX } },
+	{ NR_SIGNALFD4, "signalfd4", { FD, REF, DEC, DEC } },
 	{ NR_SET_ROBUST_LIST, "set_robust_list", { HEX, DEC } },
 	{ NR_RT_TGSIGQUEUEINFO, "rt_tgsigqueueinfo", { DEC, DEC, SIG, REF } },
 	{ NR_PRLIMIT64, "prlimit64", { DEC, DEC, REF, DEC } },

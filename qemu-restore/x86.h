@@ -53,6 +53,7 @@ enum {
 	NR_WAITID = 247,
 	NR_IOPRIO_SET = 251,
 	NR_SET_ROBUST_LIST = 273,
+	NR_SIGNALFD4 = 289,
 	NR_RT_TGSIGQUEUEINFO = 297,
 	NR_PRLIMIT64 = 302,
 	NR_MEMBARRIER = 324,
@@ -70,6 +71,7 @@ enum {
 #define X86_SIGSTOP 19
 #define X86_SIGTSTP 20
 #define X86_SIGTTOU 22 /* SIGTTIN lies between */
+#define X86_SIGRTMIN 32 /* the kernel's */
 #define X86_PROT_READ 1
 #define X86_PROT_WRITE 2
 #define X86_PROT_EXEC 4

@@ -294,6 +294,25 @@ static void test_timers(void)
 	plan_free(plan);
 }
 
+static void test_signalfds(void)
+{
+	const struct plan_op *op;
+	struct open_file *f;
+	struct plan *plan;
+	uint64_t mask = 0;
+
+	begin();
+	f = file(FILE_ANON_INODE, "anon_inode:[signalfd]", 3);
+	f->event = (struct event_state){ .kind = EVENT_SIGNALS, .mask = 1ull << 40 };
+	plan = make();
+	op = find_call(plan, NR_SIGNALFD4, 3);
+	if (op)
+		memcpy(&mask, plan->processes->data.bytes + op->arg[1], sizeof(mask));
+	ok(op && op->refs == 2 && mask == 1ull << 40 && op->arg[2] == sizeof(mask),
+	   "whose signals a descriptor tells is set by the program, for the engine to know");
+	plan_free(plan);
+}
+
 static void test_locks(void)
 {
 	struct file_lock locks[] = { { LOCK_POSIX, true, 42, 10, 19 },
@@ -629,6 +648,7 @@ int main(void)
 	test_nameless();
 	test_events();
 	test_timers();
+	test_signalfds();
 	test_locks();
 	test_replaced();
 	test_settings();

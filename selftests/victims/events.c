@@ -94,6 +94,12 @@ static int opened(int pid)
 	return got((int)syscall(SYS_pidfd_open, pid, 0), "pidfd_open");
 }
 
+/* Of turn @i: one of those that an engine may give other numbers, too. */
+static int signal_of(unsigned int i)
+{
+	return i % 2 ? SIGRTMIN + 3 : SIGUSR1;
+}
+
 /* In the order of numbers: what epoll knows by GONE had that one for a moment. */
 static void set_up(int *pid)
 {
@@ -108,7 +114,8 @@ static void set_up(int *pid)
 	fd.ticks = timer(CLOCK_REALTIME, 5, 5);
 	fd.far = timer(CLOCK_BOOTTIME, 1000000, 2000000);
 	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, signal_of(0));
+	sigaddset(&set, signal_of(1));
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd.signals = got(signalfd(-1, &set, SFD_NONBLOCK), "signalfd");
 	fd.watch = got(inotify_init1(IN_NONBLOCK), "inotify_init");
@@ -171,7 +178,8 @@ static void turn(unsigned int i)
 	/* two of them since the last turn but the first */
 	if (i) {
 		expect(read(fd.signals, &info, sizeof(info)) == sizeof(info) &&
-			       info.ssi_signo == SIGUSR1 && info.ssi_int == (int)i - 1,
+			       info.ssi_signo == (uint32_t)signal_of(i - 1) &&
+			       info.ssi_int == (int)i - 1,
 		       "the signal of the turn before is read");
 		expect(take(fd.counter) == i, "what was counted is there, once");
 	}
@@ -184,7 +192,7 @@ static void turn(unsigned int i)
 	if (outer == 5) /* an edge may be told of once more */
 		outer = told(fd.outer);
 	expect(outer == 6, "an instance within another as well");
-	if (sigqueue(getpid(), SIGUSR1, value))
+	if (sigqueue(getpid(), signal_of(i), value))
 		die("sigqueue");
 }
 
