@@ -14,10 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 static enum event_kind kind_of(const char *path)
@@ -306,11 +308,76 @@ static int capture_event(struct dump *d, const struct holder *h, struct open_fil
 	return 0;
 }
 
+/* Somebody may be told of it whenever a file becomes ready, and not only once until it is read. */
+static bool has_edges(const struct dump *d)
+{
+	for (size_t i = 0; i < d->img.nr_files; i++) {
+		const struct event_state *e = &d->img.files[i].event;
+
+		if (e->kind == EVENT_RING)
+			return true;
+		for (size_t j = 0; j < e->nr_entries; j++)
+			if (e->entries[j].events & EPOLLET)
+				return true;
+	}
+	return false;
+}
+
+/* Those since the freeze are still to come. */
+static void undo_expirations(struct event_state *e)
+{
+	uint64_t more = e->value_ns ? (e->value_ns - 1) / e->interval_ns : 0;
+
+	if (more > e->count)
+		more = e->count;
+	e->count -= more;
+	e->value_ns -= more * e->interval_ns;
+}
+
+/*
+ * A timer that repeats stands when it has expired, and is shown as expired once: by how
+ * often it would have been is reckoned, and it goes on, when it is read or somebody asks
+ * what is left.
+ */
+static int count_expirations(struct dump *d, const struct holder *h, struct open_file *f)
+{
+	struct itimerspec left;
+	int fd = holder_duplicate(d, f);
+
+	/* of a process whose first thread has ended nobody can ask: then it is once */
+	if (fd < 0)
+		return 0;
+	if (timerfd_gettime(fd, &left) || read_info(d, h, f)) {
+		close(fd);
+		return fail("cannot tell how often %s of pid %d (fd %d) has expired: %s", f->path,
+			    h->process->info.pid, h->fd, strerror(errno));
+	}
+	close(fd);
+	add_elapsed(d, &f->event);
+	undo_expirations(&f->event);
+	return 0;
+}
+
+/* Where they live on, who waits for an edge would notice that a timer goes on. */
+static int ask_timers(struct dump *d)
+{
+	if (!d->opt.kill && has_edges(d))
+		return 0;
+	for (size_t i = 0; i < d->img.nr_files; i++) {
+		const struct event_state *e = &d->img.files[i].event;
+
+		if (e->kind == EVENT_TIMER && e->count && e->interval_ns && !e->value_ns &&
+		    count_expirations(d, &d->holders[i], &d->img.files[i]))
+			return -1;
+	}
+	return 0;
+}
+
 int capture_events(struct dump *d)
 {
 	for (size_t i = 0; i < d->img.nr_files; i++)
 		if (d->img.files[i].kind == FILE_ANON_INODE && d->holders[i].process &&
 		    capture_event(d, &d->holders[i], &d->img.files[i]))
 			return -1;
-	return 0;
+	return ask_timers(d);
 }
