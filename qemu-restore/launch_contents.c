@@ -116,12 +116,13 @@ int contents_open(const struct plan *plan, const char *name)
 static void memory_name(const char *path, char *name, size_t room)
 {
 	static const char end[] = " (deleted)";
+	const size_t end_len = sizeof(end) - 1;
 	size_t len;
 
 	snprintf(name, room, "%s", path && !strncmp(path, "/memfd:", 7) ? path + 7 : "xckpt");
 	len = strlen(name);
-	if (len >= sizeof(end) && !strcmp(name + len - (sizeof(end) - 1), end))
-		name[len - (sizeof(end) - 1)] = 0;
+	if (len >= end_len && !strcmp(name + len - end_len, end))
+		name[len - end_len] = 0;
 }
 
 /* On the disk where it was, if that is there; it never had a name for anybody. */
@@ -149,7 +150,7 @@ int contents_memory(struct slots *slots, const struct plan *plan, const struct p
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | huge_flags(op->arg[5]));
 	if (fd < 0 || ftruncate(fd, (off_t)op->arg[1]) ||
 	    (!geteuid() && fchown(fd, (uid_t)op->arg[3], (gid_t)op->arg[4])) ||
-	    (op->arg[2] && fchmod(fd, (mode_t)op->arg[2])))
+	    (op->arg[2] && fchmod(fd, (mode_t)op->arg[2] & 07777)))
 		ret = fail("cannot make %llu bytes for a file without a name: %s",
 			   (unsigned long long)op->arg[1], strerror(errno));
 	else

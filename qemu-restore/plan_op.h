@@ -58,8 +58,8 @@ enum op_kind {
 	OP_FLOCK, /* [0]: slot, [1]: exclusive */
 	OP_OFD_LOCK, /* [0]: slot, [1]: exclusive, [2]: start, [3]: bytes, 0: all that follow */
 	OP_SEAL, /* [0]: slot, [1]: F_SEAL_*, [2]: once it is mapped */
-	OP_MEMORY, /* [0]: slot, [1]: bytes, [2]: mode, 0: any, [3]: uid, [4]: gid, [5]: log2 of
-		      the size of huge pages, or 0; path: where it was on a disk */
+	OP_MEMORY, /* [0]: slot, [1]: bytes, [2]: mode with its type, 0: any, [3]: uid, [4]: gid,
+		      [5]: log2 of the size of huge pages, or 0; path: where it was on a disk */
 	OP_COPY, /* [0]: slot, [1]: process, of its core [2]: offset, [3]: bytes, [4]: to where */
 	OP_CORE, /* [0]: slot, [1]: process whose core it is */
 	OP_OWN, /* [0]: slot, [1]: qemu-resume's own descriptor */

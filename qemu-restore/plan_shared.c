@@ -105,7 +105,7 @@ struct plan_op *plan_make_nameless(struct plan *plan, const struct open_file *f,
 	op->arg[0] = plan->nr_slots++;
 	op->arg[1] = size;
 	if (f) {
-		op->arg[2] = f->mode & 07777;
+		op->arg[2] = f->mode;
 		op->arg[3] = f->uid;
 		op->arg[4] = f->gid;
 	}

@@ -24,7 +24,7 @@
 static struct {
 	int removed, again, empty, never, mapped, folder, sealed, future, partly, shm, path, link,
 		temporary;
-	int script;
+	int script, closed;
 } fd;
 static char *future, *named, *middle, *own, *page;
 static sem_t *sem;
@@ -118,6 +118,9 @@ static void make_memory(void)
 	put(fd.script, "#!/bin/true\n", 0);
 	if (fchmod(fd.script, 0755))
 		die("script");
+	fd.closed = got(memfd_create("", 0), "memfd_create");
+	if (fchmod(fd.closed, 0))
+		die("memfd without a name");
 	fd.shm = got(shm_open(NAME, O_RDWR | O_CREAT, 0600), "shm_open");
 	if (ftruncate(fd.shm, 4096) || fstat(fd.shm, &shm_stat))
 		die("shm_open");
@@ -142,6 +145,14 @@ static int is_kept(int n, unsigned int mode)
 	       (geteuid() || (st.st_uid == SOMEBODY && st.st_gid == SOMEBODY + 1));
 }
 
+static int is_called(int n, const char *name)
+{
+	char path[32], found[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", n);
+	return readlink(path, found, sizeof(found) - 1) > 0 && !strcmp(found, name);
+}
+
 static void check_owners(void)
 {
 	struct statfs here, there;
@@ -153,6 +164,15 @@ static void check_owners(void)
 	check(has(fd.mapped, "a word", 0), "what is mapped is the file");
 	check(!statfs(".", &here) && !fstatfs(fd.mapped, &there) && here.f_type == there.f_type,
 	      "on the disk that it was on");
+}
+
+static void check_names(void)
+{
+	struct stat st;
+
+	check(!fstat(fd.closed, &st) && !(st.st_mode & 07777), "what is nobody's to open stays so");
+	check(is_called(fd.closed, "/memfd: (deleted)"), "without a name");
+	check(is_called(fd.sealed, "/memfd:a name (deleted)"), "or with its name");
 }
 
 static void check_files(unsigned int lines)
@@ -302,6 +322,7 @@ int main(int argc, char **argv)
 	wait(NULL);
 	check_files(lines);
 	check_owners();
+	check_names();
 	check_memory(lines);
 	return failures != 0;
 }
