@@ -82,12 +82,11 @@ int opened_check(const struct plan_op *op, int fd, int pid)
 		if (!S_ISREG(st.st_mode))
 			return fail("cannot resume pid %d: %s is no regular file any more", pid,
 				    op->path);
-		if ((uint64_t)st.st_size < op->arg[2] || (uint64_t)st.st_size < op->arg[4])
+		if ((uint64_t)st.st_size < op->arg[4])
 			return fail("cannot resume pid %d: %s has only %lld bytes, %llu are needed "
 				    "(put the file back as it was at the checkpoint)",
 				    pid, op->path, (long long)st.st_size,
-				    (unsigned long long)(op->arg[2] > op->arg[4] ? op->arg[2]
-										 : op->arg[4]));
+				    (unsigned long long)op->arg[4]);
 		return 0;
 	case CHECK_SAME:
 		return check_same(op, fd, &st, pid);

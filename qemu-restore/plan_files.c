@@ -163,6 +163,14 @@ static void tell_lost_settings(struct plan *plan, const struct description *d)
 			     d->pid, d->fd, d->file->path);
 }
 
+/* What is read or written next has to be there; the position may be behind the end, too. */
+static uint64_t size_needed(enum open_check check, uint64_t pos, const struct open_file *f)
+{
+	if (check == CHECK_SAME)
+		return f->size;
+	return check == CHECK_REGULAR ? (pos < f->size ? pos : f->size) : 0;
+}
+
 static void plan_open(struct plan *plan, struct description *d, const char *path)
 {
 	const struct open_file *f = d->file;
@@ -180,7 +188,7 @@ static void plan_open(struct plan *plan, struct description *d, const char *path
 		tell_lost_settings(plan, d);
 		op->arg[2] = position_of(plan, d);
 		op->arg[3] = check_of(plan, f);
-		op->arg[4] = op->arg[3] == CHECK_SAME ? f->size : 0;
+		op->arg[4] = size_needed(op->arg[3], op->arg[2], f);
 		op->arg[5] = op->arg[3] == CHECK_SAME ? (uint64_t)f->mtime_ns : f->rdev;
 	}
 }

@@ -58,6 +58,15 @@ static void test_changed(void)
 	plan = make();
 	ok(find_op(plan, OP_OPEN, 0)->arg[3] == CHECK_REGULAR, "unless it is allowed to change");
 	plan_free(plan);
+	f->pos = 70;
+	plan = make();
+	ok(find_op(plan, OP_OPEN, 0)->arg[4] == 70, "but not to end before the position");
+	plan_free(plan);
+	f->pos = 500;
+	plan = make();
+	ok(find_op(plan, OP_OPEN, 0)->arg[4] == 100, "unless that was behind the end");
+	plan_free(plan);
+	f->pos = 0;
 	s.host.allow_changed = false;
 	f->flags |= 010000000;
 	plan = make();
