@@ -199,8 +199,8 @@ static void test_owner(void)
 	f->gid = 100;
 	plan = make();
 	op = find_op(plan, OP_MEMORY, 0);
-	ok(count_ops(plan, OP_MEMORY) == 1 && op->arg[2] == (S_IFREG | 0640) && op->arg[3] == 1000 &&
-		   op->arg[4] == 100,
+	ok(count_ops(plan, OP_MEMORY) == 1 && op->arg[2] == (S_IFREG | 0640) &&
+		   op->arg[3] == 1000 && op->arg[4] == 100,
 	   "memory that is a file has its owner and mode");
 	ok(op->path && !strcmp(op->path, "/srv/gone"), "and is on the disk it was on");
 	plan_free(plan);
