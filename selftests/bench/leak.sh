@@ -9,6 +9,8 @@
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tools.sh"
 
+TRIES=3
+
 # KiB that are not free, and KiB in slabs that nobody can take back
 used_kib() {
 	sync
@@ -19,19 +21,28 @@ used_kib() {
 		/^SUnreclaim:/ { slab = $2 } END { print used, slab }' /proc/meminfo
 }
 
-# A dump that leaves one page would show as 4 KiB, one object of a slab as less.
-leaves_nothing() {
+# grew: N more dumps have left more than half a page each, or 512 bytes in slabs
+grew() {
 	local used slab used_then slab_then
-	start_victim bench_memory "$1" "$2" idle
-	# what the kernel keeps for the next time grows for several hundreds of dumps
-	"$TESTS/bench_snapshot" dumps "$N" "$PID"
 	read -r used slab < <(used_kib)
 	"$TESTS/bench_snapshot" dumps "$N" "$PID"
 	read -r used_then slab_then < <(used_kib)
 	echo "# after $N more dumps: $((used_then - used)) KiB less free," \
 		"$((slab_then - slab)) KiB more in slabs"
-	result $((used_then - used > 2 * N || slab_then - slab > N / 2)) \
-		"$N dumps of $1 MiB of kind $2 leave no memory behind"
+	((used_then - used > 2 * N || slab_then - slab > N / 2))
+}
+
+# What processors keep for themselves of free pages comes and goes by some MiB: what is lost
+# is so each time.
+leaves_nothing() {
+	local try lost=1
+	start_victim bench_memory "$1" "$2" idle
+	# what the kernel keeps for the next time grows for several hundreds of dumps
+	"$TESTS/bench_snapshot" dumps "$N" "$PID"
+	for ((try = 1; try <= TRIES && lost; try++)); do
+		grew || lost=0
+	done
+	result "$lost" "$N dumps of $1 MiB of kind $2 leave no memory behind"
 	end_victim
 }
 
