@@ -223,6 +223,8 @@ static json_t *process(const struct image_process *p)
 
 	if (p->mounts)
 		json_object_set_new(o, "mounts", json_integer(p->mounts));
+	if (p->label)
+		json_object_set_new(o, "label", text(p->label));
 	if (p->info.stop_signal) {
 		json_object_set_new(
 			o, "stopped_by",
@@ -261,6 +263,8 @@ static void add_manifest(json_t *o, const struct manifest *m)
 				      "xfeatures", address(m->xfeatures)));
 	json_object_set_new(o, "realtime_ns", json_integer(m->clocks.realtime_ns));
 	json_object_set_new(o, "root", json_integer(m->root_pid));
+	if (m->front)
+		json_object_set_new(o, "front", manifest_format_front(m->front));
 }
 
 int print_json(const struct info *info)

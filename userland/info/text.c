@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <time.h>
 
 /* Names in an image may be made to steer a terminal. */
@@ -288,6 +289,8 @@ static void print_process(const struct image *img, const struct image_process *p
 	say("  directory    %s\n", p->cwd[0] ? p->cwd : "?");
 	if (p->mounts)
 		say("  mounts       other than xckpt-dump's (%d)\n", p->mounts);
+	if (p->label)
+		say("  label        %s, other than xckpt-dump's\n", p->label);
 	say("  user         %u, group %u\n", p->info.euid, p->info.egid);
 	print_stop(p);
 	print_threads(p);
@@ -359,6 +362,9 @@ static void print_image(const struct info *info)
 	say("  kernel       %s, %s\n", m->kernel, m->machine);
 	say("  cpu          %s (%s), xfeatures 0x%" PRIx64 "\n", m->cpu_model, m->cpu_vendor,
 	    m->xfeatures);
+	if (m->front)
+		say("  terminal     %u lines of %u, %s, in the foreground of it\n", m->front->rows,
+		    m->front->columns, m->front->lflag & ICANON ? "by lines" : "by keys");
 }
 
 void print_text(const struct info *info)

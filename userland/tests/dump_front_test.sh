@@ -44,6 +44,12 @@ for where in foreground background; do
 	background) [ "$got" = none ] ;;
 	esac
 	check $? "modes of its terminal: $got"
+	got=$(xckpt-info "$work/img" | grep '^  terminal ')
+	case $where in
+	foreground) [[ $got == *' 7 lines of 70, by keys, '* ]] ;;
+	background) [ -z "$got" ] ;;
+	esac
+	check $? "xckpt-info tells: $got"
 	kill $holder "$on"
 	rm -rf "$work/img"
 done
