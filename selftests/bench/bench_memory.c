@@ -81,6 +81,19 @@ static void take_memory(int huge, int flags)
 		errx(1, "%zu KiB in huge pages of %zu KiB", huge_kib(), size / 1024);
 }
 
+/* One call writes 2 GiB at most. */
+static int write_all(int fd)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(fd, memory + done, size - done);
+
+		if (n <= 0)
+			return -1;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
 /* A file with the same contents, mapped and looked at. */
 static void take_file(const char *path)
 {
@@ -88,7 +101,7 @@ static void take_file(const char *path)
 	volatile char *page;
 
 	take_memory(0, MAP_PRIVATE);
-	if (fd < 0 || write(fd, memory, size) != (ssize_t)size)
+	if (fd < 0 || write_all(fd))
 		err(1, "cannot write %s", path);
 	munmap(memory, size);
 	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
