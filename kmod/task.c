@@ -348,8 +348,8 @@ static void find_fork(struct tracepoint *tp, void *data)
 
 /*
  * The kernel clears an object each time it is allocated (init_on_alloc), and a byte at a
- * time where `rep stosb` is slow, but for those of a cache that has a constructor. Of a
- * thousand threads that takes as long as all else that is done with a member.
+ * time where `rep stosb` is slow, but for those of a cache that has a constructor: that takes
+ * more instructions than member_add() itself has.
  */
 static void member_construct(void *member)
 {

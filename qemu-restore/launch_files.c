@@ -71,8 +71,7 @@ int slot_open(const struct slots *slots, const char *path, int flags, mode_t mod
 	if (!slashes)
 		return open(path, flags, mode);
 	path = path[slashes] ? path + slashes : ".";
-	/* a path alone is no access to what it leads to; and to others than root nothing is given
-	 */
+	/* a path alone is no access to what it leads to; and who is not root gives nothing away */
 	if (geteuid() || flags & O_PATH)
 		return openat(slots->root, path, flags, mode);
 	return trusted_open(slots->root, path, flags, mode);

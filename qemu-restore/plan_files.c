@@ -136,8 +136,7 @@ static bool has_driver_state(const struct open_file *f)
 	       (f->rdev >> 8 & 0xfff) != MEM_MAJOR && !(f->flags & X86_O_PATH);
 }
 
-/* What is written to it is when it is to be told of: /proc/pressure, memory.pressure of a cgroup.
- */
+/* /proc/pressure, or memory.pressure of a cgroup: what is written there is when to tell. */
 static bool is_pressure(const struct open_file *f)
 {
 	static const char end[] = ".pressure";

@@ -103,7 +103,7 @@ trixie_amd64() {
 }
 
 bookworm_amd64() {
-	in_vm bookworm-kernel '--suite bookworm' "$(run "$load" "${kernel_tests[@]}")"
+	in_vm bookworm-kernel '--suite bookworm --append syscall.x32=y' "$(run "$load" "${kernel_tests[@]}")"
 	in_vm bookworm-move '--suite bookworm --mem 3072' \
 		"$(run "$IN/move.sh dump" "$IN/move.sh resume native make huge settings")"
 	on_host host-bookworm bookworm "$SELFTESTS/move.sh" resume native "${movable[@]}"
@@ -112,7 +112,7 @@ bookworm_amd64() {
 }
 
 trixie_kernel() {
-	in_vm trixie-kernel '--suite trixie' "$(run "$load" "${kernel_tests[@]}")"
+	in_vm trixie-kernel '--suite trixie --append syscall.x32=y' "$(run "$load" "${kernel_tests[@]}")"
 }
 
 trixie_arm64() {

@@ -153,27 +153,25 @@ static int is_narrow(pid_t pid)
 	return 0;
 }
 
-TEST(code_of_32_bits)
+static void refuses_code(uint16_t of, const char *why_not)
 {
 	pid_t pid;
 
 	share_counters();
-	machine = EM_386;
+	machine = of;
 	pid = target(runs_narrow_code);
 	if (!is_narrow(pid))
-		SKIP("this kernel runs no programs of 32 bits");
+		SKIP(why_not);
 	refused(pid, EOPNOTSUPP, XCKPT_REASON_COMPAT, pid);
 }
 
-/* Debian's kernels run it when started with syscall.x32=y. */
+TEST(code_of_32_bits)
+{
+	refuses_code(EM_386, "this kernel runs no programs of 32 bits");
+}
+
 TEST(code_of_x32)
 {
-	pid_t pid;
-
-	share_counters();
-	machine = EM_X86_64;
-	pid = target(runs_narrow_code);
-	if (!is_narrow(pid))
-		SKIP("this kernel runs no x32 programs");
-	refused(pid, EOPNOTSUPP, XCKPT_REASON_COMPAT, pid);
+	refuses_code(EM_X86_64,
+		     "this kernel runs no x32 programs (Debian's do with syscall.x32=y)");
 }

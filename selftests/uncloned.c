@@ -20,32 +20,40 @@ TEST(a_snapshot_without_a_clone)
 	expect_stale(core.fd);
 }
 
-/* Its area gets a userfaultfd whose handler would be told of a fork. */
-static void fills_with_uffd(void)
+/* A userfaultfd with @features, or -1. */
+static int uffd_with(uint64_t features)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_EVENT_FORK };
-	struct uffdio_register reg = { .range = { (uintptr_t)area, AREA },
-				       .mode = UFFDIO_REGISTER_MODE_WP };
-	int uffd;
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
 
-	memset(area, 0, AREA);
-	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg))
-		_exit(97);
-	fills();
+	if (uffd >= 0 && ioctl(uffd, UFFDIO_API, &api)) {
+		close(uffd);
+		uffd = -1;
+	}
+	return uffd;
 }
 
-TEST(a_target_with_a_userfaultfd)
+static void give_area(uint64_t features, uint64_t mode)
 {
-	struct xckpt_freeze f;
+	struct uffdio_register reg = { .range = { (uintptr_t)area, AREA }, .mode = mode };
+
+	if (ioctl(uffd_with(features), UFFDIO_REGISTER, &reg))
+		_exit(97);
+}
+
+/* A dump of what @fn makes of the area has all of it, but without a clone. */
+static void dumps_with_uffd(int fd, uint64_t features, void (*fn)(void))
+{
 	struct xckpt_snapshot s;
-	int fd = session();
+	struct xckpt_freeze f;
+	int uffd = uffd_with(features);
 	pid_t pid;
 
+	if (uffd < 0)
+		SKIP("this kernel has no userfaultfd of that kind");
+	close(uffd);
 	map_area();
-	pid = target(fills_with_uffd);
-	if (waitpid(pid, NULL, WNOHANG) == pid)
-		SKIP("no userfaultfd that tells of forks");
+	pid = target(fn);
 	ASSERT(!freeze(fd, pid, &f));
 	ASSERT(!snapshot(fd, 0, &s));
 	EXPECT(s.out_nr_uncloned == 1 && s.out_uncloned == XCKPT_UNCLONED_UFFD);
@@ -54,25 +62,31 @@ TEST(a_target_with_a_userfaultfd)
 	EXPECT(area_holds(1));
 	ASSERT(!thaw(fd));
 	expect_stale(core.fd);
+}
+
+/* The handler would be told of a fork. */
+static void fills_with_uffd(void)
+{
+	memset(area, 0, AREA);
+	give_area(UFFD_FEATURE_EVENT_FORK, UFFDIO_REGISTER_MODE_WP);
+	fills();
+}
+
+TEST(a_target_with_a_userfaultfd)
+{
+	dumps_with_uffd(session(), UFFD_FEATURE_EVENT_FORK, fills_with_uffd);
 	EXPECT(moves(1, 1));
 }
 
 /* Shared memory whose pages are in the page cache, and for a handler to map. */
 static void fills_with_minor_faults(void)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MINOR_SHMEM };
-	struct uffdio_register reg = { .range = { (uintptr_t)area, AREA },
-				       .mode = UFFDIO_REGISTER_MODE_MINOR };
-	int uffd;
-
 	if (mmap(area, AREA, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1,
 		 0) != area)
 		_exit(97);
 	for (size_t i = 0; i < AREA / 8; i++)
 		area[i] = 1;
-	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg))
-		_exit(97);
+	give_area(UFFD_FEATURE_MINOR_SHMEM, UFFDIO_REGISTER_MODE_MINOR);
 	if (madvise(area, AREA, MADV_DONTNEED))
 		_exit(97);
 	count_forever(0);
@@ -81,21 +95,7 @@ static void fills_with_minor_faults(void)
 /* Its handler is frozen, too: who waits for it waits for ever. */
 TEST(a_target_with_minor_faults)
 {
-	struct xckpt_freeze f;
-	struct xckpt_snapshot s;
-	int fd = session();
-	pid_t pid;
-
-	map_area();
-	pid = target(fills_with_minor_faults);
-	if (waitpid(pid, NULL, WNOHANG) == pid)
-		SKIP("no userfaultfd of shared memory for minor faults");
-	ASSERT(!freeze(fd, pid, &f));
-	ASSERT(!snapshot(fd, 0, &s));
-	EXPECT(s.out_nr_uncloned == 1 && s.out_uncloned == XCKPT_UNCLONED_UFFD);
-	core_load(core_of(fd, pid, 0));
-	EXPECT(area_holds(1));
-	ASSERT(!thaw(fd));
+	dumps_with_uffd(session(), UFFD_FEATURE_MINOR_SHMEM, fills_with_minor_faults);
 }
 
 /* From Linux 6.5 on. */
