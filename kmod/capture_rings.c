@@ -43,8 +43,7 @@ static size_t rings_size(const struct io_ring_ctx *ctx)
 	return max(size, array);
 }
 
-/* Where the kernel has what is mapped at @part, an IORING_OFF_*, and how many bytes: whole pages.
- */
+/* Where the kernel has what is mapped at @part (IORING_OFF_*), and how many bytes, whole pages. */
 static const void *ring_memory(const struct io_ring_ctx *ctx, u64 part, size_t *size)
 {
 	switch (part) {
@@ -227,7 +226,7 @@ static bool may_look(struct group *group, struct task_struct *task)
 	spin_lock(&members_lock);
 	member = member_find(group, task);
 	if (member)
-		ret = member->state != MEMBER_STOPPED || !READ_ONCE(task->ptrace);
+		ret = member->state != MEMBER_STOPPED || !member->traced;
 	spin_unlock(&members_lock);
 	return ret;
 }

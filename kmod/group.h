@@ -50,6 +50,7 @@ struct member {
 	bool slept; /* it was asleep when its work was posted */
 	bool soft; /* and may stay so */
 	bool woken; /* for its work, like by a signal */
+	bool traced; /* of one that was found stopped: its tracer may let it go on */
 	bool native; /* it comes from 64-bit code; of one that has parked */
 	bool cut; /* its call was cut short by us (transfer.c) */
 	unsigned long switches; /* to and from it, when it was found resting */

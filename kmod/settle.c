@@ -114,17 +114,20 @@ pid_t freeze_vfork_child(struct group *group, struct task_struct *task, struct p
 static void settle_resting(struct member *member)
 {
 	struct task_struct *task = member->task;
+	bool traced;
 
 	if (member_resting(member->state))
 		member_set_state(member, MEMBER_PENDING); /* it may have moved on */
 	if (member->state != MEMBER_PENDING)
 		return;
+	traced = READ_ONCE(task->ptrace); /* before it is seen to be stopped */
 	if (at_cgroup_trap(task))
 		member_rest(member, MEMBER_CGROUP);
 	else if (task_stopped(task))
 		member_rest(member, MEMBER_STOPPED);
 	else if (member->soft && task_asleep(task))
 		member_rest(member, MEMBER_ASLEEP);
+	member->traced = traced;
 }
 
 bool group_settle(struct group *group, bool all)
